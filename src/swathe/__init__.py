@@ -1,0 +1,1 @@
+"""Swathe: oriented object detection in remote sensing images far larger than memory."""

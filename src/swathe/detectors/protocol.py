@@ -1,0 +1,60 @@
+"""The detector seam: what a detector is given, what it gives back, and the description that travels instead of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Pixels of one window of a scene, with the place they were taken from."""
+
+    pixels: npt.NDArray[np.uint8]  # (tile, tile, 3) RGB, padded at the right and bottom
+    scene: str  # scene id
+    scale: float  # level pixels per scene pixel
+    col_off: int  # left edge of the window in level pixels
+    row_off: int  # top edge of the window in level pixels
+    width: int  # columns that hold scene pixels (<= tile)
+    height: int  # rows that hold scene pixels (<= tile)
+
+
+@dataclass(frozen=True)
+class TileDetections:
+    """What a detector found in one tile, after its own rotated NMS; boxes in the tile's pixels."""
+
+    boxes: npt.NDArray[np.float64]  # (n, 5) canonical cx, cy, w, h, theta in tile pixels
+    scores: npt.NDArray[np.float64]  # (n,) in 0..1, falling
+    classes: npt.NDArray[np.int64]  # (n,) index into DetectorSpec.classes
+
+    def __len__(self) -> int:
+        """Return the number of detections."""
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class DetectorSpec:
+    """Everything needed to open a detector in another process; small and picklable."""
+
+    backend: str  # "onnx", "openvino", "torch", an entry point's name, or "package.module:factory"
+    path: str  # model file (or whatever the backend's factory expects)
+    classes: tuple[str, ...]  # class names in the model's order
+    sha256: str  # hash of the model file: part of the run's identity
+    min_score: float  # detections below are dropped inside the detector
+    iou: float  # threshold of the NMS inside each tile
+    keep: tuple[str, ...] = ()  # class names to report; empty means all
+    threads: int = 1  # inference threads per worker
+    tile: int = 1024  # side of the square tile it will be given, pixels
+
+
+class Detector(Protocol):
+    """Finds oriented objects in one tile; opened once per process from a `DetectorSpec`."""
+
+    spec: DetectorSpec
+
+    def detect(self, tile: Tile) -> TileDetections:
+        """Find the objects of one tile."""
+        ...
