@@ -1,0 +1,193 @@
+"""From raw output maps to oriented boxes, outside the graph and shared by every backend.
+
+Objectness is tested first, on the logits: a score is objectness times class probability, so it never exceeds
+the objectness, and all but a few anchors are dropped before a single sigmoid is computed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from swathe.errors import ModelError, UsageError
+from swathe.model.info import ModelInfo
+
+Boxes = npt.NDArray[np.float64]
+Scores = npt.NDArray[np.float64]
+Classes = npt.NDArray[np.int64]
+Maps = Sequence[npt.NDArray[np.float32]]
+
+OBJECTNESS = 4  # channel of the objectness within an anchor; the classes follow
+FIRST_CLASS = 5
+
+# Anchors this close below the threshold are still decoded: float32 rounding of a logit never decides, the score does.
+LOGIT_SLACK = 1e-3
+
+# The angle is the fixed point of a mean shift with a Gaussian kernel of the label's width. Doubling the step makes one
+# iteration exact for a peak as wide as the kernel; the others serve peaks of another width.
+KERNEL_RADIUS = 2.0  # standard deviation, bins
+KERNEL_REACH = 6  # bins looked at on each side of the peak
+MEAN_SHIFTS = 4
+STEP = 2.0
+
+
+def decode(maps: Maps, info: ModelInfo, min_score: float) -> tuple[Boxes, Scores, Classes]:
+    """Decode the raw maps of one image into boxes, one per anchor at most, before any suppression.
+
+    With s the sigmoid of a logit: centre = (2 s - 0.5 + cell) * stride, side = (2 s)^2 * anchor, score = objectness *
+    best class (YOLOv5 v6.0); the angle is the peak of the angle bins, refined below one bin.
+
+    Args:
+        maps: Per level, float32 logits (anchors * channels, grid height, grid width); any memory layout.
+        info: The model that made them: anchors, strides, classes, angle bins.
+        min_score: Lowest score that is kept, 0 to 1; at 0 every anchor is kept, in the order level, anchor, row, column.
+
+    Returns:
+        Canonical boxes (n, 5) in pixels of the image, scores (n,) and class indices (n,), in the order of the anchors.
+
+    Raises:
+        UsageError: If the threshold is not within 0 to 1.
+        ModelError: If the maps do not have the shape of the model, or hold values that are not finite.
+    """
+    if not 0.0 <= min_score <= 1.0:
+        raise UsageError(f"the lowest score is {min_score}; give a number from 0 to 1")
+    if len(maps) != len(info.strides):
+        raise ModelError(f"model {info.name!r} gave {len(maps)} maps for {len(info.strides)} strides; export it again")
+    levels = [
+        _decode_level(_split(level_map, info), np.asarray(anchors), stride, info, min_score)
+        for level_map, anchors, stride in zip(maps, info.anchors, info.strides, strict=True)
+    ]
+    boxes, scores, classes = zip(*levels, strict=True)
+    return np.concatenate(boxes), np.concatenate(scores), np.concatenate(classes)
+
+
+def _split(level_map: npt.NDArray[np.float32], info: ModelInfo) -> npt.NDArray[np.float32]:
+    """View a map (anchors * channels, height, width) as (anchors, channels, height, width)."""
+    expected = info.anchors_per_cell * info.channels
+    if level_map.ndim != 3 or level_map.shape[0] != expected or level_map.dtype != np.float32:
+        raise ModelError(
+            f"model {info.name!r} gave a map of shape {level_map.shape} and type {level_map.dtype}; its description "
+            f"({len(info.classes)} classes, {info.angle_bins} angle bins) needs {expected} float32 channels. "
+            "Export the model again"
+        )
+    return level_map.reshape(info.anchors_per_cell, info.channels, *level_map.shape[1:])
+
+
+def _decode_level(
+    level: npt.NDArray[np.float32], anchors: npt.NDArray[np.float64], stride: int, info: ModelInfo, min_score: float
+) -> tuple[Boxes, Scores, Classes]:
+    """Decode one level: threshold the objectness logits, then the survivors in compiled code."""
+    objectness = level[:, OBJECTNESS]
+    if not np.isfinite(objectness).all():
+        raise _not_finite(info)
+    cells = np.flatnonzero(objectness >= _logit(min_score) - LOGIT_SLACK)
+    boxes, scores, classes = _decode_cells(level, cells, anchors, float(stride), len(info.classes))
+    if not np.isfinite(scores).all():
+        raise _not_finite(info)
+    kept = scores >= min_score
+    return boxes[kept], scores[kept], classes[kept]
+
+
+def _not_finite(info: ModelInfo) -> ModelError:
+    """Pixels are always finite, so such values can only come from the weights."""
+    return ModelError(
+        f"model {info.name!r} gives values that are not finite (NaN or infinity): its weights are damaged or its "
+        "training diverged. Use another copy of the file or an earlier checkpoint"
+    )
+
+
+def _logit(probability: float) -> float:
+    """Inverse of the sigmoid, infinite at 0 and 1; 1 is left to the comparison of scores."""
+    if probability <= 0.0:
+        return -math.inf
+    if probability >= 1.0:
+        return 0.0
+    return math.log(probability) - math.log1p(-probability)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sigmoid(logit: float) -> float:
+    return 1.0 / (1.0 + math.exp(-logit))
+
+
+@numba.njit(cache=True, nogil=True)
+def _peak(logits: npt.NDArray[np.float32]) -> int:
+    """Index of the largest value, the first one of equals."""
+    best = 0
+    for index in range(1, logits.shape[0]):
+        if logits[index] > logits[best]:
+            best = index
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
+def _angle(logits: npt.NDArray[np.float32]) -> float:
+    """Angle in radians, not wrapped: bin k of 180 is centred on k - 89.5 degrees."""
+    bins = logits.shape[0]
+    peak = _peak(logits)
+    reach = min(KERNEL_REACH, (bins - 1) // 2)
+    weights = np.empty(2 * reach + 1)
+    for index in range(2 * reach + 1):
+        weights[index] = _sigmoid(logits[(peak - reach + index) % bins])
+    offset = 0.0
+    for _ in range(MEAN_SHIFTS):
+        total, moment = 1e-300, 0.0
+        for index in range(2 * reach + 1):
+            distance = index - reach - offset
+            weight = weights[index] * math.exp(-0.5 * (distance / KERNEL_RADIUS) ** 2)
+            total += weight
+            moment += weight * distance
+        # A peak bin is at most half a bin away from the angle; noise must not carry the result further than one.
+        offset = min(1.0, max(-1.0, offset + STEP * moment / total))
+    return (peak + 0.5 + offset) * math.pi / bins - math.pi / 2
+
+
+@numba.njit(cache=True, nogil=True)
+def _wrap(angle: float) -> float:
+    """Bring an angle within one turn of the range to [-pi/2, pi/2)."""
+    while angle >= math.pi / 2:
+        angle -= math.pi
+    while angle < -math.pi / 2:
+        angle += math.pi
+    return angle
+
+
+@numba.njit(cache=True, nogil=True)
+def _decode_cells(
+    level: npt.NDArray[np.float32],
+    cells: npt.NDArray[np.int64],
+    anchors: npt.NDArray[np.float64],
+    stride: float,
+    class_count: int,
+) -> tuple[Boxes, Scores, Classes]:
+    """Decode the given flat (anchor, row, column) cells; the score is NaN where any channel is not finite."""
+    height, width = level.shape[2], level.shape[3]
+    boxes = np.empty((cells.size, 5))
+    scores = np.empty(cells.size)
+    classes = np.empty(cells.size, np.int64)
+    values = np.empty(level.shape[1], np.float32)
+    for index in range(cells.size):
+        anchor, place = divmod(cells[index], height * width)
+        row, column = divmod(place, width)
+        total = 0.0
+        for channel in range(values.size):
+            values[channel] = level[anchor, channel, row, column]
+            total += values[channel]
+        best = _peak(values[FIRST_CLASS : FIRST_CLASS + class_count])
+        long = (2.0 * _sigmoid(values[2])) ** 2 * anchors[anchor, 0]
+        short = (2.0 * _sigmoid(values[3])) ** 2 * anchors[anchor, 1]
+        theta = _angle(values[FIRST_CLASS + class_count :])
+        if long < short:
+            long, short, theta = short, long, theta + math.pi / 2
+        boxes[index, 0] = (2.0 * _sigmoid(values[0]) - 0.5 + column) * stride
+        boxes[index, 1] = (2.0 * _sigmoid(values[1]) - 0.5 + row) * stride
+        boxes[index, 2], boxes[index, 3], boxes[index, 4] = long, short, _wrap(theta)
+        scores[index] = _sigmoid(values[OBJECTNESS]) * _sigmoid(values[FIRST_CLASS + best])
+        classes[index] = best
+        if not math.isfinite(total):
+            scores[index] = np.nan
+    return boxes, scores, classes
