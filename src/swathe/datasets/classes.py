@@ -65,8 +65,9 @@ NWPU_VHR10 = (
     "vehicle",
 )
 
-# Names of DIOR-R and NWPU VHR-10 that DOTA spells otherwise, and each known name for itself, so that case is put right. `vehicle` is not here: DOTA has two sizes of it, so
-# whoever joins the sets decides ({"vehicle": "small-vehicle"}, or both DOTA names to "vehicle").
+# Names of DIOR-R and NWPU VHR-10 that DOTA spells otherwise, and each known name for itself, so that case is put right.
+# `vehicle` is not renamed: DOTA has two sizes of it, so whoever joins the sets decides ({"vehicle": "small-vehicle"},
+# or both DOTA names to "vehicle").
 DOTA_NAMES: Mapping[str, str] = MappingProxyType(
     {
         **{name: name for name in (*DIOR_R, *DOTA_V2_0)},

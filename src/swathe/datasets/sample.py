@@ -30,7 +30,7 @@ class Sample:
         count = len(self.classes)
         if self.polygons.shape != (count, 4, 2) or self.difficult.shape != (count,):
             raise UsageError(
-                f"sample {self.name!r} has {count} classes, polygons of shape {self.polygons.shape} and difficult marks "
+                f"sample {self.name!r} has {count} classes, polygons of shape {self.polygons.shape} and marks "
                 f"of shape {self.difficult.shape}; give (n, 4, 2) polygons, n classes and n marks"
             )
         if not np.isfinite(self.polygons).all():
