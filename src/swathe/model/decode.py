@@ -143,7 +143,8 @@ def _angle(logits: npt.NDArray[np.float32]) -> float:
             moment += weight * distance
         # A peak bin is at most half a bin away from the angle; noise must not carry the result further than one.
         offset = min(1.0, max(-1.0, offset + STEP * moment / total))
-    return (peak + 0.5 + offset) * math.pi / bins - math.pi / 2
+    angle: float = (peak + 0.5 + offset) * math.pi / bins - math.pi / 2
+    return angle
 
 
 @numba.njit(cache=True, nogil=True)

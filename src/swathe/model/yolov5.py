@@ -1,0 +1,192 @@
+"""YWCSL's network: YOLOv5 v6.0 with 180 more channels per anchor for the angle.
+
+Read from `YWCSL.forward` upwards. Shapes are (batch, channels, height, width); /8 means one eighth of the
+input's height and width. Layer facts: the YOLOv5 v6.0 release; head: circular smooth label.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from swathe.errors import ModelError
+from swathe.model.info import ModelInfo
+
+# size -> (depth multiple, width multiple)
+SIZES = {"n": (0.33, 0.25), "s": (0.33, 0.50), "m": (0.67, 0.75), "l": (1.0, 1.0), "x": (1.33, 1.25)}
+
+
+class Convolution(nn.Module):
+    """Convolution, batch normalisation, SiLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, padding: int | None = None) -> None:
+        """Create the layers; without `padding` the size is kept at stride 1."""
+        super().__init__()
+        padding = kernel // 2 if padding is None else padding
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
+        self.norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03)
+        self.act = nn.SiLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, inputs, h, w) -> (b, outputs, h / stride, w / stride)."""
+        out: Tensor = self.act(self.norm(self.conv(x)))
+        return out
+
+
+class Bottleneck(nn.Module):
+    """1x1 then 3x3 convolution, with the input added where `shortcut` is set."""
+
+    def __init__(self, channels: int, shortcut: bool) -> None:
+        """Create the two convolutions."""
+        super().__init__()
+        self.reduce = Convolution(channels, channels, 1)
+        self.expand = Convolution(channels, channels, 3)
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, h, w) -> the same shape."""
+        out: Tensor = self.expand(self.reduce(x))
+        return x + out if self.shortcut else out
+
+
+class C3(nn.Module):
+    """Cross-stage partial block: half of the channels pass through `depth` bottlenecks, half go by."""
+
+    def __init__(self, inputs: int, outputs: int, depth: int, shortcut: bool = True) -> None:
+        """Create the block with `depth` bottlenecks."""
+        super().__init__()
+        hidden = outputs // 2
+        self.main = Convolution(inputs, hidden, 1)
+        self.side = Convolution(inputs, hidden, 1)
+        self.blocks = nn.Sequential(*(Bottleneck(hidden, shortcut) for _ in range(depth)))
+        self.join = Convolution(2 * hidden, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, inputs, h, w) -> (b, outputs, h, w)."""
+        out: Tensor = self.join(torch.cat((self.blocks(self.main(x)), self.side(x)), dim=1))
+        return out
+
+
+class SPPF(nn.Module):
+    """Spatial pyramid pooling by three 5x5 maximum poolings in a row (fields of 5, 9 and 13 cells)."""
+
+    def __init__(self, channels: int) -> None:
+        """Create the pooling and the convolutions around it."""
+        super().__init__()
+        hidden = channels // 2
+        self.reduce = Convolution(channels, hidden, 1)
+        self.pool = nn.MaxPool2d(5, stride=1, padding=2)
+        self.join = Convolution(4 * hidden, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, h, w) -> the same shape."""
+        first = self.reduce(x)
+        second = self.pool(first)
+        third = self.pool(second)
+        out: Tensor = self.join(torch.cat((first, second, third, self.pool(third)), dim=1))
+        return out
+
+
+class Backbone(nn.Module):
+    """CSPDarknet of YOLOv5 v6.0: features at /8, /16 and /32."""
+
+    def __init__(self, c1: int, c2: int, c3: int, c4: int, c5: int, depths: tuple[int, int, int, int]) -> None:
+        """Create the stages; `c1` to `c5` are the channels at /2 to /32."""
+        super().__init__()
+        self.stem = Convolution(3, c1, 6, 2, 2)
+        self.stage2 = nn.Sequential(Convolution(c1, c2, 3, 2), C3(c2, c2, depths[0]))
+        self.stage3 = nn.Sequential(Convolution(c2, c3, 3, 2), C3(c3, c3, depths[1]))
+        self.stage4 = nn.Sequential(Convolution(c3, c4, 3, 2), C3(c4, c4, depths[2]))
+        self.stage5 = nn.Sequential(Convolution(c4, c5, 3, 2), C3(c5, c5, depths[3]), SPPF(c5))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(b, 3, h, w) -> features (b, c3, /8), (b, c4, /16), (b, c5, /32)."""
+        p3 = self.stage3(self.stage2(self.stem(images)))
+        p4 = self.stage4(p3)
+        return p3, p4, self.stage5(p4)
+
+
+class Neck(nn.Module):
+    """Path aggregation: down the pyramid by upsampling, up again by strided convolutions."""
+
+    def __init__(self, c3: int, c4: int, c5: int, depth: int) -> None:
+        """Create the layers; `c3` to `c5` are the channels of the three levels."""
+        super().__init__()
+        self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
+        self.reduce5 = Convolution(c5, c4, 1)
+        self.down4 = C3(2 * c4, c4, depth, shortcut=False)
+        self.reduce4 = Convolution(c4, c3, 1)
+        self.out3 = C3(2 * c3, c3, depth, shortcut=False)
+        self.stride3 = Convolution(c3, c3, 3, 2)
+        self.out4 = C3(2 * c3, c4, depth, shortcut=False)
+        self.stride4 = Convolution(c4, c4, 3, 2)
+        self.out5 = C3(2 * c4, c5, depth, shortcut=False)
+
+    def forward(self, p3: Tensor, p4: Tensor, p5: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Three feature maps -> three feature maps of the same shapes."""
+        lateral5 = self.reduce5(p5)
+        lateral4 = self.reduce4(self.down4(torch.cat((self.upsample(lateral5), p4), dim=1)))
+        out3 = self.out3(torch.cat((self.upsample(lateral4), p3), dim=1))
+        out4 = self.out4(torch.cat((self.stride3(out3), lateral4), dim=1))
+        out5 = self.out5(torch.cat((self.stride4(out4), lateral5), dim=1))
+        return out3, out4, out5
+
+
+class YWCSL(nn.Module):
+    """The whole detector: raw maps at /8, /16 and /32, nothing decoded.
+
+    Attributes:
+        info: Description of the model; its size, classes, anchors and angle bins shape the network.
+    """
+
+    def __init__(self, info: ModelInfo) -> None:
+        """Create the network with fresh weights.
+
+        Args:
+            info: Size (n, s, m, l, x), classes, anchors per level and angle bins.
+
+        Raises:
+            ModelError: If the size is unknown or the levels are not /8, /16, /32.
+        """
+        super().__init__()
+        if info.size not in SIZES:
+            raise ModelError(f"model {info.name!r} has size {info.size!r}; the sizes are {', '.join(SIZES)}")
+        if info.strides != (8, 16, 32):
+            raise ModelError(f"model {info.name!r} has strides {info.strides}; the network makes 8, 16 and 32")
+        self.info = info
+        depth, width = SIZES[info.size]
+        c1, c2, c3, c4, c5 = (math.ceil(channels * width / 8) * 8 for channels in (64, 128, 256, 512, 1024))
+        d3, d6, d9 = (max(round(count * depth), 1) for count in (3, 6, 9))
+        self.backbone = Backbone(c1, c2, c3, c4, c5, (d3, d6, d9, d3))
+        self.neck = Neck(c3, c4, c5, d3)
+        outputs = info.anchors_per_cell * info.channels
+        self.heads = nn.ModuleList(nn.Conv2d(channels, outputs, 1) for channels in (c3, c4, c5))
+        self._start_biases()
+
+    def _start_biases(self) -> None:
+        """Start from the scores that background deserves, so that the first steps do not only learn rarity."""
+        classes = len(self.info.classes)
+        for head, stride in zip(self.heads, self.info.strides, strict=True):
+            bias = head.get_parameter("bias").data.view(self.info.anchors_per_cell, -1)
+            bias[:, 4] = math.log(8 / (640 / stride) ** 2)  # about 8 objects in a 640 px image
+            bias[:, 5 : 5 + classes] = _logit(0.6 / classes)
+            bias[:, 5 + classes :] = _logit(5.0 / self.info.angle_bins)  # a window of radius 2 sums to 5
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Compute the raw maps.
+
+        Args:
+            images: (b, 3, h, w) in the range of `info.input_scale` times the stored values; h and w multiples of 32.
+
+        Returns:
+            One (b, anchors * channels, h / stride, w / stride) map of logits per level. Channels of an anchor:
+            cx, cy, w, h, objectness, classes, angle bins.
+        """
+        features = self.neck(*self.backbone(images))
+        return [head(feature) for head, feature in zip(self.heads, features, strict=True)]
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1.0 - probability))
