@@ -1,0 +1,228 @@
+"""From a training checkpoint to an ONNX file that is proven to give the same boxes, or to no file at all."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from swathe.detectors.base import INPUT_NAME, RawMapDetector, missing_extra, output_names
+from swathe.detectors.files import file_sha256, seal_onnx
+from swathe.detectors.onnx import OnnxDetector
+from swathe.detectors.openvino import OpenVinoDetector
+from swathe.detectors.protocol import DetectorSpec
+from swathe.detectors.torch import TorchDetector, load_network
+from swathe.errors import ModelError, StoreError, UsageError
+from swathe.model.checkpoint import publish
+from swathe.model.decode import Maps, decode
+from swathe.model.info import ModelInfo
+
+OPSET = 17
+TILES = (256, 320)  # sides of the images compared, pixels: two, because the graph must not have a size built in
+SEED = 20
+
+LOGIT_TOLERANCE = 1e-3  # absolute, and relative to the logit
+PIXEL_TOLERANCE = 0.02  # of centres, pixels; of sides, pixels plus this share of a tenth of the side
+SCORE_TOLERANCE = 1e-3
+ANGLE_TOLERANCE = 2e-3  # radians
+COMPARED_BOXES = 300  # the best of each image
+# Two classes or two angle bins may be equal up to rounding; then the same logits give another class or angle.
+TIED_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written, and how far the backends are from PyTorch."""
+
+    path: Path  # the ONNX file
+    sha256: str  # of the file
+    backends: tuple[str, ...]  # compared with PyTorch
+    images: int  # number of images compared on each backend
+    boxes: int  # number of boxes compared on each backend
+    largest_logit_difference: float  # over all raw maps of all backends
+
+
+def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False) -> ExportReport:
+    """Write the ONNX file of a checkpoint, after its boxes have been compared with PyTorch's.
+
+    The graph takes "images" (batch, 3, height, width), scaled, of any size in multiples of 32, and gives the raw maps
+    "p3", "p4", "p5". It is compared on ONNX Runtime, and on OpenVINO where that is installed: every logit of every
+    image within 1e-3 (absolute plus relative), and the best boxes within 0.02 px, 0.002 rad and 0.001 of score.
+
+    Args:
+        checkpoint: A safetensors file written by training.
+        output: The file to write, ending in .onnx.
+        overwrite: Replace an existing file.
+
+    Returns:
+        What was written and compared.
+
+    Raises:
+        UsageError: If the output does not end in .onnx.
+        StoreError: If the output exists already, its folder does not, or it cannot be written.
+        ModelError: If the checkpoint is damaged, or the graph gives other results than PyTorch; nothing is written.
+        MissingExtraError: If PyTorch, onnx or ONNX Runtime is not installed.
+    """
+    _check_output_path(output, overwrite)
+    for module, library in (("torch", "PyTorch"), ("onnx", "onnx")):
+        if importlib.util.find_spec(module) is None:
+            raise missing_extra(library, "train")
+    with tempfile.TemporaryDirectory(prefix="swathe-export-") as folder:
+        draft = Path(folder) / output.name
+        info = write_graph(checkpoint, draft)
+        seal_onnx(draft, info)
+        report = _compare_backends(checkpoint, draft, info, output)
+        publish(output, draft.read_bytes())
+    return report
+
+
+def _check_output_path(output: Path, overwrite: bool) -> None:
+    """Refuse an output before the work begins."""
+    if output.suffix != ".onnx":
+        raise UsageError(f"{output}: the name of the exported file must end in .onnx")
+    if not output.parent.is_dir():
+        raise StoreError(f"{output}: the folder {output.parent} does not exist; create it first")
+    if output.is_dir() or (output.exists() and not overwrite):
+        raise StoreError(f"{output}: exists already; choose another name, or replace the file with --overwrite")
+
+
+def write_graph(checkpoint: Path, path: Path) -> ModelInfo:
+    """Trace the network of a checkpoint into a bare ONNX graph, without description.
+
+    Args:
+        checkpoint: A safetensors file written by training.
+        path: The ONNX file to write.
+
+    Returns:
+        The description of the model.
+
+    Raises:
+        ModelError: If the checkpoint is damaged.
+    """
+    import torch
+
+    network, info = load_network(checkpoint)
+    names = output_names(info)
+    axes = {name: {0: "batch", 2: f"height_{name}", 3: f"width_{name}"} for name in names}
+    with warnings.catch_warnings(), torch.inference_mode():
+        # The exporter that needs nothing else and writes one file announces on every call that it is the older one.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network,
+            (torch.zeros(1, 3, TILES[0], TILES[0]),),
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=[INPUT_NAME],
+            output_names=list(names),
+            dynamic_axes={INPUT_NAME: {0: "batch", 2: "height", 3: "width"}, **axes},
+        )
+    return info
+
+
+def _compare_backends(checkpoint: Path, draft: Path, info: ModelInfo, output: Path) -> ExportReport:
+    """Compare the graph with the checkpoint on every backend that is installed."""
+    backends: dict[str, Callable[[DetectorSpec], RawMapDetector]] = {"onnx": OnnxDetector}
+    if importlib.util.find_spec("openvino") is not None:
+        backends["openvino"] = OpenVinoDetector
+    largest, images, boxes = 0.0, 0, 0
+    for tile in TILES:
+        reference = TorchDetector(_spec("torch", checkpoint, info, tile))
+        others = {name: opener(_spec(name, draft, info, tile)) for name, opener in backends.items()}
+        for pixels in parity_images(tile):
+            expected = [np.ascontiguousarray(level_map) for level_map in reference.raw_maps(pixels)]
+            images += 1
+            for name, other in others.items():
+                found = other.raw_maps(pixels)
+                where = f"{output}: not written, because {name} does not give PyTorch's results on this checkpoint"
+                largest = max(largest, compare_maps(expected, found, where))
+                count = compare_boxes(expected, found, info, where)
+            boxes += count
+    return ExportReport(output, file_sha256(draft), tuple(backends), images, boxes, largest)
+
+
+def _spec(backend: str, path: Path, info: ModelInfo, tile: int) -> DetectorSpec:
+    return DetectorSpec(backend, str(path), info.classes, file_sha256(path), info.min_score, 1.0, tile=tile)
+
+
+def parity_images(tile: int) -> list[npt.NDArray[np.uint8]]:
+    """Make the images that backends are compared on: nothing, noise, and bright shapes on a slope.
+
+    Args:
+        tile: Side of the images, pixels.
+
+    Returns:
+        Images (tile, tile, 3), the same on every call.
+    """
+    random = np.random.default_rng(SEED)
+    noise = random.integers(0, 256, (tile, tile, 3), dtype=np.uint8)
+    slope = np.linspace(20, 120, tile)
+    shapes = np.repeat((slope[:, None] + slope[None, :])[:, :, None] / 2, 3, axis=2)
+    for left, top, width, height in random.integers((0, 0, 8, 8), (tile, tile, 90, 60), (24, 4)):
+        shapes[top : top + height, left : left + width] = random.integers(0, 256, 3)
+    return [np.zeros_like(noise), noise, shapes.astype(np.uint8)]
+
+
+def compare_maps(expected: Maps, found: Maps, where: str) -> float:
+    """Compare every logit of two sets of raw maps.
+
+    Args:
+        expected: PyTorch's maps.
+        found: Another backend's maps.
+        where: How the message begins if they differ.
+
+    Returns:
+        The largest absolute difference.
+
+    Raises:
+        ModelError: If shapes differ, or a logit differs by more than 1e-3 (absolute plus relative).
+    """
+    largest = 0.0
+    for index, (mine, other) in enumerate(zip(expected, found, strict=True)):
+        if mine.shape != other.shape or not np.isfinite(mine).all():
+            raise ModelError(f"{where}: map {index} has shape {other.shape} for {mine.shape}, or values not finite")
+        difference = np.abs(mine - other)
+        if not (difference <= LOGIT_TOLERANCE * (1.0 + np.abs(mine))).all():
+            raise ModelError(f"{where}: logits of map {index} differ by up to {difference.max():.3g}")
+        largest = max(largest, float(difference.max()))
+    return largest
+
+
+def compare_boxes(expected: Maps, found: Maps, info: ModelInfo, where: str) -> int:
+    """Compare the best boxes of two sets of raw maps, anchor by anchor.
+
+    Args:
+        expected: PyTorch's maps.
+        found: Another backend's maps.
+        info: The model.
+        where: How the message begins if they differ.
+
+    Returns:
+        Number of boxes compared.
+
+    Raises:
+        ModelError: If more than one box in a hundred differs; a few may, where two classes or angles are equally good.
+    """
+    boxes, scores, classes = decode(expected, info, 0.0)
+    other_boxes, other_scores, other_classes = decode(found, info, 0.0)
+    best = np.argsort(-scores, kind="stable")[:COMPARED_BOXES]
+    difference = np.abs(boxes[best] - other_boxes[best])
+    turn = np.minimum(difference[:, 4], math.pi - difference[:, 4])
+    allowed = np.hstack([np.full((len(best), 2), PIXEL_TOLERANCE), PIXEL_TOLERANCE * (1.0 + boxes[best, 2:4] / 10.0)])
+    equal = (
+        (difference[:, :4] <= allowed).all(axis=1)
+        & (turn <= ANGLE_TOLERANCE)
+        & (np.abs(scores[best] - other_scores[best]) <= SCORE_TOLERANCE)
+        & (classes[best] == other_classes[best])
+    )
+    wrong = len(best) - int(equal.sum())
+    if wrong > math.ceil(TIED_SHARE * len(best)):
+        raise ModelError(f"{where}: {wrong} of the best {len(best)} boxes differ")
+    return len(best)
