@@ -1,0 +1,96 @@
+"""What a run tells its caller while it works, and what it returns at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from swathe.errors import PartialError
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did. `windows`, `skipped` and the counts cover the whole run, resumed work included."""
+
+    run: str  # id of the run
+    windows: int  # windows of all scenes and scales
+    skipped: int  # windows without data, not given to the detector
+    seconds: float  # wall time of this call
+    detections: int  # rows in the store after the merge
+    per_class: Mapping[str, int]  # rows per class name, every class of the model listed
+    files: tuple[Path, ...]  # published files, in the order of the scenes
+    resumed_windows: int = 0  # windows finished by an earlier call
+    failed: Mapping[str, str] = field(default_factory=dict)  # scene id -> why it failed
+
+    def raise_for_failures(self) -> None:
+        """Turn failed scenes into an error.
+
+        Raises:
+            PartialError: If a scene failed; the message lists all of them.
+        """
+        if self.failed:
+            reasons = "\n".join(f"  {scene}: {reason}" for scene, reason in self.failed.items())
+            raise PartialError(
+                f"{len(self.failed)} scene(s) failed, the others are stored:\n{reasons}\n"
+                "Mend or remove them, then run the same command again; finished work is kept"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for `json.dumps`."""
+        return {**asdict(self), "files": [str(path) for path in self.files]}
+
+
+@dataclass(frozen=True)
+class RunPlanned:
+    """The work is known; sent once, first."""
+
+    run: str  # id of the run
+    scenes: int  # number of scenes
+    windows: int  # windows of all scenes and scales
+    resumed_windows: int  # of these, finished by an earlier call
+    workers: int  # worker processes, 0 when the work is done in this process
+    memory_bytes: int  # projected peak of all processes together
+
+
+@dataclass(frozen=True)
+class BatchFinished:
+    """A batch of windows went through the detector."""
+
+    scene: str  # scene id
+    scale: float  # level pixels per scene pixel
+    windows: int  # windows of this batch
+    skipped: int  # of these, without data
+    detections: int  # raw detections before the merge
+    done_windows: int  # windows finished so far, resumed ones included
+    total_windows: int  # windows of the run
+
+
+@dataclass(frozen=True)
+class SceneMerged:
+    """A scene is merged and can be read from the store."""
+
+    scene: str  # scene id
+    raw: int  # detections before the merge
+    detections: int  # detections after it
+    seconds: float  # time of merge and publishing
+
+
+@dataclass(frozen=True)
+class SceneFailed:
+    """A scene could not be read; the run goes on with the others."""
+
+    scene: str  # scene id
+    reason: str  # message of the error
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """The run is over; sent once, last."""
+
+    summary: RunSummary
+
+
+ProgressEvent = RunPlanned | BatchFinished | SceneMerged | SceneFailed | RunFinished
+Progress = Callable[[ProgressEvent], None]

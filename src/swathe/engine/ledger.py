@@ -1,0 +1,153 @@
+"""The ledger of an unfinished run: what is done stays done, whatever ends the process.
+
+It is a folder with a lock, the plan, one part file per finished batch and one record per stored scene. A batch counts
+as finished when its part can be read back whole; a scene when its record is there, and then its parts are gone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from swathe.engine.parts import TEMPORARY_SUFFIX, Part, part_path, publish, read_part
+from swathe.engine.plan import Plan
+from swathe.errors import StoreError
+
+LOCK_NAME = "lock"
+PLAN_NAME = "plan.json"
+
+
+@dataclass(frozen=True)
+class SceneRecord:
+    """A scene that is merged and published."""
+
+    scene: str  # scene id
+    windows: int  # windows of all its levels
+    skipped: int  # of these, without data
+    detections: int  # rows published
+    per_class: Mapping[str, int]  # rows per class name, every class of the model listed
+    file: str  # published file
+
+
+class Ledger:
+    """Keeps the account of one run; use it as a context manager, which holds the lock."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self.folder = folder
+        self._plan = plan
+        self._lock: int | None = None
+
+    def __enter__(self) -> Ledger:
+        """Take the lock and clear away what is of no use.
+
+        Returns:
+            The ledger.
+
+        Raises:
+            StoreError: If another process works on this run, or the folder cannot be used.
+        """
+        try:
+            self._lock = _take_lock(self.folder)
+        except OSError as error:
+            raise StoreError(f"{self.folder}: cannot be used ({error.strerror}); check its permissions") from error
+        try:
+            self._prepare()
+        except BaseException:
+            self._release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the lock back; the account stays for the next time."""
+        self._release()
+
+    def part(self, batch: int) -> Part | None:
+        """Return what a finished batch gave, None if it is not finished.
+
+        Args:
+            batch: Index of the batch.
+
+        Returns:
+            The part, if it is there and whole.
+
+        Raises:
+            StoreError: If the part may not be read.
+        """
+        return read_part(self.folder, batch)
+
+    def scene_record(self, number: int) -> SceneRecord | None:
+        """Return the record of a published scene, None if it is not published.
+
+        Args:
+            number: Place of the scene in the plan.
+
+        Returns:
+            The record; None also if it is damaged or its file is gone, so that the scene is done again.
+        """
+        try:
+            values = json.loads(self._record_path(number).read_text(encoding="utf-8"))
+            record = SceneRecord(**values)
+        except (OSError, ValueError, TypeError):
+            return None
+        return record if Path(record.file).is_file() else None
+
+    def close_scene(self, number: int, record: SceneRecord) -> None:
+        """Write down that a scene is published and drop its parts.
+
+        Args:
+            number: Place of the scene in the plan.
+            record: What was published.
+
+        Raises:
+            StoreError: If the record cannot be written.
+        """
+        publish(self._record_path(number), json.dumps(asdict(record), sort_keys=True).encode())
+        for level in self._plan.scene_levels(record.scene):
+            for batch in range(level.first_batch, level.first_batch + level.batches):
+                part_path(self.folder, batch).unlink(missing_ok=True)
+
+    def _record_path(self, number: int) -> Path:
+        return self.folder / f"scene-{number:09d}.json"
+
+    def _prepare(self) -> None:
+        for path in self.folder.glob(f"*{TEMPORARY_SUFFIX}"):
+            path.unlink(missing_ok=True)
+        layout = json.dumps(self._plan.layout(), sort_keys=True).encode()
+        path = self.folder / PLAN_NAME
+        if path.is_file() and path.read_bytes() == layout:
+            return
+        # Parts of another layout, written by another version, belong to other windows.
+        for old in (*self.folder.glob("part-*"), *self.folder.glob("scene-*")):
+            old.unlink(missing_ok=True)
+        publish(path, layout)
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _take_lock(folder: Path) -> int:
+    """Lock the folder for this process; the system gives the lock back when the process ends, however it ends."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / LOCK_NAME
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise StoreError(
+                f"{folder}: another process is working on this run; wait for it to end, or stop it and run again"
+            ) from None
+        # A run that ended between opening and locking has taken the folder away: start over with a new one.
+        if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:
+            return handle
+        os.close(handle)

@@ -1,0 +1,50 @@
+"""Entry point of a worker process: `python -m swathe.engine.process FD`, started by the local executor."""
+
+from __future__ import annotations
+
+import sys
+from multiprocessing.connection import Connection
+
+from swathe.engine.task import Work
+from swathe.engine.worker import Worker
+from swathe.errors import SwatheError
+
+
+def main(handle: int) -> None:
+    """Take the work and then jobs from a pipe until it is closed.
+
+    Args:
+        handle: File descriptor of this end of the pipe.
+    """
+    with Connection(handle) as connection:
+        try:
+            work: Work = connection.recv()
+        except EOFError:
+            return
+        serve(connection, work)
+
+
+def serve(connection: Connection, work: Work) -> None:
+    """Answer each job with its result, or with the error that ended the worker.
+
+    Args:
+        connection: This end of the pipe.
+        work: What all jobs have in common.
+    """
+    worker: Worker | None = None
+    try:
+        worker = Worker(work)
+        while True:
+            connection.send(worker.run(connection.recv()))
+    except (EOFError, ConnectionError):
+        # The parent has closed the pipe, or is gone: there is nobody left to work for.
+        return
+    except SwatheError as error:
+        connection.send(error)
+    finally:
+        if worker is not None:
+            worker.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,67 @@
+"""Settings of a detection run: everything that is neither a scene nor the detector."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from swathe.errors import UsageError
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How scenes are cut into windows and how the findings of the windows are merged.
+
+    All fields but `workers` and `prefetch` are part of the run's identity, because they change the result.
+    """
+
+    tile: int = 1024  # side of the square windows, level pixels
+    stride: int = 824  # step between neighbouring windows, level pixels; tile - stride is the overlap
+    scales: tuple[float, ...] = (1.0,)  # level pixels per scene pixel, one pass over the scene for each
+    merge_iou: float = 0.2  # of two boxes of a class that overlap more, only the better stays
+    give_way: float = 0.45  # share of a cut fragment's area that a whole object must cover to replace it
+    cut_margin: float = 2.0  # a box this close to an inner window edge counts as cut by it, level pixels
+    workers: int | None = None  # worker processes; None: one per core, 0 or 1: no process but this one
+    prefetch: int = 2  # windows read ahead of the detector in each worker
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could follow."""
+        object.__setattr__(self, "scales", tuple(float(scale) for scale in self.scales))
+        if self.tile < 1:
+            raise UsageError(f"tile {self.tile}: windows need a side of at least one pixel")
+        if not 1 <= self.stride <= self.tile:
+            raise UsageError(f"stride {self.stride}: must lie between 1 and the tile size {self.tile}, or gaps appear")
+        self._check_scales()
+        self._check_shares()
+        if self.workers is not None and self.workers < 0:
+            raise UsageError(f"workers {self.workers}: give 0 for none, or leave it out for one per core")
+        if self.prefetch < 1:
+            raise UsageError(f"prefetch {self.prefetch}: at least one window must be read ahead")
+
+    def _check_scales(self) -> None:
+        if not self.scales:
+            raise UsageError("scales: give at least one, for instance 1.0")
+        for scale in self.scales:
+            if not (math.isfinite(scale) and scale > 0):
+                raise UsageError(f"scale {scale}: must be a positive number")
+        if len(set(self.scales)) != len(self.scales):
+            raise UsageError(f"scales {', '.join(map(str, self.scales))}: each may be given only once")
+
+    def _check_shares(self) -> None:
+        for name in ("merge_iou", "give_way"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise UsageError(f"{name} {value}: must lie between 0 and 1")
+        if not (math.isfinite(self.cut_margin) and self.cut_margin >= 0):
+            raise UsageError(f"cut_margin {self.cut_margin}: must be zero or more pixels")
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings that change the result, for the run id."""
+        return {
+            "tile": self.tile,
+            "stride": self.stride,
+            "scales": list(self.scales),
+            "merge_iou": self.merge_iou,
+            "give_way": self.give_way,
+            "cut_margin": self.cut_margin,
+        }

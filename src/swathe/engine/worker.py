@@ -1,0 +1,217 @@
+"""The worker: carries out batches. Every executor runs this code, in whatever process."""
+
+from __future__ import annotations
+
+import importlib
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from swathe.boxes import hulls
+from swathe.detectors.protocol import Detector, Tile, TileDetections
+from swathe.detectors.registry import open_detector
+from swathe.engine.parts import write_part
+from swathe.engine.prefetch import read_ahead
+from swathe.engine.raw import RawDetections
+from swathe.engine.task import Batch, BatchJob, BatchResult, Task, Work
+from swathe.errors import SourceError, UsageError
+from swathe.raster.pyramid import Level
+from swathe.raster.reader import Reader, TileRead
+from swathe.raster.scene import Scene
+from swathe.raster.window import Window
+
+# Grey of the padding at the right and bottom of windows that are smaller than the tile.
+PADDING = 114
+# Batches come scene by scene, so that a few open files serve; each holds file handles and caches.
+OPEN_READERS = 3
+
+OpenReader = Callable[[Scene], Reader]
+
+
+class Worker:
+    """Opens the detector once and readers as scenes come, and carries out batches until closed."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._open_reader = load_factory(work.reader)
+        self._readers: OrderedDict[str, Reader] = OrderedDict()
+        self._detector: Detector | None = None
+
+    def run(self, job: BatchJob) -> BatchResult:
+        """Carry out one batch and write its part file.
+
+        Args:
+            job: The batch and its scene.
+
+        Returns:
+            Counts; or the reason, if the scene could not be read.
+
+        Raises:
+            ModelError: If the detector cannot be opened or fails.
+            StoreError: If the part file cannot be written.
+        """
+        if self._detector is None:
+            self._detector = open_detector(self._work.detector)
+        batch, settings = job.batch, self._work.settings
+        try:
+            reader = self._reader(job.scene)
+            raw, skipped = process_batch(batch, reader, self._detector, settings.cut_margin, settings.prefetch)
+        except SourceError as error:
+            return BatchResult(batch.index, batch.count, 0, 0, str(error))
+        write_part(self._work.folder, batch.index, raw, skipped)
+        return BatchResult(batch.index, batch.count, skipped, len(raw))
+
+    def close(self) -> None:
+        """Close all readers."""
+        while self._readers:
+            self._readers.popitem()[1].close()
+
+    def _reader(self, scene: Scene) -> Reader:
+        reader = self._readers.pop(scene.id, None)
+        if reader is None:
+            while len(self._readers) >= OPEN_READERS:
+                self._readers.popitem(last=False)[1].close()
+            reader = self._open_reader(scene)
+        self._readers[scene.id] = reader
+        return reader
+
+
+def load_factory(name: str) -> OpenReader:
+    """Find what opens readers.
+
+    Args:
+        name: "package.module:factory".
+
+    Returns:
+        The factory.
+
+    Raises:
+        UsageError: If there is no such factory.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        return cast(OpenReader, getattr(importlib.import_module(module), attribute))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"reader {name!r}: cannot be loaded ({error}); write it as package.module:factory") from error
+
+
+def process_batch(
+    batch: Batch, reader: Reader, detector: Detector, cut_margin: float, prefetch: int
+) -> tuple[RawDetections, int]:
+    """Look at the windows of a batch.
+
+    Args:
+        batch: The windows, in row order.
+        reader: Reads windows of the batch's scene.
+        detector: Finds objects in one tile.
+        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
+        prefetch: Windows read ahead of the detector.
+
+    Returns:
+        The detections in scene coordinates, window by window, and the number of windows without data.
+
+    Raises:
+        SourceError: If a window cannot be read.
+        ModelError: If the detector fails.
+    """
+    found: list[RawDetections] = []
+    skipped = 0
+
+    def read(task: Task) -> TileRead:
+        return reader.read(task.level, task.window)
+
+    for task, tile_read in read_ahead(read, batch.tasks(), prefetch):
+        if tile_read.valid <= 0.0:
+            skipped += 1
+            continue
+        tile = make_tile(task, tile_read.pixels, batch.tile)
+        found.append(to_scene(detector.detect(tile), task, cut_margin))
+    return RawDetections.concat(found), skipped
+
+
+def make_tile(task: Task, pixels: npt.NDArray[np.uint8], side: int) -> Tile:
+    """Pad a window to the detector's square at the right and bottom.
+
+    Args:
+        task: The window.
+        pixels: (window height, window width, 3) RGB.
+        side: Side of the square, pixels.
+
+    Returns:
+        The tile; its pixels are not copied if they fill it already.
+    """
+    window = task.window
+    if (window.height, window.width) != (side, side):
+        padded = np.full((side, side, 3), PADDING, dtype=np.uint8)
+        padded[: window.height, : window.width] = pixels
+        pixels = padded
+    return Tile(
+        pixels=pixels,
+        scene=task.scene,
+        scale=task.level.scale,
+        col_off=window.col_off,
+        row_off=window.row_off,
+        width=window.width,
+        height=window.height,
+    )
+
+
+def to_scene(found: TileDetections, task: Task, cut_margin: float) -> RawDetections:
+    """Bring detections of a window into scene coordinates and mark those that its edges cut.
+
+    A detection whose centre lies in the padding is not an object of the scene and is dropped.
+
+    Args:
+        found: Detections in tile pixels.
+        task: The window.
+        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
+
+    Returns:
+        Detections in scene pixels (float64).
+    """
+    boxes = np.asarray(found.boxes, dtype=np.float64).reshape(-1, 5)
+    window = task.window
+    inside = (boxes[:, 0] <= window.width) & (boxes[:, 1] <= window.height)
+    boxes = boxes[inside]
+    cut = touches_inner_edge(boxes, task.level, window, cut_margin)
+    placed = boxes.copy()
+    placed[:, 0] += window.col_off
+    placed[:, 1] += window.row_off
+    placed[:, :4] /= task.level.scale
+    return RawDetections(
+        boxes=placed,
+        scores=np.asarray(found.scores, dtype=np.float64)[inside],
+        classes=np.asarray(found.classes, dtype=np.int64)[inside],
+        cut=cut,
+        windows=np.full(len(placed), task.index, dtype=np.int64),
+    )
+
+
+def touches_inner_edge(
+    boxes: npt.NDArray[np.float64], level: Level, window: Window, cut_margin: float
+) -> npt.NDArray[np.bool_]:
+    """Tell which boxes a window edge may have cut. The edges of the level itself cut nothing.
+
+    Args:
+        boxes: (n, 5) canonical boxes in tile pixels.
+        level: The level, for its size.
+        window: The window in level pixels.
+        cut_margin: Distance of the box's hull to an edge up to which it counts as cut, level pixels.
+
+    Returns:
+        (n,) true where the box comes within the margin of an edge behind which the level goes on.
+    """
+    left, top, right, bottom = hulls(boxes).reshape(-1, 4).T
+    cut = np.zeros(len(boxes), dtype=np.bool_)
+    if window.col_off > 0:
+        cut |= left <= cut_margin
+    if window.row_off > 0:
+        cut |= top <= cut_margin
+    if window.col_off + window.width < level.width:
+        cut |= right >= window.width - cut_margin
+    if window.row_off + window.height < level.height:
+        cut |= bottom >= window.height - cut_margin
+    return cut

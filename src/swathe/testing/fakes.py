@@ -1,0 +1,318 @@
+"""Detectors and readers whose behaviour is known: perfect, failing, counting.
+
+They work in any process: a script file says what they do, and the `DetectorSpec` carries its path. Seen from the
+engine they are detectors and readers like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from swathe.boxes import canonical, from_polygons, hulls, to_polygons
+from swathe.detectors.protocol import Detector, DetectorSpec, Tile, TileDetections
+from swathe.errors import ModelError, SourceError
+from swathe.raster.pyramid import Level
+from swathe.raster.reader import Reader, TileRead
+from swathe.raster.scene import Scene
+from swathe.raster.window import Window
+from swathe.testing.scenes import SyntheticScene
+
+BACKEND = "swathe.testing.fakes:scripted_detector"
+BLANK_READER = "swathe.testing.fakes:BlankReader"
+# A detector does not report slivers; and a rectangle needs two sides.
+LEAST_SIDE = 1.0
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong when the detector is given a certain window."""
+
+    kind: str  # "error" raises ModelError, "kill" ends the process at once
+    scene: str  # scene id
+    call: int  # how many windows of the scene were looked at before, over all processes
+    times: int = 1  # how often it happens
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a scripted detector does; saved as a file that its spec points to."""
+
+    clip: str = "minimum"  # box of a cut object: "minimum" area rectangle, or the "own" orientation of the object
+    delay: float = 0.0  # seconds each window takes
+    log: str | None = None  # file that gets one line per window looked at
+    faults: tuple[Fault, ...] = ()
+    boxes: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)  # scene id -> (n, 5), scene pixels
+    classes: Mapping[str, Sequence[int]] = field(default_factory=dict)  # scene id -> (n,)
+
+    @classmethod
+    def read(cls, path: Path) -> Script:
+        """Read a script back from its file."""
+        values = json.loads(path.read_text(encoding="utf-8"))
+        faults = tuple(Fault(**fault) for fault in values.pop("faults"))
+        return cls(**values, faults=faults)
+
+
+def write_script(
+    scenes: Sequence[SyntheticScene],
+    path: Path,
+    *,
+    clip: str = "minimum",
+    delay: float = 0.0,
+    log: Path | None = None,
+    faults: Sequence[Fault] = (),
+) -> DetectorSpec:
+    """Write a script and describe the detector that follows it.
+
+    Args:
+        scenes: Truth that the detector shall find; all must have the same class names.
+        path: Script file to write.
+        clip: Box of an object that a window edge cuts: "minimum" area rectangle of what is left, or the tightest one in
+            the object's "own" orientation.
+        delay: Seconds each window takes.
+        log: File that gets one line per window looked at; faults need one.
+        faults: What goes wrong.
+
+    Returns:
+        The specification. Its hash covers the truth and the kind of clipping alone, so that runs with and without
+        faults are the same run.
+    """
+    script = Script(
+        clip=clip,
+        delay=delay,
+        log=None if log is None else str(log),
+        faults=tuple(faults),
+        boxes={scene.id: scene.boxes.tolist() for scene in scenes},
+        classes={scene.id: scene.classes.tolist() for scene in scenes},
+    )
+    path.write_text(json.dumps(asdict(script)), encoding="utf-8")
+    identity = json.dumps([script.boxes, script.classes, clip], sort_keys=True)
+    digest = hashlib.sha256(identity.encode()).hexdigest()
+    return DetectorSpec(
+        backend=BACKEND, path=str(path), classes=scenes[0].class_names, sha256=digest, min_score=0.0, iou=0.2
+    )
+
+
+def scripted_detector(spec: DetectorSpec) -> Detector:
+    """Open the detector that a script describes.
+
+    Args:
+        spec: Made by `write_script`.
+
+    Returns:
+        A perfect detector, behind one that fails and counts if the script says so.
+    """
+    script = Script.read(Path(spec.path))
+    detector: Detector = PerfectDetector(spec, script)
+    return detector if script.log is None else FailingDetector(detector, script)
+
+
+class PerfectDetector:
+    """Finds exactly what is in the window: the truth, clipped to it, with scores that differ from window to window."""
+
+    def __init__(self, spec: DetectorSpec, script: Script) -> None:
+        self.spec = spec
+        self._clip = script.clip
+        self._boxes = {name: np.array(rows, dtype=np.float64).reshape(-1, 5) for name, rows in script.boxes.items()}
+        self._hulls = {name: hulls(boxes).reshape(-1, 4) for name, boxes in self._boxes.items()}
+        self._classes = {name: np.array(rows, dtype=np.int64) for name, rows in script.classes.items()}
+
+    def detect(self, tile: Tile) -> TileDetections:
+        """Return what is left of the objects in the window, best score first.
+
+        Args:
+            tile: The window; its pixels are not looked at.
+
+        Returns:
+            Boxes in tile pixels.
+        """
+        around = self._hulls[tile.scene] * tile.scale - np.array([tile.col_off, tile.row_off] * 2)
+        seen = np.flatnonzero(
+            (around[:, 0] < tile.width) & (around[:, 1] < tile.height) & (around[:, 2] > 0) & (around[:, 3] > 0)
+        )
+        boxes = self._boxes[tile.scene][seen].copy()
+        boxes[:, :4] *= tile.scale
+        boxes[:, :2] -= (tile.col_off, tile.row_off)
+        around = around[seen]
+        whole = (around[:, :2] >= 0).all(axis=1) & (around[:, 2:] <= (tile.width, tile.height)).all(axis=1)
+        for number in np.flatnonzero(~whole):
+            boxes[number] = self._rest(boxes[number], tile)
+        found = (boxes[:, 2] >= LEAST_SIDE) & (boxes[:, 3] >= LEAST_SIDE)
+        scores = np.array([_score(tile, int(number)) for number in seen]).reshape(-1)
+        order = np.flatnonzero(found)[np.argsort(-scores[found], kind="stable")]
+        return TileDetections(boxes[order], scores[order], self._classes[tile.scene][seen][order])
+
+    def _rest(self, box: Floats, tile: Tile) -> Floats:
+        corners = clip_to_window(to_polygons(box[None])[0], tile.width, tile.height)
+        if len(corners) < 3:
+            return np.zeros(5)
+        if self._clip == "minimum":
+            return from_polygons([corners])[0]
+        return tightest_along(corners, float(box[4]))
+
+
+def clip_to_window(corners: Floats, width: float, height: float) -> Floats:
+    """Clip a convex polygon to a window.
+
+    Args:
+        corners: (k, 2) corners in order.
+        width: The window reaches from 0 to here in x.
+        height: The window reaches from 0 to here in y.
+
+    Returns:
+        (m, 2) corners of the part inside, none if nothing is.
+    """
+    for axis, sign, limit in ((0, -1.0, 0.0), (0, 1.0, width), (1, -1.0, 0.0), (1, 1.0, height)):
+        kept: list[Floats] = []
+        beyond = sign * corners[:, axis] - sign * limit
+        for here, there, out, out_next in zip(
+            corners, np.roll(corners, -1, axis=0), beyond, np.roll(beyond, -1), strict=True
+        ):
+            if out <= 0:
+                kept.append(here)
+            if (out <= 0) != (out_next <= 0):
+                kept.append(here + (there - here) * (out / (out - out_next)))
+        corners = np.array(kept).reshape(-1, 2)
+        if not len(corners):
+            break
+    return corners
+
+
+def tightest_along(corners: Floats, theta: float) -> Floats:
+    """Return the tightest box around points whose one side has a given direction.
+
+    Args:
+        corners: (k, 2) points.
+        theta: Direction of a side, radians clockwise on screen.
+
+    Returns:
+        (5,) canonical box.
+    """
+    axes = np.array([[np.cos(theta), np.sin(theta)], [-np.sin(theta), np.cos(theta)]])
+    turned = corners @ axes.T
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    centre = axes.T @ ((low + high) / 2)
+    return canonical(np.array([[*centre, *(high - low), theta]]))[0]
+
+
+def _score(tile: Tile, number: int) -> float:
+    """Return a score in 0.5 to 1 that depends on object and window alone, so that fragments often beat the whole."""
+    text = f"{tile.scene} {tile.scale} {tile.col_off} {tile.row_off} {number}"
+    return 0.5 + zlib.crc32(text.encode()) / 2**33
+
+
+class FailingDetector:
+    """Writes each window it is given into a log, and fails where the script says so."""
+
+    def __init__(self, detector: Detector, script: Script) -> None:
+        self.spec = detector.spec
+        self._detector = detector
+        self._script = script
+        self._log = Path(str(script.log))
+
+    def detect(self, tile: Tile) -> TileDetections:
+        """Log the window, then fail or let the other detector work.
+
+        Args:
+            tile: The window.
+
+        Returns:
+            What the other detector found.
+
+        Raises:
+            ModelError: If the script has an "error" for this window.
+        """
+        earlier = sum(seen.split("\t")[0] == tile.scene for seen in read_log(self._log))
+        _append(self._log, f"{tile.scene}\t{tile.scale}\t{tile.col_off}\t{tile.row_off}")
+        time.sleep(self._script.delay)
+        for fault in self._script.faults:
+            if fault.scene == tile.scene and fault.call <= earlier < fault.call + fault.times:
+                if fault.kind == "kill":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                raise ModelError(f"scene {tile.scene}: the script says that this window fails")
+        return self._detector.detect(tile)
+
+
+def read_log(path: Path) -> list[str]:
+    """Return one line per window that scripted detectors looked at, tabs between scene, scale, column and row."""
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def _append(path: Path, line: str) -> None:
+    # One write in append mode: lines of several processes do not mix.
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(handle, f"{line}\n".encode())
+    os.close(handle)
+
+
+class BlankReader:
+    """Reads grey windows of any scene; nothing is opened, so that thousands of runs take seconds."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.reads = 0
+        self.bytes = 0
+
+    def read(self, level: Level, window: Window) -> TileRead:
+        """Return a grey window without allocating it."""
+        self.reads += 1
+        grey = np.broadcast_to(np.uint8(128), (window.height, window.width, 3))
+        return TileRead(grey, 1.0)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class CountingReader:
+    """Passes reads on and keeps account of them."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.windows: list[tuple[float, Window]] = []  # scale and window of each read, in order
+
+    @property
+    def reads(self) -> int:
+        """Number of reads so far."""
+        return len(self.windows)
+
+    def read(self, level: Level, window: Window) -> TileRead:
+        """Count, then read."""
+        self.windows.append((level.scale, window))
+        return self._reader.read(level, window)
+
+    def close(self) -> None:
+        """Close the reader behind."""
+        self._reader.close()
+
+
+class BrokenReader(BlankReader):
+    """A reader whose source breaks at the first read of a scene whose id begins with "broken"."""
+
+    def read(self, level: Level, window: Window) -> TileRead:
+        """Read, or fail like a truncated file.
+
+        Args:
+            level: The level.
+            window: The window in level pixels.
+
+        Returns:
+            A grey window.
+
+        Raises:
+            SourceError: If the scene is a broken one.
+        """
+        if self.scene.id.startswith("broken"):
+            raise SourceError(f"{self.scene.uri}: the file ends too early; fetch it again")
+        return super().read(level, window)
