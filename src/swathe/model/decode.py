@@ -115,7 +115,7 @@ def _sigmoid(logit: float) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _peak(logits: npt.NDArray[np.float32]) -> int:
+def _peak(logits: npt.NDArray[np.float64]) -> int:
     """Index of the largest value, the first one of equals."""
     best = 0
     for index in range(1, logits.shape[0]):
@@ -125,7 +125,7 @@ def _peak(logits: npt.NDArray[np.float32]) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _angle(logits: npt.NDArray[np.float32]) -> float:
+def _angle(logits: npt.NDArray[np.float64]) -> float:
     """Angle in radians, not wrapped: bin k of 180 is centred on k - 89.5 degrees."""
     bins = logits.shape[0]
     peak = _peak(logits)
@@ -170,7 +170,7 @@ def _decode_cells(
     boxes = np.empty((cells.size, 5))
     scores = np.empty(cells.size)
     classes = np.empty(cells.size, np.int64)
-    values = np.empty(level.shape[1], np.float32)
+    values = np.empty(level.shape[1])  # float64, so that all that follows is
     for index in range(cells.size):
         anchor, place = divmod(cells[index], height * width)
         row, column = divmod(place, width)
