@@ -87,7 +87,8 @@ def resolve_model(
     """Find a model and describe the detector to be opened on it; no inference library is loaded.
 
     Args:
-        name_or_path: Name of a shipped model, a .onnx or .safetensors file, or the folder of a training run.
+        name_or_path: Name of a shipped model (which goes before a file or folder of that name; write ./NAME for those), a
+            .onnx or .safetensors file, or the folder of a training run.
         backend: "onnx", "openvino", "openvino-bf16", "torch", the name of a plug-in, or "package.module:factory";
             "auto" takes ONNX Runtime for .onnx and PyTorch for .safetensors.
         min_score: Lowest score to report, 0 to 1; the model's own if not given.
@@ -199,9 +200,9 @@ def _check_keep(keep: Sequence[str], info: ModelInfo, path: Path) -> None:
 
 def _candidates(name_or_path: str | Path) -> tuple[Path, ...]:
     """Find the model files behind a name or a path, the preferred one first."""
-    shipped = SHIPPED_FOLDER / str(name_or_path)
     path = Path(name_or_path)
-    if shipped.parent == SHIPPED_FOLDER and (files := _files_in(shipped)):
+    is_name = isinstance(name_or_path, str) and path.name == name_or_path
+    if is_name and (files := _files_in(SHIPPED_FOLDER / path)):
         return files
     if path.is_dir():
         if files := _files_in(path):

@@ -1,0 +1,120 @@
+"""An ONNX file is written when it gives PyTorch's boxes, and not at all when it does not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from requirements import need
+from swathe.errors import MissingExtraError, ModelError, StoreError, UsageError
+
+need("torch")
+need("onnx")
+need("onnxruntime")
+
+from swathe.detectors import export
+from swathe.detectors.files import read_onnx_info
+from swathe.model.checkpoint import load_safetensors, save_safetensors
+from swathe.model.info import ModelInfo
+
+
+def perturb(monkeypatch: pytest.MonkeyPatch, exported: Path, amount: float) -> None:
+    """Make the exporter write a graph in which the bias of one output channel is wrong."""
+    import onnx
+
+    def write_wrong_graph(checkpoint: Path, path: Path) -> ModelInfo:
+        model = onnx.load(str(exported))
+        del model.metadata_props[:]
+        bias = next(tensor for tensor in model.graph.initializer if tensor.name == "heads.1.bias")
+        values = onnx.numpy_helper.to_array(bias).copy()
+        values[200] += amount
+        bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
+        onnx.save(model, str(path))
+        return load_safetensors(checkpoint)[1]
+
+    monkeypatch.setattr(export, "write_graph", write_wrong_graph)
+
+
+def test_the_file_is_valid_and_of_any_size(exported: Path, checkpoint: Path) -> None:
+    import onnx
+    import onnxruntime
+
+    onnx.checker.check_model(str(exported))
+    session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
+    assert [entry.name for entry in session.get_inputs()] == ["images"]
+    assert [entry.name for entry in session.get_outputs()] == ["p3", "p4", "p5"]
+    maps = session.run(None, {"images": np.zeros((2, 3, 96, 160), np.float32)})
+    assert [level.shape for level in maps] == [(2, 561, 12, 20), (2, 561, 6, 10), (2, 561, 3, 5)]
+    assert read_onnx_info(exported) == load_safetensors(checkpoint)[1]
+
+
+def test_an_existing_file_is_kept_unless_told_otherwise(
+    exported: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "model.onnx"
+    output.write_text("precious")
+    with pytest.raises(StoreError, match=r"model\.onnx: exists already.*--overwrite"):
+        export.export_onnx(checkpoint, output)
+    assert output.read_text() == "precious"
+    perturb(monkeypatch, exported, 0.0)
+    report = export.export_onnx(checkpoint, output, overwrite=True)
+    assert read_onnx_info(output).classes == ("ship", "plane")
+    assert report.path == output
+    assert report.backends[0] == "onnx"
+    assert report.images == 6
+    assert report.boxes > 1000
+    assert 0.0 < report.largest_logit_difference < 1e-3
+
+
+@pytest.mark.parametrize("amount", [0.01, 3.0, np.nan])
+def test_a_wrong_graph_leaves_no_file(
+    exported: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, amount: float
+) -> None:
+    perturb(monkeypatch, exported, amount)
+    with pytest.raises(ModelError, match=r"model\.onnx: not written, because onnx does not give PyTorch's results"):
+        export.export_onnx(checkpoint, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_boxes_are_refused_even_if_logits_are_near() -> None:
+    info = ModelInfo("boxes", "n", ("ship",), 64)
+    random = np.random.default_rng(0)
+    maps = [random.normal(0, 2, (3 * info.channels, side, side)).astype(np.float32) for side in (8, 4, 2)]
+    assert export.compare_boxes(maps, [level + np.float32(1e-6) for level in maps], info, "here") == 252
+    turned = [level.copy() for level in maps]
+    for level in turned:
+        level.reshape(3, info.channels, *level.shape[1:])[:, 6:] = np.roll(
+            level.reshape(3, info.channels, -1)[:, 6:], 1, 1
+        ).reshape(3, 180, *level.shape[1:])
+    with pytest.raises(ModelError, match="here: 252 of the best 252 boxes differ"):
+        export.compare_boxes(maps, turned, info, "here")
+
+
+@pytest.mark.parametrize("damage", [0.0, np.nan])
+def test_damaged_checkpoints_are_refused(checkpoint: Path, tmp_path: Path, damage: float) -> None:
+    path = tmp_path / "best.safetensors"
+    tensors, info = load_safetensors(checkpoint)
+    if np.isnan(damage):
+        tensors["heads.0.bias"] = np.full_like(tensors["heads.0.bias"], np.nan)
+        save_safetensors(path, tensors, info)
+    else:
+        path.write_bytes(checkpoint.read_bytes()[:-100])
+    with pytest.raises(ModelError, match="finite|whole safetensors"):
+        export.export_onnx(path, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_impossible_outputs_are_refused_before_the_work(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"must end in \.onnx"):
+        export.export_onnx(checkpoint, tmp_path / "model.pt")
+    with pytest.raises(StoreError, match="does not exist"):
+        export.export_onnx(checkpoint, tmp_path / "none" / "model.onnx")
+
+
+def test_a_missing_library_is_named(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingExtraError, match="onnx is not installed"):
+        export.export_onnx(checkpoint, tmp_path / "model.onnx")
