@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from detectors.conftest import LIVELY, TINY, MakeTile, WriteTiny
 from requirements import need
 from swathe.boxes import iou_matrix
-from swathe.detectors.protocol import Detector, TileDetections
+from swathe.detectors.protocol import Detector, Tile, TileDetections
 from swathe.detectors.registry import open_detector, resolve_model
 from swathe.errors import MissingExtraError, ModelError, UsageError
+from tiny_models import LIVELY, TINY, write_tiny
 
 LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
 PIXELS, RADIANS, SCORE = 0.02, 2e-3, 1e-3  # stated tolerance between backends
@@ -41,6 +41,12 @@ def picture(seed: int, tile: int) -> npt.NDArray[np.uint8]:
     """Noise of 8 pixel squares, so that every level has something to see."""
     squares = np.random.default_rng(seed).integers(0, 256, (-(-tile // 8), -(-tile // 8), 3), dtype=np.uint8)
     return squares.repeat(8, axis=0).repeat(8, axis=1)[:tile, :tile]
+
+
+def make_tile(pixels: npt.NDArray[np.uint8], width: int | None = None, height: int | None = None) -> Tile:
+    """Wrap pixels as a tile, of which the given part is valid, or all."""
+    side = len(pixels)
+    return Tile(pixels, "scene", 1.0, 0, 0, side if width is None else width, side if height is None else height)
 
 
 def open_tiny(path: Path, backend: str, **settings: object) -> Detector:
@@ -69,7 +75,7 @@ def share_equal(found: TileDetections, expected: TileDetections) -> float:
     return float(equal.any(axis=1).mean())
 
 
-def test_known_answers(tiny: Path, graph_backend: str, make_tile: MakeTile) -> None:
+def test_known_answers(tiny: Path, graph_backend: str) -> None:
     found = open_tiny(tiny, graph_backend).detect(make_tile(cells((2, 3, "ship"), (9, 7, "plane"))))
     by_row = np.argsort(found.boxes[:, 1])
     turned = math.radians(-57.5)
@@ -79,27 +85,25 @@ def test_known_answers(tiny: Path, graph_backend: str, make_tile: MakeTile) -> N
     np.testing.assert_allclose(found.scores, 1.0, atol=1e-3)
 
 
-def test_blue_first_models_are_given_blue_first(
-    write_tiny: WriteTiny, tmp_path: Path, graph_backend: str, make_tile: MakeTile
-) -> None:
+def test_blue_first_models_are_given_blue_first(tmp_path: Path, graph_backend: str) -> None:
     path = write_tiny(tmp_path / "bgr.onnx", replace(TINY, colour_order="BGR"))
     detector = open_tiny(path, graph_backend)
     assert len(detector.detect(make_tile(cells((2, 3, "ship"))))) == 1
     assert len(detector.detect(make_tile(cells((2, 3, "ship"), red=2)))) == 0
 
 
-def test_neighbours_of_a_class_are_suppressed(tiny: Path, graph_backend: str, make_tile: MakeTile) -> None:
+def test_neighbours_of_a_class_are_suppressed(tiny: Path, graph_backend: str) -> None:
     tile = make_tile(cells((4, 4, "ship"), (4, 5, "ship"), (5, 4, "plane")))
     assert sorted(open_tiny(tiny, graph_backend, iou=0.2).detect(tile).classes) == [0, 1]
     assert sorted(open_tiny(tiny, graph_backend, iou=0.9).detect(tile).classes) == [0, 0, 1]
 
 
-def test_only_the_wanted_classes(tiny: Path, graph_backend: str, make_tile: MakeTile) -> None:
+def test_only_the_wanted_classes(tiny: Path, graph_backend: str) -> None:
     tile = make_tile(cells((2, 3, "ship"), (9, 7, "plane")))
     assert open_tiny(tiny, graph_backend, keep=("plane",)).detect(tile).classes.tolist() == [1]
 
 
-def test_padding_holds_no_objects(tiny: Path, graph_backend: str, make_tile: MakeTile) -> None:
+def test_padding_holds_no_objects(tiny: Path, graph_backend: str) -> None:
     detector = open_tiny(tiny, graph_backend)
     pixels = cells((2, 3, "ship"), (9, 7, "plane"))
     assert detector.detect(make_tile(pixels, width=60)).classes.tolist() == [0]  # the plane's centre is at column 60
@@ -107,7 +111,7 @@ def test_padding_holds_no_objects(tiny: Path, graph_backend: str, make_tile: Mak
     assert len(detector.detect(make_tile(pixels, width=61, height=77))) == 2
 
 
-def test_buffers_do_not_leak_between_tiles(tiny: Path, graph_backend: str, make_tile: MakeTile) -> None:
+def test_buffers_do_not_leak_between_tiles(tiny: Path, graph_backend: str) -> None:
     detector = open_tiny(tiny, graph_backend)
     first = detector.detect(make_tile(cells((2, 3, "ship"))))
     copy = TileDetections(first.boxes.copy(), first.scores.copy(), first.classes.copy())
@@ -119,7 +123,7 @@ def test_buffers_do_not_leak_between_tiles(tiny: Path, graph_backend: str, make_
 
 
 @pytest.mark.parametrize("tile", [128, 200])
-def test_boxes_equal_those_of_torch(exported: Path, backend: str, tile: int, make_tile: MakeTile) -> None:
+def test_boxes_equal_those_of_torch(exported: Path, backend: str, tile: int) -> None:
     need("torch")
     reference = open_detector(resolve_model(exported.parent, backend="torch", tile=tile)[0])
     detector = open_detector(resolve_model(exported.parent, backend=backend, tile=tile)[0])
@@ -132,7 +136,7 @@ def test_boxes_equal_those_of_torch(exported: Path, backend: str, tile: int, mak
         assert share_equal(expected, found) >= 0.99
 
 
-def test_what_a_detector_promises(exported: Path, backend: str, make_tile: MakeTile) -> None:
+def test_what_a_detector_promises(exported: Path, backend: str) -> None:
     spec, info = resolve_model(exported.parent, backend=backend, tile=200, iou=0.3, min_score=0.4)
     found = open_detector(spec).detect(make_tile(picture(5, 200), width=150))
     assert info.classes == LIVELY.classes
@@ -145,7 +149,7 @@ def test_what_a_detector_promises(exported: Path, backend: str, make_tile: MakeT
     assert overlap[found.classes[:, None] == found.classes[None, :]].max() <= 0.3
 
 
-def test_tiles_of_another_size_are_refused(exported: Path, backend: str, make_tile: MakeTile) -> None:
+def test_tiles_of_another_size_are_refused(exported: Path, backend: str) -> None:
     detector = open_detector(resolve_model(exported.parent, backend=backend, tile=128)[0])
     with pytest.raises(UsageError, match="128 x 128 pixels"):
         detector.detect(make_tile(np.zeros((64, 64, 3), np.uint8)))
@@ -161,14 +165,14 @@ def test_a_missing_library_is_named(exported: Path, backend: str, monkeypatch: p
         resolve_model(exported.parent, backend=backend)
 
 
-def test_graphs_of_other_classes_are_refused(write_tiny: WriteTiny, tmp_path: Path, graph_backend: str) -> None:
+def test_graphs_of_other_classes_are_refused(tmp_path: Path, graph_backend: str) -> None:
     other = replace(TINY, classes=("ship", "plane", "harbor"))
-    path = write_tiny(tmp_path / "mixed.onnx", TINY, graph_info=other)
+    path = write_tiny(tmp_path / "mixed.onnx", TINY, other)
     with pytest.raises(ModelError, match=r"mixed\.onnx: output 'p3'.*swathe export"):
         open_tiny(path, graph_backend)
 
 
-def test_a_model_that_changed_is_refused(write_tiny: WriteTiny, tmp_path: Path, graph_backend: str) -> None:
+def test_a_model_that_changed_is_refused(tmp_path: Path, graph_backend: str) -> None:
     path = write_tiny(tmp_path / "model.onnx")
     spec, _ = resolve_model(path, backend=graph_backend)
     write_tiny(path, replace(TINY, name="another"))
@@ -197,9 +201,7 @@ def test_an_empty_graph_is_refused(tmp_path: Path, graph_backend: str) -> None:
         open_detector(spec)
 
 
-def test_weights_that_give_no_numbers_are_refused(
-    tiny: Path, tmp_path: Path, graph_backend: str, make_tile: MakeTile
-) -> None:
+def test_weights_that_give_no_numbers_are_refused(tiny: Path, tmp_path: Path, graph_backend: str) -> None:
     need("onnx")
     import onnx
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from detectors.conftest import TINY, WriteTiny
 from swathe.detectors import registry
 from swathe.detectors.files import file_sha256
 from swathe.detectors.protocol import DetectorSpec
 from swathe.detectors.registry import list_models, open_detector, resolve_model
 from swathe.errors import ModelError, UsageError
+from tiny_models import TINY, write_tiny
 
 PLUG_IN = """
 class Echo:
@@ -129,7 +129,7 @@ def test_an_unknown_backend_is_refused_on_opening(tiny: Path) -> None:
         open_detector(spec)
 
 
-def test_a_deleted_model_is_refused(tmp_path: Path, write_tiny: WriteTiny) -> None:
+def test_a_deleted_model_is_refused(tmp_path: Path) -> None:
     path = write_tiny(tmp_path / "model.onnx")
     spec, _ = resolve_model(path)
     path.unlink()
@@ -141,7 +141,7 @@ def test_resolving_loads_no_inference_library(tiny: Path) -> None:
     program = (
         "import sys; from swathe.detectors.registry import resolve_model, list_models; "
         f"resolve_model({str(tiny)!r}); list_models(); "
-        "print([name for name in ('torch', 'onnx', 'onnxruntime', 'openvino', 'rasterio') if name in sys.modules])"
+        "print([name for name in ('torch', 'onnx', 'onnxruntime', 'openvino', 'rasterio', 'numba') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

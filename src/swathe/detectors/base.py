@@ -10,7 +10,7 @@ import numpy.typing as npt
 from swathe.boxes import nms
 from swathe.detectors.pixels import PixelBuffer, padded_side
 from swathe.detectors.protocol import DetectorSpec, Tile, TileDetections
-from swathe.errors import MissingExtraError, ModelError
+from swathe.errors import ModelError
 from swathe.model.decode import Boxes, Maps, decode
 from swathe.model.info import ModelInfo
 
@@ -127,11 +127,6 @@ def check_output(spec: DetectorSpec, name: str, found: object, expected: object)
     if found != expected:
         problem = "is missing" if found is None else f"is declared as {found} instead of {expected}"
         raise ModelError(
-            f"{spec.path}: output {name!r} of the graph {problem}, so it is not the network that the file's description "
-            "speaks of. Export the model again with `swathe export`"
+            f"{spec.path}: output {name!r} of the graph {problem}, so it is not the network that the file's "
+            "description speaks of. Export the model again with `swathe export`"
         )
-
-
-def missing_extra(library: str, extra: str) -> MissingExtraError:
-    """Make the error for a backend whose library is not installed."""
-    return MissingExtraError(f"{library} is not installed; get it by `pip install 'swathe[{extra}]'`")

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from swathe.detectors.base import INPUT_NAME, RawMapDetector, missing_extra, output_names
+from swathe.detectors.base import INPUT_NAME, RawMapDetector, output_names
+from swathe.detectors.extras import missing_extra
 from swathe.detectors.files import file_sha256, seal_onnx
 from swathe.detectors.onnx import OnnxDetector
 from swathe.detectors.openvino import OpenVinoDetector

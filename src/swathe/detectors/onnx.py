@@ -12,10 +12,10 @@ from swathe.detectors.base import (
     INPUT_NAME,
     RawMapDetector,
     check_output,
-    missing_extra,
     output_names,
     output_shapes,
 )
+from swathe.detectors.extras import missing_extra
 from swathe.detectors.files import read_onnx_info
 from swathe.detectors.protocol import DetectorSpec
 from swathe.errors import ModelError

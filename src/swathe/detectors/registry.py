@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
-from swathe.detectors.base import missing_extra
+from swathe.detectors.extras import missing_extra
 from swathe.detectors.files import file_sha256, read_onnx_info
 from swathe.detectors.protocol import Detector, DetectorSpec
 from swathe.errors import ModelError, UsageError

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from swathe.detectors.base import RawMapDetector, missing_extra
+from swathe.detectors.base import RawMapDetector
+from swathe.detectors.extras import missing_extra
 from swathe.detectors.protocol import DetectorSpec
 from swathe.errors import ModelError
 from swathe.model.checkpoint import load_safetensors
