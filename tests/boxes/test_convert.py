@@ -3,8 +3,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from scenes import random_boxes
 
+from boxes.scenes import random_boxes
 from swathe.boxes import canonical, convert, iou, to_polygons
 from swathe.errors import UsageError
 

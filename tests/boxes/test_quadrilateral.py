@@ -6,8 +6,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scenes import random_boxes, slow_iou_matrix
 
+from boxes.scenes import random_boxes, slow_iou_matrix
 from swathe.boxes import iou_matrix, polygon_iou, polygon_iou_matrix, to_polygons
 from swathe.errors import UsageError
 
@@ -39,7 +39,9 @@ def test_boxes_have_the_ratios_of_their_corners_in_either_orientation() -> None:
     np.testing.assert_allclose(polygon_iou_matrix(corners, corners), expected, atol=1e-12)
     np.testing.assert_allclose(polygon_iou_matrix(corners[:, ::-1], corners), expected, atol=1e-12)
     np.testing.assert_allclose(polygon_iou_matrix(corners + 1e5, corners + 1e5), expected, atol=1e-9)
-    np.testing.assert_allclose(polygon_iou(corners, np.roll(corners, 3, axis=0)), [expected[i, i - 3] for i in range(120)])
+    np.testing.assert_allclose(
+        polygon_iou(corners, np.roll(corners, 3, axis=0)), [expected[i, i - 3] for i in range(120)]
+    )
 
 
 def test_bow_tie_counts_as_its_two_triangles() -> None:

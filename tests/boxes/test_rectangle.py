@@ -6,8 +6,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scenes import random_boxes
 
+from boxes.scenes import random_boxes
 from swathe.boxes import canonical, from_polygons, to_polygons
 from swathe.errors import UsageError
 
@@ -49,7 +49,9 @@ def test_polygons_of_different_lengths() -> None:
 def test_degenerate_polygons() -> None:
     line, point = [[1.0, 1.0], [4.0, 5.0], [2.5, 3.0], [1.0, 1.0]], [[7.0, 7.0]] * 4
     boxes = from_polygons([line, point])
-    np.testing.assert_allclose(boxes, [[2.5, 3.0, 5.0, 0.0, np.arctan2(4.0, 3.0)], [7.0, 7.0, 0.0, 0.0, 0.0]], atol=1e-12)
+    np.testing.assert_allclose(
+        boxes, [[2.5, 3.0, 5.0, 0.0, np.arctan2(4.0, 3.0)], [7.0, 7.0, 0.0, 0.0, 0.0]], atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("empty", [[], np.zeros((0, 4, 2)), np.zeros((0,))])

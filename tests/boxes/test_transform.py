@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from scenes import random_boxes
 
+from boxes.scenes import random_boxes
 from swathe.boxes import affine, affine_polygons, from_polygons, iou, scale, shift, to_polygons
 from swathe.errors import UsageError
 
@@ -32,7 +32,9 @@ def test_general_map_gives_the_rectangle_around_the_image() -> None:
     matrix = [[1.2, 0.4, -3.0], [0.1, 0.8, 5.0]]
     image = affine_polygons(to_polygons(BOXES), matrix)
     assert np.array_equal(affine(BOXES, matrix), from_polygons(image))
-    np.testing.assert_allclose(shapely.area(shapely.polygons(image)), BOXES[:, 2] * BOXES[:, 3] * (1.2 * 0.8 - 0.4 * 0.1))
+    np.testing.assert_allclose(
+        shapely.area(shapely.polygons(image)), BOXES[:, 2] * BOXES[:, 3] * (1.2 * 0.8 - 0.4 * 0.1)
+    )
 
 
 def test_nothing_stays_nothing() -> None:

@@ -2,7 +2,7 @@
 
 A box is a row (cx, cy, w, h, theta) of float64: centre and sides in pixels, w the long side, theta in radians in
 [-pi/2, pi/2), the direction of the long side measured from +x (right) towards +y (down), clockwise on screen.
-Pixel (0, 0) covers [0, 1) x [0, 1). Functions accept boxes with unordered sides and any angle unless they say otherwise.
+Pixel (0, 0) covers [0, 1) x [0, 1). Functions accept unordered sides and any angle unless they say otherwise.
 """
 
 from __future__ import annotations

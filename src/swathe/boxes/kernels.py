@@ -96,7 +96,7 @@ def shared_area(p: FloatArray, q: FloatArray) -> float:
     sides = p[HALF_W] + p[HALF_H] + q[HALF_W] + q[HALF_H]
     if area <= NOISE * sides * sides:
         return 0.0
-    return min(area, 4.0 * p[HALF_W] * p[HALF_H], 4.0 * q[HALF_W] * q[HALF_H])
+    return float(min(area, 4.0 * p[HALF_W] * p[HALF_H], 4.0 * q[HALF_W] * q[HALF_H]))
 
 
 @compiled
@@ -107,7 +107,7 @@ def _frame_bound(p: FloatArray, q: FloatArray, cosine: float, sine: float) -> fl
     reach_x, reach_y = q[HALF_W] * cosine + q[HALF_H] * sine, q[HALF_W] * sine + q[HALF_H] * cosine
     width = min(p[HALF_W], x + reach_x) - max(-p[HALF_W], x - reach_x)
     height = min(p[HALF_H], y + reach_y) - max(-p[HALF_H], y - reach_y)
-    return max(width, 0.0) * max(height, 0.0)
+    return float(max(width, 0.0) * max(height, 0.0))
 
 
 @compiled
@@ -116,7 +116,7 @@ def ratio(p: FloatArray, q: FloatArray) -> float:
     shared = shared_area(p, q)
     if shared == 0.0:
         return 0.0
-    return min(shared / (4.0 * (p[HALF_W] * p[HALF_H] + q[HALF_W] * q[HALF_H]) - shared), 1.0)
+    return float(min(shared / (4.0 * (p[HALF_W] * p[HALF_H] + q[HALF_W] * q[HALF_H]) - shared), 1.0))
 
 
 @compiled
@@ -168,7 +168,9 @@ def lay_out(rows: FloatArray) -> Cells:
         top, bottom = min(top, rows[i, Y]), max(bottom, rows[i, Y])
         extent = max(extent, rows[i, HALF_HULL_W], rows[i, HALF_HULL_H])
     largest = max(2.0 * extent, max(right - left, bottom - top) / 2.0**20, 1e-6)  # keeps cell numbers within int64
-    sizes = largest / LEVEL_RATIO ** np.arange(LEVELS)
+    sizes = np.empty(LEVELS)
+    for level in range(LEVELS):
+        sizes[level] = largest / LEVEL_RATIO**level
     levels = _levels(rows, sizes)
     columns, lines = np.empty(LEVELS, np.int64), np.empty(LEVELS, np.int64)
     first, buckets = np.zeros(LEVELS, np.int64), np.zeros(LEVELS, np.int64)
@@ -223,9 +225,19 @@ def collect(
     largest: float,
     found: npt.NDArray[np.int32],
 ) -> int:
-    """Find the inserted rectangles of `rows` whose hull meets that of others[i], on levels smallest < cell < largest.
+    """Find the inserted rectangles whose hull meets the hull of another one.
 
-    `found` (n,) takes their indices, each once; the result is their number.
+    Args:
+        cells: The grid.
+        rows: Described rectangles (n, 8) it was laid out for.
+        others: Described rectangles (m, 8), the same ones or not.
+        i: The one of `others` to find partners for.
+        smallest: Levels with cells up to this side, in pixels, are left out.
+        largest: Levels with cells from this side on are left out.
+        found: Takes the indices into `rows`, each once; (n,).
+
+    Returns:
+        The number of indices found.
     """
     count, x, y, half_w, half_h = 0, others[i, X], others[i, Y], others[i, HALF_HULL_W], others[i, HALF_HULL_H]
     for level in range(LEVELS):
@@ -277,7 +289,7 @@ def _suppress_group(rows: FloatArray, threshold: float, kept: npt.NDArray[np.boo
 
 @compiled
 def suppress(rows: FloatArray, starts: IndexArray, threshold: float) -> npt.NDArray[np.bool_]:
-    """Greedy suppression in each group rows[starts[g]:starts[g + 1]], ordered by falling score; the flags of the kept."""
+    """Greedy suppression in each group rows[starts[g]:starts[g + 1]], ordered by falling score; flags of the kept."""
     kept = np.ones(len(rows), np.bool_)
     for group in range(len(starts) - 1):
         start, stop = starts[group], starts[group + 1]

@@ -20,7 +20,9 @@ def _paired(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[FloatArray, FloatArray]
     """Check that two sets of boxes can be paired row by row."""
     first, second = _described(a, "a"), _described(b, "b")
     if len(first) != len(second):
-        raise UsageError(f"a and b are compared row by row, but have {len(first)} and {len(second)} rows; use iou_matrix")
+        raise UsageError(
+            f"a and b are compared row by row, but have {len(first)} and {len(second)} rows; use iou_matrix"
+        )
     return first, second
 
 

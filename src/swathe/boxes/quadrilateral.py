@@ -1,7 +1,7 @@
 """Exact overlap of raw quadrilaterals, as annotators draw them: either orientation, dented or self-crossing ones too.
 
 A dented quadrilateral is cut into two triangles at its dent. A self-crossing one counts as the two triangles that meet
-at the crossing, like shapely's `make_valid`. Convex pieces are clipped against each other (Sutherland and Hodgman, 1974).
+at the crossing, like shapely's `make_valid`. Convex pieces are clipped one by another (Sutherland and Hodgman, 1974).
 """
 
 from __future__ import annotations
@@ -69,22 +69,14 @@ def _area(corners: FloatArray, count: int) -> float:
 
 
 @compiled
-def _triangle(target: FloatArray, a: FloatArray, b: FloatArray, c: FloatArray) -> None:
-    """Write a triangle as a quadrilateral whose last corner is doubled."""
-    target[0], target[1], target[2], target[3] = a, b, c, c
+def _write(piece: FloatArray, corner: int, x: float, y: float) -> None:
+    """Set one corner of a piece."""
+    piece[corner, 0], piece[corner, 1] = x, y
 
 
 @compiled
-def _crossing(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray) -> tuple[bool, FloatArray]:
-    """Whether the segments ab and cd cross, and where."""
-    before, after = _turn(a, b, c), _turn(a, b, d)
-    crosses = before * after <= 0.0 and _turn(c, d, a) * _turn(c, d, b) <= 0.0 and before != after
-    return crosses, c + (d - c) * (before / (before - after)) if crosses else c
-
-
-@compiled
-def _split(quad: FloatArray, pieces: FloatArray) -> None:
-    """Write the convex pieces (2, 4, 2) of a quadrilateral (4, 2), each with an area >= 0; the second is often empty."""
+def _dent(quad: FloatArray) -> int:
+    """The corner that turns against the three others; -1 for a convex, -2 for a self-crossing quadrilateral."""
     left, right, last_left, last_right = 0, 0, 0, 0
     for i in range(4):
         turn = _turn(quad[i - 1], quad[i], quad[(i + 1) % 4])
@@ -92,22 +84,56 @@ def _split(quad: FloatArray, pieces: FloatArray) -> None:
             left, last_left = left + 1, i
         elif turn < 0.0:
             right, last_right = right + 1, i
-    pieces[0], pieces[1] = quad, quad[0]
-    if left == 2 and right == 2:
-        start = 0
-        crosses, centre = _crossing(quad[0], quad[1], quad[2], quad[3])
-        if not crosses:
-            start = 1
-            crosses, centre = _crossing(quad[1], quad[2], quad[3], quad[0])
-        _triangle(pieces[0], centre, quad[start + 1], quad[start + 2])
-        _triangle(pieces[1], centre, quad[(start + 3) % 4], quad[start])
-    elif left > 0 and right > 0:
-        dent = last_right if right <= left else last_left
-        for k in range(2):
-            _triangle(pieces[k], quad[dent], quad[(dent + k + 1) % 4], quad[(dent + k + 2) % 4])
+    if left == 0 or right == 0:
+        return -1
+    if left == right == 2:
+        return -2
+    return last_right if right <= left else last_left
+
+
+@compiled
+def _cross(quad: FloatArray, start: int) -> float:
+    """Where along the opposite side (0 to 1) the side that begins at corner `start` is crossed; -1 if it is not."""
+    a, b, c, d = quad[start], quad[start + 1], quad[start + 2], quad[(start + 3) % 4]
+    before, after = _turn(a, b, c), _turn(a, b, d)
+    if before == after or before * after > 0.0 or _turn(c, d, a) * _turn(c, d, b) > 0.0:
+        return -1.0
+    return before / (before - after)
+
+
+@compiled
+def _split(quad: FloatArray, pieces: FloatArray) -> None:
+    """Write the convex pieces (2, 4, 2) of a quadrilateral (4, 2); the second is empty for a convex one."""
+    dent = _dent(quad)
+    start = 0 if dent != -2 or _cross(quad, 0) >= 0.0 else 1
     for k in range(2):
-        if _area(pieces[k], 4) < 0.0:
-            pieces[k] = pieces[k, ::-1].copy()
+        if dent == -1:
+            for i in range(4):
+                _write(pieces[k], i, quad[i * (1 - k), 0], quad[i * (1 - k), 1])
+            continue
+        first, second, third = dent, dent + k + 1, dent + k + 2
+        if dent == -2:
+            first, second, third = start + 2, start + 1 + 2 * k, start + 2 + 2 * k
+        _write(pieces[k], 1, quad[second % 4, 0], quad[second % 4, 1])
+        _write(pieces[k], 2, quad[third % 4, 0], quad[third % 4, 1])
+        x, y = quad[first % 4, 0], quad[first % 4, 1]
+        if dent == -2:
+            part, end = max(_cross(quad, start), 0.0), (start + 3) % 4
+            x, y = x + (quad[end, 0] - x) * part, y + (quad[end, 1] - y) * part
+        _write(pieces[k], 0, x, y)
+        _write(pieces[k], 3, x, y)
+
+
+@compiled
+def _orient(piece: FloatArray) -> float:
+    """Reverse a piece whose area is negative; returns its area."""
+    area = _area(piece, 4)
+    if area < 0.0:
+        for i in range(2):
+            x, y = piece[i, 0], piece[i, 1]
+            _write(piece, i, piece[3 - i, 0], piece[3 - i, 1])
+            _write(piece, 3 - i, x, y)
+    return abs(area)
 
 
 @compiled
@@ -116,7 +142,7 @@ def _prepare(quads: FloatArray) -> tuple[FloatArray, FloatArray]:
     pieces, summary = np.empty((len(quads), 2, 4, 2)), np.empty((len(quads), 6))
     for i in range(len(quads)):
         _split(quads[i], pieces[i])
-        summary[i, 0], summary[i, 1] = _area(pieces[i, 0], 4), _area(pieces[i, 1], 4)
+        summary[i, 0], summary[i, 1] = _orient(pieces[i, 0]), _orient(pieces[i, 1])
         summary[i, 2], summary[i, 3] = quads[i, :, 0].min(), quads[i, :, 1].min()
         summary[i, 4], summary[i, 5] = quads[i, :, 0].max(), quads[i, :, 1].max()
     return pieces, summary

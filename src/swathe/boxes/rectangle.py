@@ -35,7 +35,9 @@ def _flatten(polygons: npt.ArrayLike | Sequence[npt.ArrayLike]) -> tuple[FloatAr
     """Put all corners into one array (N, 2), with the start of each polygon and the end."""
     if isinstance(polygons, np.ndarray) and polygons.dtype != np.object_:
         if polygons.ndim != 3 and polygons.size:
-            raise UsageError(f"polygons must have the shape (n, k, 2), not {polygons.shape}; put a single one into a list")
+            raise UsageError(
+                f"polygons must have the shape (n, k, 2), not {polygons.shape}; put a single one into a list"
+            )
         lengths = np.full(len(polygons), polygons.shape[1] if polygons.ndim == 3 else 0)
         points = as_rows(polygons.reshape(-1, *polygons.shape[2:]), (2,), "corners")
     else:

@@ -12,7 +12,9 @@ from swathe.errors import UsageError
 MOST_SHORT_CLASSES = 2**16
 
 
-def nms(boxes: npt.ArrayLike, scores: npt.ArrayLike, classes: npt.ArrayLike | None = None, iou: float = 0.2) -> IndexArray:
+def nms(
+    boxes: npt.ArrayLike, scores: npt.ArrayLike, classes: npt.ArrayLike | None = None, iou: float = 0.2
+) -> IndexArray:
     """Keep the boxes that no better box of the same class covers.
 
     By falling score, a box is kept unless its exact intersection over union with a kept box of its class is above
