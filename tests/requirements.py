@@ -16,7 +16,7 @@ def need(module: str) -> None:
     """
     if importlib.util.find_spec(module) is not None:
         return
-    message = f"{module} is not installed; `make setup-train` or `pip install {module}` brings it"
+    message = f"{module} is not installed; `pip install {module}` brings it"
     if os.environ.get("SWATHE_NO_SKIP") == "1":
         pytest.fail(message)
     pytest.skip(message, allow_module_level=True)

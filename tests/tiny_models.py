@@ -1,4 +1,4 @@
-"""Two models for tests: a graph of three convolutions whose answers are known, and the description of a lively network."""
+"""Two models for tests: a graph whose answers are known, and the description of a lively network."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ from tiny_models import LIVELY, write_tiny
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ONNX file of known answers."""
+    """Write the graph of known answers."""
     return write_tiny(tmp_path_factory.mktemp("tiny") / "model.onnx")
 
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A training run's folder content: size n, random weights that give some dozens of objects in any picture."""
+    """Write the weights of a training run: size n, random, giving hundreds of objects in any picture."""
     need("torch")
     import torch
 
@@ -47,7 +47,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def exported(checkpoint: Path) -> Path:
-    """The ONNX file of the lively network, beside its checkpoint."""
+    """Export the lively network beside its checkpoint."""
     need("onnxruntime")
     from swathe.detectors.export import export_onnx
 

@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 
 from requirements import need
+from swathe.detectors import export
+from swathe.detectors.files import read_onnx_info
 from swathe.errors import MissingExtraError, ModelError, StoreError, UsageError
+from swathe.model.checkpoint import load_safetensors, save_safetensors
+from swathe.model.info import ModelInfo
 
 need("torch")
 need("onnx")
 need("onnxruntime")
-
-from swathe.detectors import export
-from swathe.detectors.files import read_onnx_info
-from swathe.model.checkpoint import load_safetensors, save_safetensors
-from swathe.model.info import ModelInfo
 
 
 def perturb(monkeypatch: pytest.MonkeyPatch, exported: Path, amount: float) -> None:
@@ -102,7 +101,7 @@ def test_damaged_checkpoints_are_refused(checkpoint: Path, tmp_path: Path, damag
         save_safetensors(path, tensors, info)
     else:
         path.write_bytes(checkpoint.read_bytes()[:-100])
-    with pytest.raises(ModelError, match="finite|whole safetensors"):
+    with pytest.raises(ModelError, match=r"finite|whole safetensors"):
         export.export_onnx(path, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == [path]
 

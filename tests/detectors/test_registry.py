@@ -26,7 +26,7 @@ class Echo:
 
 @pytest.fixture
 def shipped(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of shipped models with one of them, `harbours`, in it."""
+    """Make a folder of shipped models with one of them, `harbours`, in it."""
     folder = tmp_path / "models"
     (folder / "harbours").mkdir(parents=True)
     (folder / "empty").mkdir()
@@ -38,7 +38,7 @@ def shipped(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 @pytest.fixture
 def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An installed distribution whose entry point `echo` is a detector."""
+    """Install a distribution whose entry point `echo` is a detector."""
     site = tmp_path / "site"
     (site / "echo-1.0.dist-info").mkdir(parents=True)
     (site / "echo_detector.py").write_text(PLUG_IN)
@@ -110,7 +110,7 @@ def test_plug_ins_are_found_by_their_entry_point(tiny: Path, plug_in: str) -> No
     detector = open_detector(spec)
     assert type(detector).__name__ == "Echo"
     assert detector.spec == spec
-    with pytest.raises(UsageError, match="'ecko'.*onnx.*echo"):
+    with pytest.raises(UsageError, match=r"'ecko'.*onnx.*echo"):
         resolve_model(tiny, backend="ecko")
 
 
@@ -125,7 +125,7 @@ def test_factories_are_imported(tiny: Path, plug_in: str) -> None:
 
 def test_an_unknown_backend_is_refused_on_opening(tiny: Path) -> None:
     spec = DetectorSpec("nothing", str(tiny), TINY.classes, "", 0.25, 0.2)
-    with pytest.raises(UsageError, match="'nothing'.*openvino"):
+    with pytest.raises(UsageError, match=r"'nothing'.*openvino"):
         open_detector(spec)
 
 
@@ -141,7 +141,7 @@ def test_resolving_loads_no_inference_library(tiny: Path) -> None:
     program = (
         "import sys; from swathe.detectors.registry import resolve_model, list_models; "
         f"resolve_model({str(tiny)!r}); list_models(); "
-        "print([name for name in ('torch', 'onnx', 'onnxruntime', 'openvino', 'rasterio', 'numba') if name in sys.modules])"
+        "print({'torch', 'onnx', 'onnxruntime', 'openvino', 'rasterio', 'numba'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "set()"

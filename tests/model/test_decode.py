@@ -114,7 +114,7 @@ def test_any_memory_layout_gives_the_same() -> None:
 
 
 def silent_maps(info: ModelInfo = INFO) -> Maps:
-    """Maps in which nothing is found."""
+    """Make maps in which nothing is found."""
     return [
         np.full((info.anchors_per_cell * info.channels, rows, columns), -20.0, np.float32) for rows, columns in GRIDS
     ]
@@ -129,7 +129,7 @@ def label_logits(degrees: float, radius: float = 2.0) -> npt.NDArray[np.float32]
 
 
 def one_object(degrees: float, radius: float = 2.0) -> Maps:
-    """Maps with one object: level 1 (stride 16), anchor 2 (59 x 119), row 1, column 4, class 1."""
+    """Make maps with one object: level 1 (stride 16), anchor 2 (59 x 119), row 1, column 4, class 1."""
     maps = silent_maps()
     first = 2 * INFO.channels
     maps[1][first : first + 8, 1, 4] = (0.0, 0.0, 0.0, 0.0, 8.0, -8.0, 8.0, -8.0)

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.detectors.base import INPUT_NAME, RawMapDetector, output_names
-from swathe.detectors.extras import missing_extra
+from swathe.detectors.extras import install_hint
 from swathe.detectors.files import file_sha256, seal_onnx
 from swathe.detectors.onnx import OnnxDetector
 from swathe.detectors.openvino import OpenVinoDetector
 from swathe.detectors.protocol import DetectorSpec
 from swathe.detectors.torch import TorchDetector, load_network
-from swathe.errors import ModelError, StoreError, UsageError
+from swathe.errors import MissingExtraError, ModelError, StoreError, UsageError
 from swathe.model.checkpoint import publish
 from swathe.model.decode import Maps, decode
 from swathe.model.info import ModelInfo
@@ -56,7 +56,8 @@ def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False) -> E
 
     The graph takes "images" (batch, 3, height, width), scaled, of any size in multiples of 32, and gives the raw maps
     "p3", "p4", "p5". It is compared on ONNX Runtime, and on OpenVINO where that is installed: every logit of every
-    image within 0.001 plus 1/10000 of the map's largest, and the best boxes within 0.02 px, 0.002 rad and 0.001 of score.
+    image within 0.001 plus 1/10000 of the map's largest, and the best boxes within 0.02 px, 0.002 rad and a score of
+    0.001.
 
     Args:
         checkpoint: A safetensors file written by training.
@@ -75,7 +76,7 @@ def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False) -> E
     _check_output_path(output, overwrite)
     for module, library in (("torch", "PyTorch"), ("onnx", "onnx")):
         if importlib.util.find_spec(module) is None:
-            raise missing_extra(library, "train")
+            raise MissingExtraError(install_hint(library, "train"))
     with tempfile.TemporaryDirectory(prefix="swathe-export-") as folder:
         draft = Path(folder) / output.name
         info = write_graph(checkpoint, draft)
@@ -184,16 +185,15 @@ def compare_maps(expected: Maps, found: Maps, where: str) -> float:
         The largest absolute difference.
 
     Raises:
-        ModelError: If shapes differ, a value is not finite, or a logit differs by more than 0.001 plus 1/10000 of the map's largest.
+        ModelError: If shapes differ, a value is not finite, or a logit differs by more than 0.001 plus 1/10000 of the
+            map's largest.
     """
     largest = 0.0
     for index, (mine, other) in enumerate(zip(expected, found, strict=True)):
         if mine.shape != other.shape:
             raise ModelError(f"{where}: map {index} has shape {other.shape} instead of {mine.shape}")
         if not np.isfinite(mine).all():
-            raise ModelError(
-                f"{where}: PyTorch's map {index} holds values that are not finite; its weights are damaged"
-            )
+            raise ModelError(f"{where}: its map {index} is not finite, so the weights are damaged")
         difference = np.abs(mine - other)
         if not (difference <= LOGIT_TOLERANCE + RELATIVE_TOLERANCE * np.abs(mine).max()).all():
             raise ModelError(f"{where}: logits of map {index} differ by up to {difference.max():.3g}")

@@ -1,18 +1,16 @@
-"""The error for a backend whose library is not installed; apart, because planning needs it and nothing heavier."""
+"""What to say when the library of a backend is not installed; apart, because planning needs it and nothing heavier."""
 
 from __future__ import annotations
 
-from swathe.errors import MissingExtraError
 
-
-def missing_extra(library: str, extra: str) -> MissingExtraError:
-    """Make the error for a library that is not installed.
+def install_hint(library: str, extra: str) -> str:
+    """Return the message for a library that is not installed.
 
     Args:
         library: Its name, for people.
         extra: The extra of this package that installs it.
 
     Returns:
-        The error, to be raised.
+        What is missing, and the command that brings it.
     """
-    return MissingExtraError(f"{library} is not installed; get it by `pip install 'swathe[{extra}]'`")
+    return f"{library} is not installed; get it by `pip install 'swathe[{extra}]'`"

@@ -15,10 +15,10 @@ from swathe.detectors.base import (
     output_names,
     output_shapes,
 )
-from swathe.detectors.extras import missing_extra
+from swathe.detectors.extras import install_hint
 from swathe.detectors.files import read_onnx_info
 from swathe.detectors.protocol import DetectorSpec
-from swathe.errors import ModelError
+from swathe.errors import MissingExtraError, ModelError
 from swathe.model.decode import Maps
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _open_session(spec: DetectorSpec) -> onnxruntime.InferenceSession:
     try:
         import onnxruntime
     except ImportError as error:
-        raise missing_extra("ONNX Runtime", "onnx") from error
+        raise MissingExtraError(install_hint("ONNX Runtime", "onnx")) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = spec.threads
     options.inter_op_num_threads = 1

@@ -1,4 +1,4 @@
-"""Detector on OpenVINO: reads the same ONNX file; in 32-bit floats by default, in bfloat16 where asked and supported."""
+"""Detector on OpenVINO: reads the same ONNX file; in 32-bit floats by default, in bfloat16 where asked."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from swathe.detectors.base import (
     output_names,
     output_shapes,
 )
-from swathe.detectors.extras import missing_extra
+from swathe.detectors.extras import install_hint
 from swathe.detectors.files import read_onnx_info
 from swathe.detectors.protocol import DetectorSpec
-from swathe.errors import ModelError, UsageError
+from swathe.errors import MissingExtraError, ModelError, UsageError
 from swathe.model.decode import Maps
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class OpenVinoDetector(RawMapDetector):
         try:
             import openvino
         except ImportError as error:
-            raise missing_extra("OpenVINO", "openvino") from error
+            raise MissingExtraError(install_hint("OpenVINO", "openvino")) from error
         core = openvino.Core()
         settings = _settings(core, spec)
         try:

@@ -10,10 +10,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
-from swathe.detectors.extras import missing_extra
+from swathe.detectors.extras import install_hint
 from swathe.detectors.files import file_sha256, read_onnx_info
 from swathe.detectors.protocol import Detector, DetectorSpec
-from swathe.errors import ModelError, UsageError
+from swathe.errors import MissingExtraError, ModelError, UsageError
 from swathe.model.checkpoint import load_safetensors
 from swathe.model.info import ModelInfo
 
@@ -87,8 +87,8 @@ def resolve_model(
     """Find a model and describe the detector to be opened on it; no inference library is loaded.
 
     Args:
-        name_or_path: Name of a shipped model (which goes before a file or folder of that name; write ./NAME for those), a
-            .onnx or .safetensors file, or the folder of a training run.
+        name_or_path: Name of a shipped model, a .onnx or .safetensors file, or the folder of a training run. A
+            name goes before a file or folder of that name; write ./NAME for those.
         backend: "onnx", "openvino", "openvino-bf16", "torch", the name of a plug-in, or "package.module:factory";
             "auto" takes ONNX Runtime for .onnx and PyTorch for .safetensors.
         min_score: Lowest score to report, 0 to 1; the model's own if not given.
@@ -144,8 +144,8 @@ def open_detector(spec: DetectorSpec) -> Detector:
     if ":" in spec.backend:
         return _load(spec.backend)(spec)
     for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=spec.backend):
-        return cast(Factory, entry_point.load())(spec)
-    raise _unknown_backend(spec.backend)
+        return cast("Factory", entry_point.load())(spec)
+    raise UsageError(_unknown_backend(spec.backend))
 
 
 def read_info(path: Path) -> ModelInfo:
@@ -184,9 +184,9 @@ def _check_backend(backend: str) -> None:
     """Refuse a backend that does not exist or is not installed, before any work is planned on it."""
     built_in = _BACKENDS.get(backend)
     if built_in is not None and importlib.util.find_spec(built_in.module) is None:
-        raise missing_extra(built_in.library, built_in.extra)
+        raise MissingExtraError(install_hint(built_in.library, built_in.extra))
     if built_in is None and ":" not in backend and not entry_points(group=ENTRY_POINT_GROUP, name=backend):
-        raise _unknown_backend(backend)
+        raise UsageError(_unknown_backend(backend))
 
 
 def _check_keep(keep: Sequence[str], info: ModelInfo, path: Path) -> None:
@@ -246,12 +246,13 @@ def _load(reference: str) -> Factory:
     """Import the factory behind "package.module:factory"."""
     module, _, name = reference.partition(":")
     try:
-        return cast(Factory, getattr(importlib.import_module(module), name))
+        return cast("Factory", getattr(importlib.import_module(module), name))
     except (ImportError, AttributeError) as error:
         raise UsageError(f"detector {reference!r} cannot be imported ({error}); check its spelling") from error
 
 
-def _unknown_backend(backend: str) -> UsageError:
+def _unknown_backend(backend: str) -> str:
+    """Name the backends there are."""
     plug_ins = [entry_point.name for entry_point in entry_points(group=ENTRY_POINT_GROUP)]
     known = ", ".join(["auto", *_BACKENDS, *plug_ins])
-    return UsageError(f"no detector backend {backend!r}; there are {known}, and package.module:factory")
+    return f"no detector backend {backend!r}; there are {known}, and package.module:factory"

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.detectors.base import RawMapDetector
-from swathe.detectors.extras import missing_extra
+from swathe.detectors.extras import install_hint
 from swathe.detectors.protocol import DetectorSpec
-from swathe.errors import ModelError
+from swathe.errors import MissingExtraError, ModelError
 from swathe.model.checkpoint import load_safetensors
 from swathe.model.decode import Maps
 from swathe.model.info import ModelInfo
@@ -37,7 +37,7 @@ class TorchDetector(RawMapDetector):
         try:
             import torch
         except ImportError as error:
-            raise missing_extra("PyTorch", "train") from error
+            raise MissingExtraError(install_hint("PyTorch", "train")) from error
         network, info = load_network(Path(spec.path))
         super().__init__(spec, info)
         torch.set_num_threads(spec.threads)

@@ -44,7 +44,7 @@ def decode(maps: Maps, info: ModelInfo, min_score: float) -> tuple[Boxes, Scores
     Args:
         maps: Per level, float32 logits (anchors * channels, grid height, grid width); any memory layout.
         info: The model that made them: anchors, strides, classes, angle bins.
-        min_score: Lowest score that is kept, 0 to 1; at 0 every anchor is kept, in the order level, anchor, row, column.
+        min_score: Lowest score that is kept, 0 to 1; at 0 every anchor is, in the order level, anchor, row, column.
 
     Returns:
         Canonical boxes (n, 5) in pixels of the image, scores (n,) and class indices (n,), in the order of the anchors.
