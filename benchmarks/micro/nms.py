@@ -12,13 +12,16 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import shapely
 
 from swathe.boxes import kernels, nms, overlapping_pairs, to_polygons
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 IOU = 0.2
 CLASSES = 15

@@ -41,7 +41,7 @@ def test_ratio_does_not_change_under_a_common_shift(
     shift = np.array([x, y, 0.0, 0.0, 0.0])
     # 3e-11 px is the rounding of coordinates at 1e5; it weighs most on the thinnest boxes.
     thinnest = min(*a[2:4], *b[2:4])
-    assert iou([a] + shift, [b] + shift)[0] == pytest.approx(iou([a], [b])[0], abs=1e-10 / thinnest)
+    assert iou(np.array([a]) + shift, np.array([b]) + shift)[0] == pytest.approx(iou([a], [b])[0], abs=1e-10 / thinnest)
 
 
 @given(BOX, st.floats(0.0, 1.0))
@@ -55,7 +55,7 @@ def test_shifted_twin_has_the_known_ratio(box: tuple[float, ...], part: float) -
 def test_touching_boxes_share_exactly_nothing(angle: float) -> None:
     step = np.array([-np.sin(angle), np.cos(angle)]) * 3.0
     first = np.array([500.0, 700.0, 90.0, 3.0, angle])
-    assert intersection_area([first], [first + [*step, 0.0, 0.0, 0.0]])[0] == 0.0
+    assert intersection_area([first], [first + np.array([*step, 0.0, 0.0, 0.0])])[0] == 0.0
 
 
 def test_ratio_of_boxes_without_area_is_zero() -> None:
@@ -77,7 +77,9 @@ def test_empty_sets(count: int, others: int) -> None:
     a, b = random_boxes(1, count), random_boxes(2, others)
     assert iou_matrix(a, b).shape == (count, others)
     pairs, areas = overlapping_pairs(a, b)
-    assert pairs.shape == (0, 2) and pairs.dtype == np.int64 and areas.shape == (0,)
+    assert pairs.shape == (0, 2)
+    assert pairs.dtype == np.int64
+    assert areas.shape == (0,)
     assert iou([], []).shape == (0,)
 
 
@@ -100,7 +102,8 @@ def test_overlapping_pairs_equal_shapely(sizes: tuple[float, float], side: float
     found = np.zeros_like(expected)
     found[pairs[:, 0], pairs[:, 1]] = areas
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-6)
-    assert len(np.unique(pairs, axis=0)) == len(pairs) and (areas > 0.0).all()
+    assert len(np.unique(pairs, axis=0)) == len(pairs)
+    assert (areas > 0.0).all()
 
 
 def test_distant_clusters_need_no_more_memory_than_near_ones() -> None:
@@ -109,4 +112,5 @@ def test_distant_clusters_need_no_more_memory_than_near_ones() -> None:
     far[200:, :2] += 1e9
     pairs, _ = overlapping_pairs(far, far)
     both = (pairs < 200).sum(axis=1)
-    assert len(pairs) > 400 and set(both.tolist()) == {0, 2}
+    assert len(pairs) > 400
+    assert set(both.tolist()) == {0, 2}

@@ -12,7 +12,9 @@ BOXES = random_boxes(1, 100)
 
 
 def test_shift_and_scale_move_the_corners() -> None:
-    np.testing.assert_allclose(to_polygons(shift(BOXES, 3.5, -7.0)), to_polygons(BOXES) + [3.5, -7.0], atol=1e-10)
+    np.testing.assert_allclose(
+        to_polygons(shift(BOXES, 3.5, -7.0)), to_polygons(BOXES) + np.array([3.5, -7.0]), atol=1e-10
+    )
     np.testing.assert_allclose(to_polygons(scale(BOXES, 1.5)), to_polygons(BOXES) * 1.5, atol=1e-10)
     np.testing.assert_allclose(scale(scale(BOXES, 0.5), 2.0), BOXES)
 

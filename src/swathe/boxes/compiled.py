@@ -28,4 +28,4 @@ def compiled(function: Function) -> Function:
         dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # numba found no folder it may write its cache to
         dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
-    return cast(Function, dispatcher)
+    return cast("Function", dispatcher)

@@ -14,13 +14,15 @@ linear however far apart the rectangles lie; one huge rectangle only adds a leve
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from swathe.boxes.compiled import compiled
-from swathe.boxes.convention import FloatArray, IndexArray
+
+if TYPE_CHECKING:
+    from swathe.boxes.convention import FloatArray, IndexArray
 
 # Columns of a described rectangle; 8 of them fill one cache line.
 X, Y, HALF_W, HALF_H, COSINE, SINE, HALF_HULL_W, HALF_HULL_H = range(8)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,10 @@ import numpy.typing as npt
 from swathe.boxes.compiled import compiled
 from swathe.boxes.convention import FloatArray, IndexArray, as_rows, canonical
 from swathe.errors import UsageError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TIE = 1e-10  # rectangles whose areas differ by less than this part are equal; the longer hull side decides
 
