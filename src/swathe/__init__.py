@@ -1,1 +1,40 @@
-"""Swathe: oriented object detection in remote sensing images far larger than memory."""
+"""Swathe: oriented object detection in remote sensing images far larger than memory.
+
+Names are loaded at first use, so that `import swathe` stays quick and brings no library it may not need.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from swathe import boxes
+    from swathe.api import detect
+    from swathe.detections import Detections
+    from swathe.query import Query
+
+    __version__: str
+
+__all__ = ["Detections", "Query", "__version__", "boxes", "detect"]
+
+_HOME = {"detect": "swathe.api", "Detections": "swathe.detections", "Query": "swathe.query"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module that a public name lives in."""
+    if name == "__version__":
+        value: Any = import_module("importlib.metadata").version("swathe")
+    elif name == "boxes":
+        value = import_module("swathe.boxes")
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'swathe' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names before they are loaded."""
+    return sorted(__all__)

@@ -1,0 +1,99 @@
+# make setup, then whatever you like. Everything is installed into .venv; nothing outside of this folder is touched.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+# Another index for PyTorch, for instance one with builds for the CPU only: make setup-train TORCH_INDEX=ADDRESS
+TORCH_INDEX ?=
+JOBS ?= 2
+
+BIN := .venv/bin
+UV := requirements/uv
+STAMPS := .venv/stamps
+LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	--custom-compile-command "make lock" $(LOCK_FLAGS)
+DEMO := build/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev setup-train lock demo test check format bench docs train-buildings clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+setup: $(STAMPS)/core ## install what detection needs (no PyTorch)
+
+setup-train: $(STAMPS)/train ## install what training and export need, PyTorch among it
+
+setup-dev: $(STAMPS)/dev ## install everything that tests and checks need
+
+$(STAMPS)/base: requirements/build.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: Swathe needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1);" \
+			"name another one with: make setup PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/core: $(STAMPS)/base requirements/core.txt pyproject.toml requirements/uv
+	$(UV) pip install --quiet --require-hashes -r requirements/core.txt
+	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+ifeq ($(TORCH_INDEX),)
+$(STAMPS)/train: $(STAMPS)/core requirements/train.txt
+	$(UV) pip install --quiet --require-hashes -r requirements/train.txt
+	@touch $@
+else
+# A build from elsewhere has other hashes and other dependencies: the locked versions are kept, their hashes are not.
+$(STAMPS)/train: $(STAMPS)/core requirements/train.txt
+	sed -E '/--hash=/d; s/ *\\$$//' requirements/train.txt > .venv/train-versions.txt
+	$(UV) pip install --quiet --index $(TORCH_INDEX) --index-strategy unsafe-best-match \
+		--constraint .venv/train-versions.txt --no-build-isolation --editable '.[onnx,geo,train]'
+	@touch $@
+endif
+
+$(STAMPS)/dev: $(STAMPS)/train requirements/dev.txt
+	$(UV) pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+lock: $(STAMPS)/base ## write the requirement files anew (LOCK_FLAGS=--upgrade for newer versions)
+	$(LOCK) requirements/build.in -o requirements/build.txt
+	$(LOCK) pyproject.toml --extra onnx --extra geo -o requirements/core.txt
+	$(LOCK) pyproject.toml --extra onnx --extra geo --extra train -c requirements/core.txt -o requirements/train.txt
+	$(LOCK) pyproject.toml --extra onnx --extra geo --extra openvino --extra dev -c requirements/core.txt \
+		-c requirements/train.txt -o requirements/dev.txt
+
+demo: setup ## find the buildings of the scene that ships with the project
+	@mkdir -p $(DEMO)
+	$(BIN)/swathe detect data/banepa/banepa.tif -m buildings -o $(DEMO)/detections --overwrite \
+		--geojson $(DEMO)/buildings.geojson
+	$(BIN)/swathe draw $(DEMO)/detections -o $(DEMO)/buildings.jpg --overwrite
+	@printf '\nStore    %s\nGeoJSON  %s\nPicture  %s\n' $(DEMO)/detections $(DEMO)/buildings.geojson $(DEMO)/buildings.jpg
+
+test: setup-dev ## run all tests
+	$(BIN)/pytest -n $(JOBS) $(PYTEST_FLAGS)
+
+check: setup-dev ## style, types, layers, docstrings, links
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pydoclint --quiet src
+	$(BIN)/python docs/build.py --check
+
+format: setup-dev ## put the source into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup-dev ## run all benchmarks, then write docs/benchmarks.md
+	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/report.py
+
+docs: setup-dev ## write docs/cli.md from the command line itself and check all links
+	$(BIN)/python docs/build.py
+
+train-buildings: setup-train ## train the model that ships with the project (about two hours on two cores)
+	$(BIN)/swathe train recipes/buildings.toml
+
+clean: ## remove what was built, .venv included
+	rm -rf .venv build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,32 @@
+"""`swathe export`: from a training checkpoint to an ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from swathe.cli.options import Json, Overwrite, print_json
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file, or the folder of a training run.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The .onnx file; beside the checkpoint.")] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Write the ONNX file of a trained model, after its boxes have been compared with PyTorch's."""
+    from dataclasses import asdict
+
+    from swathe.detectors.export import export_onnx
+
+    source = checkpoint / "best.safetensors" if checkpoint.is_dir() else checkpoint
+    report = export_onnx(source, output or source.with_suffix(".onnx"), overwrite=overwrite)
+    if json:
+        print_json(asdict(report))
+        return
+    typer.echo(
+        f"{report.path}: {report.boxes} boxes in {report.images} images equal PyTorch's on {', '.join(report.backends)}; "
+        f"logits differ by at most {report.largest_logit_difference:.1e}"
+    )

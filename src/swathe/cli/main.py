@@ -1,0 +1,113 @@
+"""The command `swathe`: its commands, and one clear line with an exit code for whatever goes wrong."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from swathe.cli.detect import detect
+from swathe.cli.draw import draw
+from swathe.cli.evaluate import evaluate
+from swathe.cli.export import export
+from swathe.cli.figures import figures
+from swathe.cli.models import models
+from swathe.cli.plan import plan
+from swathe.cli.query import query
+from swathe.cli.train import train
+from swathe.errors import SwatheError
+
+INTERNAL_ERROR = 1
+INTERRUPTED = 130
+RESUMABLE = ("detect", "train")
+DEBUG = "--debug"
+
+EPILOG = (
+    "Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 a scene or label file is missing or damaged; 4 the model is "
+    "unknown, damaged or does not fit; 5 the output exists or cannot be written; 6 some scenes failed, the others are "
+    "stored; 7 an optional library is missing; 130 interrupted."
+)
+
+app = typer.Typer(
+    name="swathe",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (detect, plan, query, draw, evaluate, train, export, models, figures):
+    app.command(epilog=EPILOG)(command)
+
+
+def _print_version(wanted: bool) -> None:
+    """Print the version and end, if asked to."""
+    if wanted:
+        import swathe
+
+        typer.echo(f"swathe {swathe.__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=EPILOG)
+def swathe(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error; may stand anywhere.")] = False,
+) -> None:
+    """Find oriented objects in remote sensing images far larger than memory."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: What follows the program's name; those of this process if not given.
+
+    Returns:
+        The exit code: 0, or that of the error.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = DEBUG in words
+    words = [word for word in words if word != DEBUG]
+    try:
+        code = get_command(app)(words, prog_name="swathe", standalone_mode=False)
+    except SwatheError as error:
+        return _fail(str(error), error.exit_code, debug=debug)
+    except typer.TyperException as error:
+        return _fail(_usage_message(error), error.exit_code, debug=debug)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:  # noqa: BLE001 the last resort of a command line; everything expected is caught above
+        message = f"{type(error).__name__}: {error}. This is a fault of Swathe; {DEBUG} shows the traceback"
+        return _fail(message, INTERNAL_ERROR, debug=debug)
+    if code == INTERRUPTED:
+        command = next((word for word in words if not word.startswith("-")), "")
+        hint = "; what is finished is kept, run the same command again to resume" if command in RESUMABLE else ""
+        typer.echo(f"interrupted{hint}", err=True)
+    return code if isinstance(code, int) else 0
+
+
+def _usage_message(error: typer.TyperException) -> str:
+    """Say what is wrong with the arguments, and where the right ones are listed."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "swathe"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return f"{message}; see `{path} --help`" if message else f"see `{path} --help`"
+
+
+def _fail(message: str, code: int, *, debug: bool) -> int:
+    """Print an error, with its traceback if wanted, and return its exit code."""
+    if debug:
+        traceback.print_exc()
+    typer.echo(f"error: {message}", err=True)
+    return code
+
+
+def run() -> None:
+    """Entry point of the installed command."""
+    sys.exit(main())

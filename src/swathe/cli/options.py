@@ -1,0 +1,120 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from swathe.errors import StoreError, UsageError
+
+Sources = Annotated[
+    list[str], typer.Argument(metavar="SOURCES...", help="Scenes: files, folders, or patterns in quotes.")
+]
+Scales = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="Scales to look at, 1 being full resolution, for instance 0.5,1,1.5."),
+]
+TileSize = Annotated[int | None, typer.Option("--tile", metavar="PIXELS", help="Side of the square windows.")]
+Stride = Annotated[int | None, typer.Option(metavar="PIXELS", help="Step between windows; 3/4 of the tile by default.")]
+Classes = Annotated[str | None, typer.Option(metavar="LIST", help="Only these classes, for instance ship,harbor.")]
+MinScore = Annotated[float | None, typer.Option(metavar="SCORE", help="Lowest score, 0 to 1.")]
+Bands = Annotated[str | None, typer.Option(metavar="R,G,B", help="Bands to use as red, green, blue; from 1.")]
+Region = Annotated[
+    tuple[float, float, float, float] | None,
+    typer.Option("--box", metavar="XMIN YMIN XMAX YMAX", help="Only what touches this box: lon/lat, or pixels."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value per line, summary last.")]
+
+
+def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    """Read numbers with commas between them.
+
+    Args:
+        option: The option, for the message.
+        text: Its value.
+
+    Returns:
+        The numbers, or None if the option was not given.
+
+    Raises:
+        UsageError: If a part is no number.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: give numbers with commas between them, for instance 0.5,1") from error
+
+
+def whole_numbers(option: str, text: str | None) -> tuple[int, ...] | None:
+    """Read whole numbers with commas between them.
+
+    Args:
+        option: The option, for the message.
+        text: Its value.
+
+    Returns:
+        The numbers, or None if the option was not given.
+
+    Raises:
+        UsageError: If a part is no whole number.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: give whole numbers with commas between them, for instance 3,2,1") from error
+
+
+def names(option: str, text: str | None) -> tuple[str, ...]:
+    """Read names with commas between them.
+
+    Args:
+        option: The option, for the message.
+        text: Its value.
+
+    Returns:
+        The names, none if the option was not given.
+
+    Raises:
+        UsageError: If a name is empty.
+    """
+    if text is None:
+        return ()
+    parts = tuple(part.strip() for part in text.split(","))
+    if not all(parts):
+        raise UsageError(f"{option} {text!r}: give names with commas between them, for instance ship,harbor")
+    return parts
+
+
+def free_output(path: Path, *, overwrite: bool) -> Path:
+    """Make sure that a file may be written.
+
+    Args:
+        path: The file.
+        overwrite: Whether it may exist.
+
+    Returns:
+        The path.
+
+    Raises:
+        StoreError: If it is a folder, exists and may not be replaced, or its folder does not exist.
+    """
+    if path.is_dir():
+        raise StoreError(f"{path}: is a folder; name a file")
+    if path.exists() and not overwrite:
+        raise StoreError(f"{path}: exists already; choose another name, or replace it with --overwrite")
+    if not path.absolute().parent.is_dir():
+        raise StoreError(f"{path}: the folder {path.parent} does not exist; create it first")
+    return path
+
+
+def print_json(value: Any) -> None:
+    """Print a value as one line of JSON, and hand it on at once."""
+    typer.echo(json.dumps(value, allow_nan=False, default=str))
