@@ -14,7 +14,7 @@ linear however far apart the rectangles lie; one huge rectangle only adds a leve
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
