@@ -96,7 +96,7 @@ def contestants() -> dict[str, Callable[[Scene], int]]:
 
 
 def measure(count: int, runs: int) -> dict[str, object]:
-    """Time all ways on one scene in turn, `runs` times each; a turn is two calls, of which the second, warm one counts."""
+    """Time all ways on one scene in turn, `runs` times each; of two calls a turn the second counts."""
     scene, results = make_scene(count), {}
     ways = {name: way for name, way in contestants().items() if name == "swathe" or count <= MOST_FOR_SLOW}
     kept = {name: way(scene) for name, way in ways.items()}
