@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from swathe.datasets.sample import Sample
 from swathe.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 DOTA_V1_0 = (
     "plane",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from swathe.datasets.sample import Sample
 from swathe.raster.grid import Grid
-from swathe.raster.window import Window
+
+if TYPE_CHECKING:
+    from swathe.raster.window import Window
 
 WHOLE_FROM = 0.7  # share of an object's area that must lie inside a crop for it to count as shown
 
@@ -88,7 +91,7 @@ def shares_inside(polygons: npt.NDArray[np.float64], window: Window) -> npt.NDAr
     near = np.all((high > (left, top)) & (low < (right, bottom)), axis=1)
     cut = np.flatnonzero(near & (shares == 0))
     shapes = shapely.make_valid(shapely.polygons(polygons[cut]))
-    areas = shapely.area(shapes)
+    areas: npt.NDArray[np.float64] = shapely.area(shapes)
     clipped = shapely.area(shapely.intersection(shapes, shapely.box(left, top, right, bottom)))
     centres = polygons[cut].mean(axis=1)
     centred = np.all((centres >= (left, top)) & (centres < (right, bottom)), axis=1)

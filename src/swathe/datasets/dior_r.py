@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import numpy as np
 
-from swathe.datasets.dota import Labels
 from swathe.datasets.sample import ImageFolder, Sample, label_files, polygon_array
 from swathe.errors import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swathe.datasets.dota import Labels
 
 _CORNERS = ("left_top", "right_top", "right_bottom", "left_bottom")
 
@@ -60,7 +64,7 @@ def read_folder(annotations: Path, images: Path | None = None) -> list[Sample]:
 class _PlainTreeBuilder(ElementTree.TreeBuilder):
     """Builds a tree but refuses a document type, the only door through which entity bombs come in."""
 
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+    def doctype(self, name: str, *_identifiers: str | None) -> None:
         """Stop at a DOCTYPE, before any entity is declared."""
         raise SourceError(f"declares a document type ({name!r}), which annotations never need; delete its DOCTYPE")
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from swathe.datasets.sample import ImageFolder, Sample, label_files, polygon_array
 from swathe.errors import SourceError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 # `imagesource:GoogleEarth`, `gsd:0.15`, `gsd:null`, `acquisition dates:2016-05-04`: a label line begins with a number.
 _HEADER = re.compile(r"[A-Za-z][\w ]*:")
@@ -112,7 +115,7 @@ def _publish(path: Path, text: str) -> None:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _text(path: Path) -> str:

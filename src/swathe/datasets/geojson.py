@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +15,8 @@ from swathe.datasets.sample import Sample
 from swathe.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from shapely.geometry.base import BaseGeometry
 
 DEFAULT_CRS = "OGC:CRS84"  # RFC 7946: longitude, latitude
@@ -127,7 +128,7 @@ def read_rings(
     return LabelledRings(tuple(rings[index] for index in kept), tuple(classes[index] for index in kept))
 
 
-def labelled_area(rings: Sequence[Ring], margin: float, *, ratio: float = 0.1) -> BaseGeometry:
+def labelled_area(rings: Sequence[Ring], margin: float, *, ratio: float = 0.2) -> BaseGeometry:
     """Return the part of a scene where the labels are complete: a hull that follows the outlines, widened.
 
     Args:

@@ -1,0 +1,215 @@
+"""DOTA task 1 evaluation from labels and detections to a report; the definitions are in docs/evaluation.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from swathe.datasets import dota
+from swathe.datasets.sample import IMAGE_SUFFIXES, Sample
+from swathe.errors import SourceError, UsageError
+from swathe.evaluation.average_precision import area, precision_recall, voc07
+from swathe.evaluation.found import Found, read_found
+from swathe.evaluation.match import IGNORED, RIGHT, Matches, best_truths, judge
+from swathe.evaluation.report import ClassReport, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+THRESHOLDS = (0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.95)
+_NAMES_SHOWN = 5
+
+
+def evaluate_folders(
+    truth: Path,
+    found: Path,
+    *,
+    classes: Sequence[str] | None = None,
+    difficult_as_normal: bool = False,
+    ignore_unlabelled: bool = False,
+    run: str | None = None,
+) -> Report:
+    """Evaluate stored detections against a folder of DOTA text files.
+
+    Args:
+        truth: Folder of label files; every file is an image that was searched, an empty one too.
+        found: A store, a GeoParquet file, or a folder of `Task1_<class>.txt` files.
+        classes: The class list; None takes every class of the labels.
+        difficult_as_normal: Whether objects marked as difficult count like others, as in DOTA v1.5.
+        ignore_unlabelled: Whether detections in images without a label file are left out instead of refused.
+        run: Which run of a store with several to evaluate.
+
+    Returns:
+        The report.
+
+    Raises:
+        SourceError: If labels or detections are missing or damaged, or do not belong together.
+        UsageError: If the class list or the run makes no sense.
+    """
+    return evaluate_detections(
+        dota.read_folder(truth),
+        read_found(found, run=run),
+        classes=classes,
+        difficult_as_normal=difficult_as_normal,
+        ignore_unlabelled=ignore_unlabelled,
+    )
+
+
+def evaluate_detections(
+    truth: Sequence[Sample],
+    found: Found,
+    *,
+    classes: Sequence[str] | None = None,
+    difficult_as_normal: bool = False,
+    ignore_unlabelled: bool = False,
+) -> Report:
+    """Evaluate detections against labels.
+
+    Args:
+        truth: The labels, one sample per image that was searched.
+        found: The detections; images are matched to samples by name, with or without a file suffix.
+        classes: The class list; None takes every class of the labels.
+        difficult_as_normal: Whether objects marked as difficult count like others, as in DOTA v1.5.
+        ignore_unlabelled: Whether detections in images without labels are left out instead of refused.
+
+    Returns:
+        The report; its notes tell what was left out.
+
+    Raises:
+        SourceError: If detections lie in images without labels, or have classes that the labels do not have.
+        UsageError: If two samples have one name, or the class list is empty or has a name twice.
+    """
+    names = _class_list(truth, classes)
+    labels = _Labels.of(truth, difficult_as_normal=difficult_as_normal)
+    images, unlabelled = _located(found, [sample.name for sample in truth], ignore_unlabelled=ignore_unlabelled)
+    others = _other_classes(found, names, refuse=classes is None)
+    reports = tuple(_class_report(name, labels, found, images) for name in names)
+    notes = [*unlabelled, *others]
+    undefined = [item.name for item in reports if item.truths == 0]
+    if undefined:
+        notes.append(f"no ground truth counts for {', '.join(undefined)}: undefined, and not part of the means")
+    return Report(reports, len(truth), difficult_as_normal, tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """All ground truth in columns."""
+
+    images: npt.NDArray[np.int64]  # (t,) index of the sample
+    classes: npt.NDArray[np.str_]  # (t,) class names
+    polygons: npt.NDArray[np.float64]  # (t, 4, 2) pixels
+    difficult: npt.NDArray[np.bool_]  # (t,) ignored
+
+    @classmethod
+    def of(cls, truth: Sequence[Sample], *, difficult_as_normal: bool) -> _Labels:
+        """Put samples one after the other."""
+        images = np.repeat(np.arange(len(truth)), [len(sample) for sample in truth])
+        classes = np.asarray([name for sample in truth for name in sample.classes], dtype=np.str_)
+        polygons = np.concatenate([np.empty((0, 4, 2)), *(sample.polygons for sample in truth)])
+        difficult = np.concatenate([np.empty(0, dtype=np.bool_), *(sample.difficult for sample in truth)])
+        return cls(images, classes, polygons, difficult & (not difficult_as_normal))
+
+
+def _class_list(truth: Sequence[Sample], classes: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the class list, by default every class of the labels in alphabetical order."""
+    if classes is not None:
+        if not classes or len(set(classes)) != len(classes):
+            raise UsageError(f"the class list ({', '.join(classes)}) is empty or has a name twice; correct it")
+        return tuple(classes)
+    names = sorted({name for sample in truth for name in sample.classes})
+    if not names:
+        raise SourceError(
+            f"the labels of {len(truth)} images hold no object, so there is no class to evaluate; give the class list"
+        )
+    return tuple(names)
+
+
+def _located(
+    found: Found, names: Sequence[str], *, ignore_unlabelled: bool
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Return the index of each detection's sample (-1: not labelled) and a note on those without."""
+    index = {name: position for position, name in enumerate(names)}
+    if len(index) != len(names):
+        raise UsageError("two samples have the same name; evaluate them apart or rename one")
+    distinct, places = np.unique(found.images, return_inverse=True)
+    positions = np.asarray([index.get(name, index.get(_stem(name), -1)) for name in distinct.tolist()], dtype=np.int64)
+    images = positions[places]
+    missing = [name for name, position in zip(distinct.tolist(), positions, strict=True) if position < 0]
+    if not missing:
+        return images, ()
+    if len(missing) == len(distinct):
+        raise SourceError(
+            f"none of the {len(missing)} images with detections ({_some(missing)}) has labels; the label files are "
+            f"called {_some(names)}. Images and label files must have the same names"
+        )
+    if not ignore_unlabelled:
+        raise SourceError(
+            f"{len(missing)} images with detections have no label file: {_some(missing)}. Add their label files (empty "
+            "ones for images without objects), or say that detections in unlabelled images are left out"
+        )
+    count = int(np.count_nonzero(images < 0))
+    return images, (f"{count} detections in {len(missing)} images without labels are left out ({_some(missing)})",)
+
+
+def _other_classes(found: Found, names: Sequence[str], *, refuse: bool) -> tuple[str, ...]:
+    """Return a note on detections of classes outside the list, or refuse them."""
+    kinds, counts = np.unique(found.classes, return_counts=True)
+    others = {name: int(count) for name, count in zip(kinds.tolist(), counts, strict=True) if name not in names}
+    if refuse and others:
+        raise SourceError(
+            f"detections have classes that no label has: {_some(list(others))}; the labels have {', '.join(names)}. "
+            "Rename them, or give the class list to evaluate"
+        )
+    return tuple(
+        f"{count} detections of class {name}, which is not listed, are left out" for name, count in others.items()
+    )
+
+
+def _class_report(name: str, labels: _Labels, found: Found, images: npt.NDArray[np.int64]) -> ClassReport:
+    """Evaluate one class at every IoU threshold."""
+    mine = labels.classes == name
+    difficult = labels.difficult[mine]
+    rows = np.flatnonzero((found.classes == name) & (images >= 0))
+    # Ties in score go by image, then by the first corner: the order of the rows in a file decides nothing.
+    corners = found.polygons[rows, 0]
+    rows = rows[np.lexsort((corners[:, 1], corners[:, 0], images[rows], -found.scores[rows]))]
+    truths = int(np.count_nonzero(~difficult))
+    counted = ClassReport(name, truths, len(difficult) - truths, len(rows), None, None, None, None)
+    if truths == 0:
+        return counted
+    matches = best_truths(found.polygons[rows], images[rows], labels.polygons[mine], labels.images[mine])
+    return _with_precision(counted, matches, difficult, found.scores[rows])
+
+
+def _with_precision(
+    counted: ClassReport, matches: Matches, difficult: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]
+) -> ClassReport:
+    """Fill in the average precisions of a class that has ground truth."""
+    curves = []
+    for threshold in THRESHOLDS:
+        outcome = judge(matches, difficult, threshold)
+        judged = outcome != IGNORED
+        curves.append(precision_recall(outcome[judged] == RIGHT, scores[judged], counted.truths))
+    return replace(
+        counted,
+        map50_voc07=voc07(curves[0]),
+        map50_area=area(curves[0]),
+        map50_95_area=sum(area(curve) for curve in curves) / len(curves),
+        curve=curves[0],
+    )
+
+
+def _stem(name: str) -> str:
+    """Return an image name without folders and without the suffix of an image file."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else path.name
+
+
+def _some(names: Collection[str]) -> str:
+    """Return the first few names for a message."""
+    shown = ", ".join(list(names)[:_NAMES_SHOWN])
+    return f"{shown}, ..." if len(names) > _NAMES_SHOWN else shown

@@ -1,0 +1,163 @@
+"""What a detector found, as evaluation sees it: raw corners, scores, and the names of classes and images."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from swathe.datasets.sample import polygon_array
+from swathe.errors import SourceError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swathe.detections import Detections
+
+STORE_MARK = "swathe-store.json"
+TASK1_PREFIX = "Task1_"
+_LINE_FORM = "image score x1 y1 x2 y2 x3 y3 x4 y4"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Detections of any number of images; the corners stay as they were written, without a detour over boxes."""
+
+    images: npt.NDArray[np.str_]  # (n,) name of the image of each detection
+    classes: npt.NDArray[np.str_]  # (n,) class name of each detection
+    scores: npt.NDArray[np.float64]  # (n,) finite; only their order matters
+    polygons: npt.NDArray[np.float64]  # (n, 4, 2) corners x, y in image pixels
+    empty_classes: tuple[str, ...] = ()  # classes the detector knows but found nowhere
+
+    def __post_init__(self) -> None:
+        """Refuse columns of different lengths and values that are no numbers."""
+        count = len(self.scores)
+        if {len(self.images), len(self.classes), len(self.polygons)} != {count} or self.polygons.shape[1:] != (4, 2):
+            raise UsageError(
+                f"detections have {len(self.images)} images, {len(self.classes)} classes, {count} scores and polygons "
+                f"of shape {self.polygons.shape}; give columns of one length and (n, 4, 2) polygons"
+            )
+        if not (np.isfinite(self.scores).all() and np.isfinite(self.polygons).all()):
+            raise UsageError("a detection has a score or a corner that is not a finite number; remove it")
+
+    def __len__(self) -> int:
+        """Return the number of detections."""
+        return len(self.scores)
+
+
+def read_found(path: Path, *, run: str | None = None) -> Found:
+    """Read detections from a store, a GeoParquet file, or a folder of DOTA Task 1 files.
+
+    Args:
+        path: What to read; the kind is seen from what is there.
+        run: Which run of a store with several to take.
+
+    Returns:
+        The detections.
+
+    Raises:
+        SourceError: If the path is missing or none of these, or what it holds is damaged.
+        UsageError: If `run` is needed, unknown, or given for Task 1 files.
+    """
+    if not path.exists():
+        raise SourceError(f"{path} does not exist; name a store, a GeoParquet file or a folder of Task 1 files")
+    if path.is_dir() and not (path / STORE_MARK).exists():
+        if run is not None:
+            raise UsageError(f"{path} is a folder of text files, which have no runs; leave out run {run!r}")
+        return read_task1(path)
+    if path.is_file() and path.suffix.lower() not in (".parquet", ".geoparquet"):
+        raise SourceError(f"{path} is no GeoParquet file; name a store, a .parquet file or a folder of Task 1 files")
+    from swathe.detections import Detections
+
+    return from_detections(Detections.open(path), run=run)
+
+
+def from_detections(detections: Detections, *, run: str | None = None) -> Found:
+    """Take what evaluation needs from detections; their images are called by the stems of the scenes' files.
+
+    Args:
+        detections: Detections of one run, or of several.
+        run: Which run to take; needed if there are several.
+
+    Returns:
+        The detections of that run.
+
+    Raises:
+        UsageError: If there are several runs and none is chosen, or the chosen one is not among them.
+    """
+    table = detections.table
+    runs = np.asarray(table.column("run").to_pylist(), dtype=np.str_)
+    names = np.unique(runs).tolist()
+    if run is None and len(names) > 1:
+        raise UsageError(f"the store holds {len(names)} runs ({', '.join(names)}); say which one to evaluate")
+    if run is not None and run not in names:
+        raise UsageError(f"the store holds no detections of run {run!r}; it has {', '.join(names) or 'none at all'}")
+    rows = np.flatnonzero(runs == (run if run is not None else runs[0])) if len(runs) else np.empty(0, dtype=np.int64)
+    scenes = np.asarray(table.column("scene").to_pylist(), dtype=np.str_)[rows]
+    classes = np.asarray(table.column("class").to_pylist(), dtype=np.str_)[rows]
+    scores = np.asarray(detections.scores, dtype=np.float64)[rows]
+    return Found(scenes, classes, scores, detections.to_polygons("pixel")[rows])
+
+
+def read_task1(folder: Path) -> Found:
+    """Read a folder of DOTA Task 1 files, `Task1_<class>.txt` with lines `image score x1 y1 ... x4 y4`.
+
+    Args:
+        folder: The folder; other files in it are not looked at.
+
+    Returns:
+        The detections of all classes.
+
+    Raises:
+        SourceError: If there is no such file, or a line is damaged; the message gives its number and content.
+    """
+    paths = sorted(folder.glob(f"{TASK1_PREFIX}*.txt"))
+    if not paths:
+        raise SourceError(
+            f"{folder} holds neither a store ({STORE_MARK}) nor DOTA Task 1 files ({TASK1_PREFIX}<class>.txt); "
+            "name the folder that does"
+        )
+    images: list[str] = []
+    classes: list[str] = []
+    rows: list[list[float]] = []
+    empty: list[str] = []
+    for path in paths:
+        name = path.stem.removeprefix(TASK1_PREFIX)
+        before = len(rows)
+        for number, line in enumerate(_lines(path), start=1):
+            fields = line.split()
+            if fields:
+                images.append(fields[0])
+                rows.append(_numbers(fields, f"{path}, line {number}: {line.strip()[:120]!r}"))
+        classes.extend([name] * (len(rows) - before))
+        if len(rows) == before:
+            empty.append(name)
+    values = np.asarray(rows, dtype=np.float64).reshape(-1, 9)
+    names = np.asarray(images, dtype=np.str_), np.asarray(classes, dtype=np.str_)
+    return Found(*names, values[:, 0], polygon_array(values[:, 1:].tolist()), tuple(empty))
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a result file."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise SourceError(f"result file {path} cannot be read ({error.strerror}); check its rights") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"result file {path} is not UTF-8 text ({error.reason}); write it again") from error
+
+
+def _numbers(fields: list[str], where: str) -> list[float]:
+    """Return score and corners of one line or say what is wrong with it."""
+    if len(fields) != 10:
+        raise SourceError(f"{where} has {len(fields)} fields; a result is `{_LINE_FORM}`. Correct or delete the line")
+    try:
+        values = [float(field) for field in fields[1:]]
+    except ValueError as error:
+        raise SourceError(f"{where}: {error}; a result is `{_LINE_FORM}`. Correct the line") from error
+    if not all(math.isfinite(value) for value in values):
+        raise SourceError(f"{where} has a value that is not finite; correct or delete the line")
+    return values

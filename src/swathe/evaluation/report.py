@@ -1,0 +1,121 @@
+"""The result of an evaluation: per class and as means, for people (table, curves) and for programs (JSON)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from swathe.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from swathe.evaluation.average_precision import Curve
+
+MEASURES = ("map50_voc07", "map50_area", "map50_95_area")
+_TITLES = ("AP50 VOC07", "AP50 area", "AP50:95 area")
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """Average precision of one class; None where it is undefined because no ground truth counts."""
+
+    name: str
+    truths: int  # ground truths that count, difficult ones left out
+    difficult: int  # ground truths that are ignored
+    detections: int  # detections in labelled images, those on difficult ground truth included
+    map50_voc07: float | None  # IoU > 0.5, 11-point form
+    map50_area: float | None  # IoU > 0.5, area form
+    map50_95_area: float | None  # area form, mean over IoU > 0.50, 0.55, ..., 0.95
+    curve: Curve | None  # precision over recall at IoU > 0.5
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers without the curve, ready for `json.dumps`."""
+        counts = {"truths": self.truths, "difficult": self.difficult, "detections": self.detections}
+        return {**{measure: getattr(self, measure) for measure in MEASURES}, **counts}
+
+
+@dataclass(frozen=True)
+class Report:
+    """An evaluation over a whole class list."""
+
+    classes: tuple[ClassReport, ...]  # in the order of the class list
+    images: int  # labelled images
+    difficult_as_normal: bool  # whether difficult ground truth was counted, as DOTA v1.5 does
+    notes: tuple[str, ...] = ()  # what was left out of the numbers, and why
+
+    @property
+    def map50_voc07(self) -> float | None:
+        """Mean over the classes at IoU > 0.5, 11-point form; None if no class has ground truth."""
+        return _mean(item.map50_voc07 for item in self.classes)
+
+    @property
+    def map50_area(self) -> float | None:
+        """Mean over the classes at IoU > 0.5, area form; None if no class has ground truth."""
+        return _mean(item.map50_area for item in self.classes)
+
+    @property
+    def map50_95_area(self) -> float | None:
+        """Mean over the classes and IoU > 0.50, 0.55, ..., 0.95, area form; None if no class has ground truth."""
+        return _mean(item.map50_95_area for item in self.classes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report without its curves, ready for `json.dumps`; undefined values are null."""
+        return {
+            **{measure: getattr(self, measure) for measure in MEASURES},
+            "classes": {item.name: item.to_json() for item in self.classes},
+            "images": self.images,
+            "difficult_as_normal": self.difficult_as_normal,
+            "notes": list(self.notes),
+        }
+
+    def as_table(self) -> str:
+        """Return the report as lines of text, one per class and one for the means."""
+        width = max([len("mean over classes"), *(len(item.name) for item in self.classes)])
+        titles = "".join(f"{title:>14}" for title in _TITLES)
+        lines = [f"{'class':<{width}}{'truths':>9}{'found':>9}{titles}"]
+        for item in (*self.classes, None):
+            values = "".join(f"{_shown(getattr(item or self, measure)):>14}" for measure in MEASURES)
+            if item is None:
+                truths, found = (sum(getattr(one, name) for one in self.classes) for name in ("truths", "detections"))
+                lines.append("-" * len(lines[0]))
+                lines.append(f"{'mean over classes':<{width}}{truths:>9}{found:>9}{values}")
+            else:
+                lines.append(f"{item.name:<{width}}{item.truths:>9}{item.detections:>9}{values}")
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    def draw_curves(self, path: Path) -> None:
+        """Draw precision over recall at IoU > 0.5, a line per class.
+
+        Args:
+            path: Picture to write; its suffix says the format.
+
+        Raises:
+            MissingExtraError: If matplotlib is not installed.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise MissingExtraError("curves need matplotlib; install it with: pip install 'swathe[train]'") from error
+        figure = Figure(figsize=(7, 5), layout="constrained")
+        axes = figure.add_subplot(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+        for item in self.classes:
+            if item.curve is not None:
+                axes.plot(item.curve.recall, item.curve.precision, label=f"{item.name} {_shown(item.map50_area)}")
+        axes.set_title("Precision over recall at IoU > 0.5 (AP, area form)")
+        if any(item.curve is not None for item in self.classes):
+            axes.legend(fontsize="small")
+        axes.grid(visible=True, alpha=0.3)
+        figure.savefig(path)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are defined, None if there is none."""
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if defined else None
+
+
+def _shown(value: float | None) -> str:
+    """Return a number as the table shows it."""
+    return "-" if value is None else f"{value:.4f}"
