@@ -81,17 +81,13 @@ def test_rows_seen_twice_count_once() -> None:
 
 def test_a_fragment_gives_way_even_with_the_better_score() -> None:
     whole, fragment = (50.0, 50.0, 40.0, 10.0, 0.0), (35.0, 50.0, 10.0, 10.0, 0.0)
-    kept = merge(
-        np.array([whole, fragment]), np.array([0.5, 0.99]), np.array([0, 0]), np.array([False, True])
-    )
+    kept = merge(np.array([whole, fragment]), np.array([0.5, 0.99]), np.array([0, 0]), np.array([False, True]))
     assert kept.tolist() == [0]
 
 
 def test_a_fragment_of_another_class_stays() -> None:
     whole, fragment = (50.0, 50.0, 40.0, 10.0, 0.0), (35.0, 50.0, 10.0, 10.0, 0.0)
-    kept = merge(
-        np.array([whole, fragment]), np.array([0.5, 0.99]), np.array([0, 1]), np.array([False, True])
-    )
+    kept = merge(np.array([whole, fragment]), np.array([0.5, 0.99]), np.array([0, 1]), np.array([False, True]))
     assert sorted(kept.tolist()) == [0, 1]
 
 

@@ -109,9 +109,8 @@ class Ledger:
             StoreError: If the record cannot be written.
         """
         publish(self._record_path(number), json.dumps(asdict(record), sort_keys=True).encode())
-        for level in self._plan.scene_levels(record.scene):
-            for batch in range(level.first_batch, level.first_batch + level.batches):
-                part_path(self.folder, batch).unlink(missing_ok=True)
+        for batch in self._plan.scene_batches(number):
+            part_path(self.folder, batch).unlink(missing_ok=True)
 
     def _record_path(self, number: int) -> Path:
         return self.folder / f"scene-{number:09d}.json"

@@ -123,9 +123,19 @@ class Plan:
         """Yield all batches, scene by scene, scale by scale, row by row."""
         return (self.batch(index) for index in range(self.batch_count))
 
-    def scene_levels(self, scene: str) -> tuple[LevelPlan, ...]:
-        """Return the levels of one scene."""
-        return tuple(level for level in self.levels if level.scene == scene)
+    def scene_levels(self, number: int) -> tuple[LevelPlan, ...]:
+        """Return the levels of a scene, given its place in the plan."""
+        scales = len(self.settings.scales)
+        return self.levels[number * scales : (number + 1) * scales]
+
+    def scene_windows(self, number: int) -> int:
+        """Count the windows of a scene over all its levels, given its place in the plan."""
+        return sum(level.windows for level in self.scene_levels(number))
+
+    def scene_batches(self, number: int) -> range:
+        """Return the indexes of the batches of a scene, which follow one another, given its place in the plan."""
+        of_scene = self.scene_levels(number)
+        return range(of_scene[0].first_batch, of_scene[-1].first_batch + of_scene[-1].batches)
 
     def memory_bytes(self, workers: int) -> int:
         """Project the peak memory of this many worker processes (0: all in one process)."""
@@ -175,7 +185,7 @@ class Plan:
                 {"id": scene.id, "uri": scene.uri, "width": scene.width, "height": scene.height}
                 for scene in self.scenes
             ],
-            "settings": asdict(self.settings),
+            "settings": {**asdict(self.settings), "scales": list(self.settings.scales)},
             "windows": self.windows,
             "levels": scales,
             "batches": self.batch_count,

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from swathe.boxes import canonical, from_polygons, hulls, to_polygons
 from swathe.detectors.protocol import Detector, DetectorSpec, Tile, TileDetections
-from swathe.errors import ModelError, SourceError
+from swathe.errors import ModelError, SourceError, UsageError
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import Reader, TileRead
 from swathe.raster.scene import Scene
@@ -30,6 +30,7 @@ from swathe.testing.scenes import SyntheticScene
 
 BACKEND = "swathe.testing.fakes:scripted_detector"
 BLANK_READER = "swathe.testing.fakes:BlankReader"
+BROKEN_READER = "swathe.testing.fakes:BrokenReader"
 # A detector does not report slivers; and a rectangle needs two sides.
 LEAST_SIDE = 1.0
 
@@ -42,7 +43,7 @@ class Fault:
 
     kind: str  # "error" raises ModelError, "kill" ends the process at once
     scene: str  # scene id
-    call: int  # how many windows of the scene were looked at before, over all processes
+    call: int  # not before this many windows of the scene were looked at, over all processes
     times: int = 1  # how often it happens
 
 
@@ -88,7 +89,12 @@ def write_script(
     Returns:
         The specification. Its hash covers the truth and the kind of clipping alone, so that runs with and without
         faults are the same run.
+
+    Raises:
+        UsageError: If there are faults and no log, by which they are counted.
     """
+    if faults and log is None:
+        raise UsageError("faults need a log: it tells all processes how many windows were looked at before")
     script = Script(
         clip=clip,
         delay=delay,
@@ -221,6 +227,7 @@ class FailingDetector:
         self._detector = detector
         self._script = script
         self._log = Path(str(script.log))
+        self._happened = self._log.with_suffix(".faults")
 
     def detect(self, tile: Tile) -> TileDetections:
         """Log the window, then fail or let the other detector work.
@@ -238,15 +245,22 @@ class FailingDetector:
         _append(self._log, f"{tile.scene}\t{tile.scale}\t{tile.col_off}\t{tile.row_off}")
         time.sleep(self._script.delay)
         for fault in self._script.faults:
-            if fault.scene == tile.scene and fault.call <= earlier < fault.call + fault.times:
-                if fault.kind == "kill":
-                    os.kill(os.getpid(), signal.SIGKILL)
-                raise ModelError(f"scene {tile.scene}: the script says that this window fails")
+            line = f"{fault.kind}\t{fault.scene}\t{fault.call}"
+            due = fault.scene == tile.scene and earlier >= fault.call
+            if due and read_log(self._happened).count(line) < fault.times:
+                _append(self._happened, line)
+                self._fail(fault)
         return self._detector.detect(tile)
+
+    @staticmethod
+    def _fail(fault: Fault) -> None:
+        if fault.kind == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise ModelError(f"scene {fault.scene}: the script says that a window fails after {fault.call}")
 
 
 def read_log(path: Path) -> list[str]:
-    """Return one line per window that scripted detectors looked at, tabs between scene, scale, column and row."""
+    """Return one line per window that scripted detectors looked at: scene, scale, column and row, separated by tabs."""
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from swathe.boxes import canonical, hulls, to_polygons
 from swathe.errors import UsageError
+from swathe.raster.scene import Scene
 
 CLASS_NAMES = ("ship", "vehicle", "building")
 COLOURS = np.array([(225, 225, 215), (200, 60, 50), (70, 110, 210), (235, 190, 60), (150, 80, 190), (60, 170, 110)])
@@ -144,6 +145,34 @@ def _inside(
     along = dx * math.cos(theta) + dy * math.sin(theta)
     across = dy * math.cos(theta) - dx * math.sin(theta)
     return (np.abs(along) <= w / 2) & (np.abs(across) <= h / 2)
+
+
+def scene_without_file(scene: SyntheticScene) -> Scene:
+    """Describe a synthetic scene as the engine sees scenes, for readers that need no file.
+
+    Args:
+        scene: The scene.
+
+    Returns:
+        Its description; the URI names nothing that can be opened.
+    """
+    return Scene(
+        id=scene.id,
+        uri=f"synthetic:{scene.id}",
+        width=scene.width,
+        height=scene.height,
+        bands=(1, 2, 3),
+        dtype="uint8",
+        nodata=None,
+        crs=None,
+        transform=None,
+        overviews=(),
+        tiled=True,
+        block_shape=(256, 256),
+        value_range=None,
+        has_mask=False,
+        fingerprint=(0, 0),
+    )
 
 
 def write_geotiff(

@@ -1,0 +1,312 @@
+"""A whole run: plan, hand out batches, merge each scene when it is complete, publish, commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from swathe.detections import Detections, SceneInfo
+from swathe.detectors.protocol import DetectorSpec
+from swathe.engine.events import (
+    BatchFinished,
+    Progress,
+    ProgressEvent,
+    RunFinished,
+    RunPlanned,
+    RunSummary,
+    SceneFailed,
+    SceneMerged,
+)
+from swathe.engine.executor import Executor
+from swathe.engine.ledger import Ledger, SceneRecord
+from swathe.engine.local import choose_executor
+from swathe.engine.plan import Plan, make_plan
+from swathe.engine.raw import RawDetections
+from swathe.engine.seam import canonical_order, merge
+from swathe.engine.settings import RunSettings
+from swathe.engine.task import BatchJob, BatchResult, Work
+from swathe.errors import StoreError, UsageError
+from swathe.raster.scene import Scene
+from swathe.store.protocol import Store
+
+RASTER_READER = "swathe.raster.reader:RasterReader"
+
+
+def run_detection(
+    scenes: Sequence[Scene],
+    detector: DetectorSpec,
+    store: Store,
+    settings: RunSettings,
+    *,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+    reader: str = RASTER_READER,
+) -> RunSummary:
+    """Detect objects in scenes and put them into a store; an unfinished run of the same plan is resumed.
+
+    Args:
+        scenes: What to look at; ids must be unique.
+        detector: The model.
+        store: Where the detections go. A scene can be read from it as soon as it is complete.
+        settings: How to cut and merge, and with how many workers.
+        progress: Called in this process with each event; the last one carries the summary.
+        executor: Who does the work; chosen by `settings.workers` if not given.
+        reader: "package.module:factory" of what opens readers for scenes.
+
+    Returns:
+        What was done. Scenes that could not be read are listed under `failed`; the run is then left unfinished, so that
+        running it again tries these scenes once more.
+
+    Raises:
+        UsageError: If there are no scenes, or ids are not unique.
+        ModelError: If the model cannot be opened or fails.
+        StoreError: If the store cannot be written, or another process works on the same run.
+        SwatheError: If a worker process ends unexpectedly; what is finished is kept.
+        KeyboardInterrupt: On Ctrl-C; what is finished is kept.
+    """
+    return run_plan(make_plan(scenes, settings, detector), store, progress=progress, executor=executor, reader=reader)
+
+
+def run_plan(
+    plan: Plan,
+    store: Store,
+    *,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+    reader: str = RASTER_READER,
+) -> RunSummary:
+    """Carry out a plan; see `run_detection`.
+
+    Args:
+        plan: Made with a detector.
+        store: Where the detections go.
+        progress: Called in this process with each event.
+        executor: Who does the work; chosen by the plan's settings if not given.
+        reader: "package.module:factory" of what opens readers for scenes.
+
+    Returns:
+        What was done.
+
+    Raises:
+        UsageError: If the plan has no detector.
+        ModelError: If the model cannot be opened or fails.
+        StoreError: If the store cannot be written, or another process works on the same run.
+        SwatheError: If a worker process ends unexpectedly.
+        KeyboardInterrupt: On Ctrl-C.
+    """
+    if plan.detector is None:
+        raise UsageError("this plan only counts windows; make it with a detector to run it")
+    started = time.perf_counter()
+    executor = executor or choose_executor(plan.settings.workers)
+    tell = progress or _ignore
+    finished = store.manifest(plan.run)
+    if finished is None:
+        with Ledger(store.work_folder(plan.run), plan) as ledger:
+            run = _Run(plan, plan.detector, store, ledger, tell)
+            run.carry_out(executor, reader)
+            summary = run.summary(time.perf_counter() - started)
+            if not summary.failed:
+                store.commit(plan.run, _manifest(plan, summary))
+    else:
+        summary = _summary_of_finished(plan, finished, time.perf_counter() - started)
+    tell(RunFinished(summary))
+    return summary
+
+
+def _ignore(event: ProgressEvent) -> None:
+    """Take no notice of progress."""
+
+
+class _Run:
+    """The state of one run in the process that leads it: counts and which batches are missing, no detections."""
+
+    def __init__(self, plan: Plan, detector: DetectorSpec, store: Store, ledger: Ledger, tell: Progress) -> None:
+        self._plan, self._detector, self._store, self._ledger, self._tell = plan, detector, store, ledger, tell
+        self._scenes = {scene.id: number for number, scene in enumerate(plan.scenes)}
+        self._records: dict[int, SceneRecord] = {}
+        self._failed: dict[str, str] = {}
+        self._missing: dict[int, set[int]] = {}
+        self._done_windows = self._resumed_windows = 0
+
+    def carry_out(self, executor: Executor, reader: str) -> None:
+        """Do all that is missing and publish each scene as it is complete."""
+        self._take_stock()
+        self._tell(
+            RunPlanned(
+                run=self._plan.run,
+                scenes=len(self._scenes),
+                windows=self._plan.windows,
+                resumed_windows=self._resumed_windows,
+                workers=executor.workers,
+                memory_bytes=self._plan.memory_bytes(executor.workers),
+            )
+        )
+        for number in [number for number, missing in self._missing.items() if not missing]:
+            self._finish_scene(number)
+        work = Work(self._detector, self._plan.settings, self._ledger.folder, reader)
+        # Closing ends the workers at once, also when this process is interrupted.
+        with closing(executor.run(self._jobs(), work)) as results:
+            for result in results:
+                self._take(result)
+
+    def summary(self, seconds: float) -> RunSummary:
+        """Add up the published scenes."""
+        records = [self._records[number] for number in sorted(self._records)]
+        per_class = dict.fromkeys(self._detector.classes, 0)
+        for record in records:
+            for name, count in record.per_class.items():
+                per_class[name] += count
+        return RunSummary(
+            run=self._plan.run,
+            windows=self._plan.windows,
+            skipped=sum(record.skipped for record in records),
+            seconds=seconds,
+            detections=sum(record.detections for record in records),
+            per_class=per_class,
+            files=tuple(Path(record.file) for record in records),
+            resumed_windows=self._resumed_windows,
+            failed=dict(self._failed),
+        )
+
+    def _take_stock(self) -> None:
+        """Find out what an earlier call has finished."""
+        for number in range(len(self._plan.scenes)):
+            record = self._ledger.scene_record(number)
+            if record is not None:
+                self._records[number] = record
+                self._resumed_windows += record.windows
+                continue
+            missing = self._missing[number] = set()
+            for index in self._plan.scene_batches(number):
+                if self._ledger.part(index) is None:
+                    missing.add(index)
+                else:
+                    self._resumed_windows += self._plan.batch(index).count
+        self._done_windows = self._resumed_windows
+
+    def _jobs(self) -> Iterator[BatchJob]:
+        """Yield what is missing, in the order of the plan; batches of scenes that failed meanwhile are left out."""
+        for number, missing in list(self._missing.items()):
+            scene = self._plan.scenes[number]
+            for index in sorted(missing):
+                if scene.id in self._failed:
+                    break
+                yield BatchJob(self._plan.batch(index), scene)
+
+    def _take(self, result: BatchResult) -> None:
+        batch = self._plan.batch(result.batch)
+        if result.error is not None:
+            if batch.scene not in self._failed:
+                self._failed[batch.scene] = result.error
+                self._tell(SceneFailed(batch.scene, result.error))
+            return
+        self._done_windows += result.windows
+        self._tell(
+            BatchFinished(
+                scene=batch.scene,
+                scale=batch.level.scale,
+                windows=result.windows,
+                skipped=result.skipped,
+                detections=result.detections,
+                done_windows=self._done_windows,
+                total_windows=self._plan.windows,
+            )
+        )
+        number = self._scenes[batch.scene]
+        self._missing[number].discard(batch.index)
+        if not self._missing[number] and batch.scene not in self._failed:
+            self._finish_scene(number)
+
+    def _finish_scene(self, number: int) -> None:
+        """Merge a complete scene, publish it and close its account."""
+        started = time.perf_counter()
+        scene = self._plan.scenes[number]
+        raw, skipped = self._gather(number)
+        windows = self._plan.scene_windows(number)
+        info = scene_info(scene)
+        kept = merge_scene(raw, self._plan.settings, windows)
+        detections = Detections.from_arrays(
+            raw.boxes[kept],
+            raw.scores[kept],
+            raw.classes[kept],
+            self._detector.classes,
+            info,
+            self._plan.run,
+            cut=raw.cut[kept],
+        )
+        path = self._store.publish_scene(self._plan.run, detections, info)
+        counts = np.bincount(raw.classes[kept], minlength=len(self._detector.classes)).tolist()
+        per_class = dict(zip(self._detector.classes, counts, strict=True))
+        record = SceneRecord(scene.id, windows, skipped, len(kept), per_class, str(path))
+        self._ledger.close_scene(number, record)
+        self._records[number] = record
+        self._tell(SceneMerged(scene.id, len(raw), len(kept), time.perf_counter() - started))
+
+    def _gather(self, number: int) -> tuple[RawDetections, int]:
+        """Read all parts of a scene."""
+        parts = []
+        for index in self._plan.scene_batches(number):
+            part = self._ledger.part(index)
+            if part is None:
+                raise StoreError(
+                    f"{self._ledger.folder}: the part of {self._plan.batch(index).describe()} was damaged after it was "
+                    "written; check the disk, then run the same command again to redo it"
+                )
+            parts.append(part)
+        return RawDetections.concat([part.raw for part in parts]), sum(part.skipped for part in parts)
+
+
+def merge_scene(raw: RawDetections, settings: RunSettings, windows: int) -> npt.NDArray[np.int64]:
+    """Choose the raw detections of a scene that stay; a scene of one window needs no merge.
+
+    Args:
+        raw: All detections of the scene.
+        settings: Thresholds of the merge.
+        windows: Windows of the scene over all scales.
+
+    Returns:
+        Indexes of the kept rows, in an order that depends on their values alone.
+    """
+    if windows == 1:
+        return canonical_order(raw.boxes, raw.scores, raw.classes, raw.cut)
+    return merge(raw.boxes, raw.scores, raw.classes, raw.cut, merge_iou=settings.merge_iou, give_way=settings.give_way)
+
+
+def scene_info(scene: Scene) -> SceneInfo:
+    """Return what travels with the detections of a scene."""
+    return SceneInfo(
+        id=scene.id, uri=scene.uri, width=scene.width, height=scene.height, crs=scene.crs, transform=scene.transform
+    )
+
+
+def _manifest(plan: Plan, summary: RunSummary) -> dict[str, Any]:
+    """Describe a finished run for the store; nothing in it depends on when, where or in how many tries it ran."""
+    return {
+        "run": plan.run,
+        "identity": plan.identity(),
+        "windows": summary.windows,
+        "skipped": summary.skipped,
+        "detections": summary.detections,
+        "per_class": dict(summary.per_class),
+        "files": [path.name for path in summary.files],
+    }
+
+
+def _summary_of_finished(plan: Plan, manifest: Mapping[str, Any], seconds: float) -> RunSummary:
+    """Return the summary of a run that was finished before: there is nothing left to do."""
+    return RunSummary(
+        run=plan.run,
+        windows=manifest["windows"],
+        skipped=manifest["skipped"],
+        seconds=seconds,
+        detections=manifest["detections"],
+        per_class=manifest["per_class"],
+        files=tuple(Path(name) for name in manifest["files"]),
+        resumed_windows=manifest["windows"],
+    )

@@ -1,0 +1,54 @@
+"""A scene, a plan and a store for the tests of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from swathe.detectors.protocol import DetectorSpec
+from swathe.engine.executor import Executor
+from swathe.engine.local import ProcessExecutor, SerialExecutor
+from swathe.engine.settings import RunSettings
+from swathe.testing.fakes import write_script
+from swathe.testing.scenes import ObjectRule, SyntheticScene, synthetic_scene
+
+EXECUTORS: dict[str, Callable[[], Executor]] = {
+    "serial": SerialExecutor,
+    "two-processes": lambda: ProcessExecutor(2),
+}
+
+
+@pytest.fixture(params=list(EXECUTORS))
+def executor(request: pytest.FixtureRequest) -> Executor:
+    """Every executor there is; the test's id names it."""
+    return EXECUTORS[request.param]()
+
+
+@pytest.fixture
+def settings() -> RunSettings:
+    """Settings under which every object of the fixture scenes is whole in some window."""
+    return RunSettings(tile=192, stride=112, scales=(0.5, 1.0), workers=0)
+
+
+@pytest.fixture
+def scenes() -> list[SyntheticScene]:
+    """Two scenes of 40 objects."""
+    rule = ObjectRule(count=40, long_side=(16.0, 60.0))
+    return [
+        synthetic_scene(900, 700, seed=1, rule=rule, scene_id="north"),
+        synthetic_scene(700, 800, seed=2, rule=rule, scene_id="south"),
+    ]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Where the scripted detector of `spec` writes what it looked at."""
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def spec(tmp_path: Path, scenes: list[SyntheticScene], log: Path) -> DetectorSpec:
+    """A perfect detector of the scenes that writes a log."""
+    return write_script(scenes, tmp_path / "script.json", log=log)

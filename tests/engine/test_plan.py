@@ -1,0 +1,159 @@
+"""Plans count right, cut into batches without gap or overlap, and have a stable identity."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from swathe.detectors.protocol import DetectorSpec
+from swathe.engine.plan import LONGEST_BATCH, make_plan
+from swathe.engine.settings import RunSettings
+from swathe.errors import UsageError
+from swathe.raster.scene import Scene
+from swathe.testing.scenes import SyntheticScene, scene_without_file, synthetic_scene
+
+
+def empty_scene(width: int, height: int, name: str = "scene", *, tiled: bool = True) -> Scene:
+    bare = synthetic_scene(8, 8, seed=0, scene_id=name)
+    return replace(scene_without_file(bare), width=width, height=height, tiled=tiled)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "stride", "scales", "windows"),
+    [
+        (17520, 11712, 512, (0.5, 1.0, 1.5), [187, 748, 1734]),
+        (8000, 8000, 824, (1.0,), [100]),
+        (8000, 8000, 512, (0.5, 1.0, 1.5), [803]),
+        (20000, 20000, 824, (1.0,), [625]),
+        (20000, 20000, 512, (0.5, 1.0, 1.5), [5246]),
+        (300, 200, 824, (1.0,), [1]),
+    ],
+)
+def test_the_known_window_counts(width: int, height: int, stride: int, scales: tuple, windows: list[int]) -> None:
+    plan = make_plan([empty_scene(width, height)], RunSettings(stride=stride, scales=scales))
+    told = plan.to_json()
+    assert plan.windows == told["windows"] == sum(windows)
+    if len(windows) > 1:
+        assert told["levels"] == [
+            {"scale": scale, "windows": count} for scale, count in zip(scales, windows, strict=True)
+        ]
+    assert json.loads(json.dumps(told)) == told
+
+
+@given(
+    width=st.integers(1, 9000),
+    height=st.integers(1, 4000),
+    tile=st.integers(32, 512),
+    overlap=st.floats(0.0, 0.7),
+    tiled=st.booleans(),
+    more=st.booleans(),
+)
+@examples(max_examples=60, deadline=None)
+def test_batches_cover_every_window_once(
+    width: int, height: int, tile: int, overlap: float, tiled: bool, more: bool
+) -> None:
+    settings = RunSettings(tile=tile, stride=max(1, int(tile * (1 - overlap))), scales=(1.0, 0.5) if more else (1.5,))
+    plan = make_plan(
+        [empty_scene(width, height, "a", tiled=tiled), empty_scene(height, width, "b", tiled=tiled)], settings
+    )
+    batches = list(plan.batches())
+    assert [batch.index for batch in batches] == list(range(plan.batch_count))
+    for number, scene in enumerate(plan.scenes):
+        assert {batches[index].scene for index in plan.scene_batches(number)} == {scene.id}
+        for level in plan.scene_levels(number):
+            mine = [batch for batch in batches if batch.scene == scene.id and batch.level == level.level]
+            windows = [index for batch in mine for index in range(batch.first, batch.first + batch.count)]
+            assert windows == list(range(level.windows))
+            if tiled:
+                assert max(batch.count for batch in mine) <= LONGEST_BATCH
+    assert plan.windows == sum(batch.count for batch in batches)
+    assert plan.cost == pytest.approx(sum(batch.cost for batch in batches))
+
+
+def test_an_untiled_source_is_handed_out_in_whole_rows() -> None:
+    plan = make_plan([empty_scene(60_000, 3_000, tiled=False)], RunSettings(tile=512, stride=512))
+    assert {batch.count for batch in plan.batches()} == {118}
+
+
+def test_a_batch_lists_its_windows() -> None:
+    plan = make_plan([empty_scene(2000, 2000)], RunSettings(tile=512, stride=400))
+    tasks = list(plan.batch(1).tasks())
+    assert [task.index for task in tasks] == [5, 6, 7, 8, 9]
+    assert {task.window.row_off for task in tasks} == {400}
+    assert [task.window.col_off for task in tasks] == [0, 400, 800, 1200, 1488]
+    assert "windows 5 to 9" in plan.batch(1).describe()
+
+
+def test_a_huge_scene_is_planned_without_listing_its_windows() -> None:
+    plan = make_plan([empty_scene(3_000_000, 3_000_000)], RunSettings(tile=512, stride=256))
+    assert plan.windows > 10**8
+    last = plan.batch(plan.batch_count - 1)
+    assert last.first + last.count == plan.windows
+
+
+def test_the_run_id_follows_what_changes_the_result(scenes: list[SyntheticScene], spec: DetectorSpec) -> None:
+    described = [scene_without_file(scene) for scene in scenes]
+    settings = RunSettings(tile=192, stride=112)
+    run = make_plan(described, settings, spec).run
+    assert len(run) == 16
+    same = [
+        make_plan([replace(scene, uri="elsewhere") for scene in described], settings, spec),
+        make_plan(described, replace(settings, workers=7, prefetch=5), spec),
+        make_plan(described, settings, replace(spec, path="copy.json", threads=3)),
+    ]
+    assert {plan.run for plan in same} == {run}
+    others = [
+        make_plan(described[:1], settings, spec),
+        make_plan([replace(described[0], bands=(3, 2, 1)), described[1]], settings, spec),
+        make_plan([replace(described[0], fingerprint=(1, 2)), described[1]], settings, spec),
+        make_plan(described, replace(settings, stride=100), spec),
+        make_plan(described, replace(settings, merge_iou=0.3), spec),
+        make_plan(described, settings, replace(spec, sha256="0")),
+        make_plan(described, settings, replace(spec, min_score=0.5)),
+    ]
+    assert len({run, *(plan.run for plan in others)}) == 1 + len(others)
+
+
+def test_projected_memory_grows_with_the_tile_and_the_workers(spec: DetectorSpec) -> None:
+    scene = empty_scene(10_000, 10_000)
+    small, large = (make_plan([scene], RunSettings(tile=tile, stride=tile), spec) for tile in (512, 1024))
+    assert large.worker_bytes > small.worker_bytes
+    assert large.memory_bytes(4) == 4 * large.worker_bytes
+    wide = make_plan([replace(scene, width=10**6)], RunSettings(tile=512, stride=512), spec)
+    assert wide.worker_bytes == small.worker_bytes, "a tiled scene's size does not matter"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"tile": 0, "stride": 0}, "tile 0"),
+        ({"stride": 0}, "stride 0"),
+        ({"tile": 512, "stride": 513}, "stride 513"),
+        ({"scales": ()}, "at least one"),
+        ({"scales": (1.0, -0.5)}, "scale -0.5"),
+        ({"scales": (float("nan"),)}, "scale nan"),
+        ({"scales": (1.0, 1.0)}, "only once"),
+        ({"merge_iou": 1.5}, "merge_iou 1.5"),
+        ({"give_way": -0.1}, "give_way -0.1"),
+        ({"cut_margin": -1.0}, "cut_margin"),
+        ({"workers": -1}, "workers -1"),
+        ({"prefetch": 0}, "prefetch 0"),
+    ],
+)
+def test_impossible_settings_are_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        RunSettings(**values)  # type: ignore[arg-type]
+
+
+def test_scenes_that_cannot_be_told_apart_are_refused() -> None:
+    with pytest.raises(UsageError, match="twin"):
+        make_plan([empty_scene(10, 10, "twin"), empty_scene(20, 20, "twin")], RunSettings())
+    with pytest.raises(UsageError, match="no scenes"):
+        make_plan([], RunSettings())
+    with pytest.raises(UsageError, match="batch 99"):
+        make_plan([empty_scene(10, 10)], RunSettings()).batch(99)

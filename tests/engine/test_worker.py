@@ -1,0 +1,122 @@
+"""Windows become tiles, tiles become detections in scene coordinates."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from swathe.detectors.protocol import DetectorSpec, TileDetections
+from swathe.detectors.registry import open_detector
+from swathe.engine.plan import make_plan
+from swathe.engine.settings import RunSettings
+from swathe.engine.task import BatchJob, Task, Work
+from swathe.engine.worker import PADDING, Worker, load_factory, make_tile, process_batch, to_scene, touches_inner_edge
+from swathe.errors import UsageError
+from swathe.raster.pyramid import Level
+from swathe.raster.reader import TileRead
+from swathe.raster.window import Window
+from swathe.testing.fakes import BLANK_READER, BlankReader, CountingReader, read_log
+from swathe.testing.scenes import SyntheticScene, scene_without_file
+
+LEVEL = Level(0.5, 1000, 800)
+
+
+def boxes_at(*centres: tuple[float, float]) -> np.ndarray:
+    return np.array([[x, y, 20.0, 10.0, 0.0] for x, y in centres])
+
+
+def test_boxes_are_placed_in_the_scene_exactly() -> None:
+    task = Task("scene", LEVEL, 3, Window(100, 40, 256, 256), 1.0)
+    found = TileDetections(np.array([[10.0, 20.0, 8.0, 6.0, 0.25]]), np.array([0.5]), np.array([2]))
+    raw = to_scene(found, task, 2.0)
+    assert raw.boxes.tolist() == [[220.0, 120.0, 16.0, 12.0, 0.25]]
+    assert raw.windows.tolist() == [3]
+    assert raw.classes.tolist() == [2]
+
+
+def test_findings_in_the_padding_are_dropped() -> None:
+    task = Task("scene", Level(1.0, 100, 60), 0, Window(0, 0, 100, 60), 1.0)
+    found = TileDetections(boxes_at((50, 30), (120, 30), (50, 61)), np.array([0.9, 0.8, 0.7]), np.array([0, 0, 0]))
+    assert to_scene(found, task, 2.0).scores.tolist() == [0.9]
+
+
+def test_only_inner_edges_cut() -> None:
+    boxes = boxes_at((100, 100), (12, 100), (12.1, 100), (100, 7), (190, 100), (100, 194))
+    inner = touches_inner_edge(boxes, LEVEL, Window(100, 100, 200, 200), 2.0)
+    assert inner.tolist() == [False, True, False, True, True, True]
+    corner = touches_inner_edge(boxes, LEVEL, Window(0, 0, 200, 200), 2.0)
+    assert corner.tolist() == [False, False, False, False, True, True]
+    far_corner = touches_inner_edge(boxes, LEVEL, Window(800, 600, 200, 200), 2.0)
+    assert far_corner.tolist() == [False, True, False, True, False, False]
+
+
+def test_the_hull_of_a_turned_box_counts() -> None:
+    turned = np.array([[16.0, 100.0, 40.0, 4.0, math.pi / 3]])
+    assert touches_inner_edge(turned, LEVEL, Window(100, 100, 200, 200), 5.0).tolist() == [True]
+    assert touches_inner_edge(turned, LEVEL, Window(100, 100, 200, 200), 2.0).tolist() == [False]
+
+
+def test_small_windows_are_padded_with_grey() -> None:
+    task = Task("scene", Level(1.0, 5, 3), 0, Window(0, 0, 5, 3), 1.0)
+    tile = make_tile(task, np.full((3, 5, 3), 7, dtype=np.uint8), 8)
+    assert tile.pixels.shape == (8, 8, 3)
+    assert (tile.width, tile.height) == (5, 3)
+    assert (tile.pixels[:3, :5] == 7).all()
+    assert (tile.pixels[3:] == PADDING).all()
+    assert (tile.pixels[:, 5:] == PADDING).all()
+
+
+class HalfEmptyReader(BlankReader):
+    """Only windows in the left half have data."""
+
+    def read(self, level: Level, window: Window) -> TileRead:
+        read = super().read(level, window)
+        return read if window.col_off < level.width / 2 else TileRead(read.pixels, 0.0)
+
+
+def test_windows_without_data_are_skipped(scenes: list[SyntheticScene], spec: DetectorSpec, log: Path) -> None:
+    scene = scene_without_file(scenes[0])
+    plan = make_plan([scene], RunSettings(tile=128, stride=100), spec)
+    reader = CountingReader(HalfEmptyReader(scene))
+    detector = open_detector(spec)
+    results = [process_batch(batch, reader, detector, 2.0, 2) for batch in plan.batches()]
+    skipped = sum(count for _, count in results)
+    assert 0 < skipped < plan.windows
+    assert reader.reads == plan.windows
+    assert len(read_log(log)) == plan.windows - skipped
+    assert all((raw.boxes[:, 0] < 600).all() for raw, _ in results)
+
+
+def test_windows_are_read_in_row_order(scenes: list[SyntheticScene], spec: DetectorSpec) -> None:
+    scene = scene_without_file(scenes[0])
+    plan = make_plan([scene], RunSettings(tile=128, stride=100), spec)
+    reader = CountingReader(BlankReader(scene))
+    for batch in plan.batches():
+        process_batch(batch, reader, open_detector(spec), 2.0, 3)
+    places = [(window.row_off, window.col_off) for _, window in reader.windows]
+    assert places == sorted(places)
+
+
+def test_a_worker_keeps_few_readers_open(tmp_path: Path, scenes: list[SyntheticScene], spec: DetectorSpec) -> None:
+    settings = RunSettings(tile=512, stride=512)
+    plan = make_plan([scene_without_file(scene) for scene in scenes], settings, spec)
+    assert plan.detector is not None
+    worker = Worker(Work(plan.detector, settings, tmp_path, BLANK_READER))
+    results = [
+        worker.run(BatchJob(plan.batch(index), scene))
+        for number, scene in enumerate(plan.scenes)
+        for index in plan.scene_batches(number)
+    ]
+    worker.close()
+    assert sum(result.windows for result in results) == plan.windows
+    assert all(result.error is None for result in results)
+    assert len(list(tmp_path.glob("part-*"))) == plan.batch_count
+
+
+@pytest.mark.parametrize("name", ["nothing", "swathe.nowhere:Reader", "swathe.engine.worker:Nobody"])
+def test_an_unknown_reader_is_a_clear_error(name: str) -> None:
+    with pytest.raises(UsageError, match="package.module:factory"):
+        load_factory(name)
