@@ -1,0 +1,470 @@
+"""Detections: a table of oriented boxes with class and score, and the scenes they were found in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from swathe import boxes as box_math
+from swathe.errors import MissingExtraError, SourceError, UsageError
+
+if TYPE_CHECKING:
+    import geopandas
+
+    from swathe.query import Query
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IndexArray: TypeAlias = npt.NDArray[np.int64]
+Transform: TypeAlias = tuple[float, float, float, float, float, float]
+Coordinates: TypeAlias = Literal["pixel", "lonlat", "crs", "geometry"]
+
+NAME_TYPE = pa.dictionary(pa.int32(), pa.string())
+BOX_COLUMNS = ("cx", "cy", "w", "h", "theta")
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("run", NAME_TYPE, nullable=False),
+        pa.field("scene", NAME_TYPE, nullable=False),
+        pa.field("class", NAME_TYPE, nullable=False),
+        pa.field("score", pa.float64(), nullable=False),
+        *(pa.field(name, pa.float64(), nullable=False) for name in BOX_COLUMNS),
+        pa.field("cut", pa.bool_(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SceneInfo:
+    """What must be known of a scene to place its detections on the ground."""
+
+    id: str  # name, unique within a run
+    uri: str  # where the pixels are
+    width: int  # columns, pixels
+    height: int  # rows, pixels
+    crs: str | None = None  # coordinate reference system as WKT, None without georeference
+    transform: Transform | None = None  # a, b, c, d, e, f: x = a col + b row + c, y = d col + e row + f; None without
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot name or place a scene."""
+        if not self.id or not _is_text(self.id) or not _is_text(self.uri):
+            raise UsageError(
+                f"scene {self.id!r} ({self.uri!r}): its name must be Unicode text and not empty; rename it"
+            )
+        if self.width < 1 or self.height < 1:
+            raise UsageError(f"scene {self.id!r}: {self.width} x {self.height} is not the size of an image")
+        if self.transform is not None:
+            object.__setattr__(self, "transform", tuple(float(value) for value in self.transform))
+            if len(self.transform) != 6 or not np.isfinite(self.transform).all():
+                raise UsageError(f"scene {self.id!r}: transform {self.transform} is not six finite numbers")
+
+    @property
+    def georeferenced(self) -> bool:
+        """Whether pixels can be placed on the ground."""
+        return self.crs is not None and self.transform is not None
+
+    def place(self, points: FloatArray, coordinates: Coordinates) -> FloatArray:
+        """Bring points from scene pixels into other coordinates.
+
+        Args:
+            points: Points (n, 2) as x, y in scene pixels.
+            coordinates: "pixel" leaves them as they are; "crs" gives x, y in the scene's reference system; "lonlat"
+                gives longitude, latitude in degrees; "geometry" is "lonlat" with georeference and "pixel" without.
+
+        Returns:
+            Points (n, 2) in these coordinates.
+
+        Raises:
+            UsageError: If the scene has no georeference to place them with.
+            SourceError: If a point lies where the scene's reference system has no longitude and latitude.
+        """
+        if coordinates == "pixel" or (coordinates == "geometry" and not self.georeferenced):
+            return points
+        if self.crs is None or self.transform is None:
+            raise UsageError(f"scene {self.id!r} has no georeference; ask for pixel coordinates or filter by scene")
+        from swathe.raster import georeference
+
+        if coordinates == "crs":
+            return georeference.to_crs(self.transform, points)
+        placed = georeference.to_lonlat(self.crs, self.transform, points)
+        if not np.isfinite(placed).all():
+            raise SourceError(
+                f"scene {self.id!r} reaches beyond the area its reference system can describe; correct its georeference"
+            )
+        return placed
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Detections:
+    """Oriented boxes with class and score, as an Arrow table; every method returns a new value.
+
+    Rows keep the order in which they came; `sorted` gives the canonical one.
+    """
+
+    table: pa.Table  # columns of SCHEMA; boxes in scene pixels, theta in radians, clockwise on screen
+    scenes: Mapping[str, SceneInfo] = field(default_factory=dict)  # by id; scenes without detections too
+    class_names: tuple[str, ...] = ()  # classes the models know, in their order; not all need occur
+    runs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # run id -> model, settings (JSON values)
+
+    def __post_init__(self) -> None:
+        """Refuse a table of other columns, and rows of unknown scenes, classes or runs."""
+        if not self.table.schema.equals(SCHEMA):
+            raise UsageError(f"detections need the columns {', '.join(SCHEMA.names)}, not {self.table.schema.names}")
+        known: tuple[tuple[str, Iterable[str]], ...] = (
+            ("scene", self.scenes),
+            ("class", self.class_names),
+            ("run", self.runs),
+        )
+        for column, names in known:
+            unknown = set(pc.unique(self.table.column(column)).to_pylist()).difference(names)
+            if unknown:
+                raise UsageError(
+                    f"detections name the {column} {sorted(unknown, key=str)[0]!r}, which is not described"
+                )
+        object.__setattr__(self, "scenes", MappingProxyType(dict(self.scenes)))
+        object.__setattr__(self, "runs", MappingProxyType(dict(self.runs)))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        boxes: npt.ArrayLike,
+        scores: npt.ArrayLike,
+        class_indices: npt.ArrayLike,
+        class_names: Sequence[str],
+        scene: SceneInfo,
+        run: str,
+        cut: npt.ArrayLike | None = None,
+        run_info: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Make the detections of one scene.
+
+        Args:
+            boxes: Boxes (n, 5): cx, cy, w, h in scene pixels, theta in radians, clockwise on screen.
+            scores: Confidences (n,).
+            class_indices: Indexes (n,) into `class_names`.
+            class_names: All classes of the model, in its order.
+            scene: Where they were found.
+            run: Which run found them.
+            cut: Whether each box (n,) is a fragment cut by a window edge; none is if not given.
+            run_info: What shall be known of the run wherever its detections go: JSON values such as model and settings.
+
+        Returns:
+            The detections in the given order, boxes in canonical form, with ids `run/scene/number`: the number is the
+            place in canonical order, so that the ids do not depend on the given order.
+
+        Raises:
+            UsageError: If lengths differ, a value is not finite, a class index is unknown, or a name is empty.
+        """
+        canonical = box_math.canonical(boxes) + 0.0  # -0.0 becomes 0.0: equal boxes shall be equal bytes
+        count = len(canonical)
+        values = _column(scores, count, "scores", np.float64) + 0.0
+        indexes = _column(class_indices, count, "class indices", np.int64)
+        marks = _column(np.zeros(count, np.bool_) if cut is None else cut, count, "cut flags", np.bool_)
+        names = tuple(class_names)
+        _check_names(run, names)
+        if not np.isfinite(values).all():
+            raise UsageError(f"scene {scene.id!r}: a score is not a finite number; remove such detections first")
+        if count and not (0 <= indexes.min() and indexes.max() < len(names)):
+            raise UsageError(f"scene {scene.id!r}: a class index lies outside the {len(names)} classes of the model")
+        order = _order(canonical, values, [marks, np.asarray(names, dtype=np.str_)[indexes]] if count else [])
+        numbers = np.empty(count, dtype=np.int64)
+        numbers[order] = np.arange(count)
+        columns = [
+            pc.binary_join_element_wise(run, scene.id, pa.array(numbers).cast(pa.string()), "/"),
+            _repeated(run, count),
+            _repeated(scene.id, count),
+            pa.DictionaryArray.from_arrays(pa.array(indexes.astype(np.int32)), pa.array(names, pa.string())),
+            pa.array(values),
+            *(pa.array(canonical[:, number]) for number in range(len(BOX_COLUMNS))),
+            pa.array(marks),
+        ]
+        return cls(pa.table(columns, schema=SCHEMA), {scene.id: scene}, names, {run: dict(run_info or {})})
+
+    @classmethod
+    def empty(cls, class_names: Sequence[str] = (), scenes: Iterable[SceneInfo] = ()) -> Self:
+        """Make detections without a row.
+
+        Args:
+            class_names: Classes that were looked for.
+            scenes: Scenes that were looked at.
+
+        Returns:
+            No detections.
+        """
+        return cls(SCHEMA.empty_table(), {scene.id: scene for scene in scenes}, tuple(class_names))
+
+    @classmethod
+    def concat(cls, parts: Iterable[Detections]) -> Self:
+        """Join detections of several scenes or runs.
+
+        Args:
+            parts: What to join, in this order; may be empty.
+
+        Returns:
+            All rows, scenes, runs, and classes in the order in which they first appear.
+
+        Raises:
+            UsageError: If two parts describe a scene differently.
+        """
+        parts = list(parts)
+        scenes: dict[str, SceneInfo] = {}
+        runs: dict[str, Mapping[str, Any]] = {}
+        for part in parts:
+            for scene in part.scenes.values():
+                if scenes.setdefault(scene.id, scene) != scene:
+                    raise UsageError(
+                        f"scene {scene.id!r} is described in two ways ({scenes[scene.id].uri} and {scene.uri}); "
+                        "filter by run, or give the scenes different names"
+                    )
+            runs.update({run: info for run, info in part.runs.items() if info or run not in runs})
+        names = tuple(dict.fromkeys(name for part in parts for name in part.class_names))
+        tables = [part.table for part in parts if len(part)]
+        table = pa.concat_tables(tables).unify_dictionaries().combine_chunks() if tables else SCHEMA.empty_table()
+        return cls(table, scenes, names, runs)
+
+    @classmethod
+    def open(cls, path: Path | str) -> Detections:
+        """Read a store folder or a GeoParquet file written by Swathe.
+
+        Args:
+            path: What to read.
+
+        Returns:
+            All its detections in canonical order.
+
+        Raises:
+            StoreError: If there is nothing, or something else or something damaged.
+        """
+        from swathe.store.files import open_detections
+
+        return open_detections(Path(path))
+
+    def __len__(self) -> int:
+        """Return the number of detections."""
+        return int(self.table.num_rows)
+
+    def __repr__(self) -> str:
+        return f"Detections({len(self)} objects of {len(self.class_names)} classes in {len(self.scenes)} scenes)"
+
+    @property
+    def boxes(self) -> FloatArray:
+        """Boxes (n, 5): cx, cy, w, h in scene pixels, theta in radians in [-pi/2, pi/2), clockwise on screen."""
+        return np.stack([self.table.column(name).to_numpy() for name in BOX_COLUMNS], axis=1)
+
+    @property
+    def scores(self) -> FloatArray:
+        """Confidences (n,)."""
+        return np.asarray(self.table.column("score").to_numpy())
+
+    @property
+    def classes(self) -> npt.NDArray[np.str_]:
+        """Class name (n,) of each detection."""
+        return self._names("class")
+
+    @property
+    def scene_ids(self) -> npt.NDArray[np.str_]:
+        """Scene id (n,) of each detection."""
+        return self._names("scene")
+
+    @property
+    def run_ids(self) -> npt.NDArray[np.str_]:
+        """Run id (n,) of each detection."""
+        return self._names("run")
+
+    @property
+    def cut(self) -> npt.NDArray[np.bool_]:
+        """Whether each detection (n,) is a fragment cut by a window edge."""
+        return np.asarray(self.table.column("cut").to_numpy())
+
+    @property
+    def georeferenced(self) -> bool:
+        """Whether geometries are longitude and latitude (all scenes are georeferenced) or pixels (none is).
+
+        Raises:
+            UsageError: If some scenes are georeferenced and others are not.
+        """
+        kinds = {scene.georeferenced for scene in self.scenes.values()}
+        if len(kinds) > 1:
+            without = next(scene.id for scene in self.scenes.values() if not scene.georeferenced)
+            raise UsageError(
+                f"some scenes have a georeference and others, such as {without!r}, have none, so their geometries do "
+                "not fit into one table; filter by scene first"
+            )
+        return kinds == {True}
+
+    def to_polygons(self, coordinates: Coordinates = "pixel") -> FloatArray:
+        """Compute the corners of the boxes.
+
+        Args:
+            coordinates: "pixel": scene pixels; "crs": each scene's own reference system; "lonlat": longitude, latitude
+                in degrees; "geometry": "lonlat" for scenes with georeference and "pixel" for others.
+
+        Returns:
+            Corners (n, 4, 2) as x, y (or longitude, latitude). In pixels they go clockwise on screen from the corner
+            at (-w/2, -h/2).
+
+        Raises:
+            UsageError: If a scene has no georeference to place them with, or the coordinates are none of these.
+            SourceError: If a corner lies where a scene's reference system has no longitude and latitude.
+        """
+        if coordinates not in ("pixel", "crs", "lonlat", "geometry"):
+            raise UsageError(f"coordinates {coordinates!r} are unknown; ask for 'pixel', 'crs', 'lonlat' or 'geometry'")
+        corners = np.asarray(box_math.to_polygons(self.boxes))
+        if coordinates != "pixel":
+            ids = self.scene_ids
+            for scene in self.scenes.values():
+                rows = np.flatnonzero(ids == scene.id)
+                if len(rows):
+                    corners[rows] = scene.place(corners[rows].reshape(-1, 2), coordinates).reshape(-1, 4, 2)
+        return corners
+
+    def to_geopandas(self) -> geopandas.GeoDataFrame:
+        """Make a GeoDataFrame with a polygon for each detection.
+
+        Returns:
+            The table's columns and `geometry`: longitude, latitude (EPSG:4326) where all scenes are georeferenced,
+            pixels without a reference system where none is.
+
+        Raises:
+            MissingExtraError: If geopandas is not installed.
+            UsageError: If some scenes are georeferenced and others are not.
+            SourceError: If a corner lies where a scene's reference system has no longitude and latitude.
+        """
+        try:
+            import geopandas
+        except ImportError as error:
+            raise MissingExtraError(
+                "to_geopandas needs geopandas; install it with: pip install 'swathe[geo]'"
+            ) from error
+        import shapely
+
+        crs = "EPSG:4326" if self.georeferenced else None
+        geometry = shapely.polygons(self.to_polygons("geometry"))
+        return geopandas.GeoDataFrame(self.table.to_pandas(), geometry=geometry, crs=crs)
+
+    def filter(self, query: Query) -> Detections:
+        """Keep what a query asks for.
+
+        Args:
+            query: What to keep.
+
+        Returns:
+            The matching detections in canonical order.
+        """
+        return query.select(self)
+
+    def take(self, rows: npt.ArrayLike) -> Self:
+        """Keep rows by index (or boolean mask), in the given order.
+
+        Args:
+            rows: Indexes (k,), or a mask (n,).
+
+        Returns:
+            These rows; scenes, classes and runs stay described.
+        """
+        chosen = np.asarray(rows)
+        indexes = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.int64)
+        return replace(self, table=self.table.take(pa.array(indexes, pa.int64())))
+
+    def sorted(self) -> Self:
+        """Sort by scene, class, falling score, then box, mark and run: an order that depends on the values alone.
+
+        Returns:
+            The same detections in canonical order.
+        """
+        columns = [self.run_ids, self.cut, self.classes, self.scene_ids]
+        return self.take(_order(self.boxes, self.scores, columns))
+
+    def equals(self, other: Detections) -> bool:
+        """Compare rows in order, scenes, class names and runs; floats bit by bit up to the sign of zero.
+
+        Args:
+            other: What to compare with.
+
+        Returns:
+            Whether they are the same.
+        """
+        plain = pa.schema([(name, pa.string() if kind == NAME_TYPE else kind) for name, kind in _types()])
+        return (
+            self.table.cast(plain).equals(other.table.cast(plain))
+            and dict(self.scenes) == dict(other.scenes)
+            and self.class_names == other.class_names
+            and dict(self.runs) == dict(other.runs)
+        )
+
+    def save(self, path: Path | str, *, overwrite: bool = False) -> Path:
+        """Write to a GeoParquet file (`.parquet`), a GeoJSON file (`.geojson`, `.json`), or else a store folder.
+
+        Args:
+            path: Where to; its suffix decides what is written.
+            overwrite: Whether an existing file or store may be replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            UsageError: If some scenes are georeferenced and others are not and one file is asked for.
+            StoreError: If the path exists already or cannot be written; nothing half-written is left.
+        """
+        from swathe.store.files import save_detections
+
+        return save_detections(self, Path(path), overwrite=overwrite)
+
+    def _names(self, column: str) -> npt.NDArray[np.str_]:
+        """Decode a dictionary column to text."""
+        encoded = self.table.column(column).combine_chunks()
+        names = np.asarray(encoded.dictionary.to_pylist(), dtype=np.str_)
+        return names[encoded.indices.to_numpy()] if len(encoded) else np.empty(0, dtype=np.str_)
+
+
+def _types() -> list[tuple[str, pa.DataType]]:
+    """Return names and types of the columns."""
+    return [(column.name, column.type) for column in SCHEMA]
+
+
+def _order(boxes: FloatArray, scores: FloatArray, columns: Sequence[npt.NDArray[Any]]) -> IndexArray:
+    """Return the canonical order; `columns` are more keys, the most important last.
+
+    The last two of them, scene and class, come before the score; all others after the box.
+    """
+    leading = columns[-2:] if len(columns) > 2 else columns[-1:]
+    trailing = columns[: len(columns) - len(leading)]
+    keys = [*trailing, *(boxes[:, number] for number in range(4, -1, -1)), -scores, *leading]
+    return np.asarray(np.lexsort(keys), dtype=np.int64)
+
+
+def _column(values: npt.ArrayLike, count: int, name: str, dtype: type[Any]) -> npt.NDArray[Any]:
+    """Return values as an array of `count`, or say that there are more or fewer."""
+    array = np.asarray(values)
+    if array.shape != (count,) and not (count == 0 and array.size == 0):
+        raise UsageError(f"{count} boxes need {count} {name}, not an array of shape {array.shape}")
+    return array.reshape(count).astype(dtype)
+
+
+def _check_names(run: str, class_names: tuple[str, ...]) -> None:
+    """Refuse names that no file can hold."""
+    if not run or not _is_text(run):
+        raise UsageError(f"run {run!r}: the id of a run must be Unicode text and not empty")
+    if len(set(class_names)) != len(class_names) or not all(name and _is_text(name) for name in class_names):
+        raise UsageError(f"class names {list(class_names)} must be different from each other and not empty")
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name can be stored as UTF-8; file names of another encoding cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _repeated(name: str, count: int) -> pa.DictionaryArray:
+    """Return a dictionary column of one name."""
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), pa.array([name], pa.string()))
