@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from swathe.store.geoparquet import GeoParquetStore
 
 from swathe.engine.run import run_detection
 from swathe.engine.settings import RunSettings
-from swathe.store.geoparquet import GeoParquetStore
 from swathe.testing.fakes import BLANK_READER, read_log, write_script
 from swathe.testing.scenes import SyntheticScene, scene_without_file
 

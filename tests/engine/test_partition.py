@@ -21,7 +21,7 @@ def test_every_batch_is_in_one_share(share, count: int, parts: int) -> None:
 
 
 def test_contiguous_shares_are_runs_and_rank_shares_are_dealt() -> None:
-    assert contiguous(7, 3) == [range(0, 2), range(2, 4), range(4, 7)]
+    assert contiguous(7, 3) == [range(2), range(2, 4), range(4, 7)]
     assert [list(indexes) for indexes in by_rank(7, 3)] == [[0, 3, 6], [1, 4], [2, 5]]
 
 

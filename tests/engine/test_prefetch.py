@@ -37,14 +37,13 @@ def test_an_error_comes_when_its_item_is_due() -> None:
             raise SourceError("no third one")
         return item
 
-    seen = []
+    ahead = read_ahead(read, range(5), 2)
+    assert [next(ahead)[0], next(ahead)[0]] == [0, 1]
     with pytest.raises(SourceError, match="third"):
-        for item, _ in read_ahead(read, range(5), 2):
-            seen.append(item)
-    assert seen == [0, 1]
+        next(ahead)
 
 
 def test_all_reads_are_in_one_other_thread() -> None:
-    threads = {value for _, value in read_ahead(lambda item: threading.get_ident(), range(20), 3)}
+    threads = {value for _, value in read_ahead(lambda _: threading.get_ident(), range(20), 3)}
     assert len(threads) == 1
     assert threading.get_ident() not in threads

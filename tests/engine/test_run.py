@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from swathe.store.geoparquet import GeoParquetStore
 
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.events import (
@@ -24,7 +25,6 @@ from swathe.engine.plan import make_plan
 from swathe.engine.run import run_detection
 from swathe.engine.settings import RunSettings
 from swathe.errors import ModelError, PartialError, StoreError, SwatheError
-from swathe.store.geoparquet import GeoParquetStore
 from swathe.testing.fakes import BLANK_READER, BROKEN_READER, Fault, read_log, write_script
 from swathe.testing.scenes import SyntheticScene, scene_without_file
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from swathe.raster.pyramid import Level
+from swathe.raster.reader import TileRead
+from swathe.raster.window import Window
 
 from swathe.detectors.protocol import DetectorSpec, TileDetections
 from swathe.detectors.registry import open_detector
@@ -15,9 +18,6 @@ from swathe.engine.settings import RunSettings
 from swathe.engine.task import BatchJob, Task, Work
 from swathe.engine.worker import PADDING, Worker, load_factory, make_tile, process_batch, to_scene, touches_inner_edge
 from swathe.errors import UsageError
-from swathe.raster.pyramid import Level
-from swathe.raster.reader import TileRead
-from swathe.raster.window import Window
 from swathe.testing.fakes import BLANK_READER, BlankReader, CountingReader, read_log
 from swathe.testing.scenes import SyntheticScene, scene_without_file
 
@@ -118,5 +118,5 @@ def test_a_worker_keeps_few_readers_open(tmp_path: Path, scenes: list[SyntheticS
 
 @pytest.mark.parametrize("name", ["nothing", "swathe.nowhere:Reader", "swathe.engine.worker:Nobody"])
 def test_an_unknown_reader_is_a_clear_error(name: str) -> None:
-    with pytest.raises(UsageError, match="package.module:factory"):
+    with pytest.raises(UsageError, match=r"package\.module:factory"):
         load_factory(name)

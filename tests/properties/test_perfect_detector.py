@@ -1,7 +1,7 @@
 """With a detector that sees the truth, clipped to each window, the merged result is the truth.
 
-For objects that some scale sees whole, that is: smaller than the overlap of the windows there. Windows, scales, the order
-of batches and the kind of clipping must not matter. Scores differ from window to window, so fragments often score better.
+For objects that some scale sees whole, that is: smaller than the overlap of the windows there. Windows, scales, the
+order of batches and the kind of clipping must not matter. Scores differ from window to window: fragments often win.
 """
 
 from __future__ import annotations

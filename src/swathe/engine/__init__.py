@@ -1,0 +1,1 @@
+"""The engine: plan, batches, workers, exact merge, ledger, executors."""

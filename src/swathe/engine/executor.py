@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from swathe.engine.task import BatchJob, BatchResult, Work
@@ -13,8 +13,8 @@ class Executor(Protocol):
 
     workers: int  # worker processes, 0 when the work is done in the calling process
 
-    def run(self, jobs: Iterable[BatchJob], work: Work) -> Iterator[BatchResult]:
-        """Carry out jobs.
+    def run(self, jobs: Iterable[BatchJob], work: Work) -> Generator[BatchResult, None, None]:
+        """Carry out jobs; closing the generator ends all work at once.
 
         Args:
             jobs: What to do. Taken one by one as workers become free, so that the caller can leave out jobs that are

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from swathe.engine.parts import TEMPORARY_SUFFIX, Part, part_path, publish, read_part
 from swathe.engine.plan import Plan
@@ -42,7 +43,7 @@ class Ledger:
         self._plan = plan
         self._lock: int | None = None
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> Self:
         """Take the lock and clear away what is of no use.
 
         Returns:

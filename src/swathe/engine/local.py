@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
 from typing import cast
 
 from swathe.engine.executor import Executor
@@ -30,8 +31,13 @@ def choose_executor(workers: int | None) -> Executor:
     Returns:
         The executor.
     """
-    count = len(os.sched_getaffinity(0)) if workers is None else workers
+    count = available_cores() if workers is None else workers
     return ProcessExecutor(count) if count > 1 else SerialExecutor()
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class SerialExecutor:
@@ -39,7 +45,7 @@ class SerialExecutor:
 
     workers = 0
 
-    def run(self, jobs: Iterable[BatchJob], work: Work) -> Iterator[BatchResult]:
+    def run(self, jobs: Iterable[BatchJob], work: Work) -> Generator[BatchResult, None, None]:
         """Carry out jobs in their order.
 
         Args:
@@ -67,7 +73,7 @@ class ProcessExecutor:
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def run(self, jobs: Iterable[BatchJob], work: Work) -> Iterator[BatchResult]:
+    def run(self, jobs: Iterable[BatchJob], work: Work) -> Generator[BatchResult, None, None]:
         """Carry out jobs, each by the next worker that is free.
 
         Args:
@@ -89,7 +95,7 @@ class ProcessExecutor:
                 worker.submit(job)
             while busy:
                 for connection in wait(list(busy)):
-                    worker = busy[cast(Connection, connection)]
+                    worker = busy[cast("Connection", connection)]
                     result = worker.receive()
                     # Hand out the next job first: the caller may merge a whole scene before it asks again.
                     if (job := next(source, None)) is not None:
@@ -111,7 +117,7 @@ class _WorkerProcess:
         self._job: BatchJob | None = None
         threads = str(work.detector.threads)
         environment = os.environ | dict.fromkeys(THREAD_VARIABLES, threads)
-        environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         # Standard output belongs to the caller (it may be machine-readable), so a library's chatter goes to the errors.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "swathe.engine.process", str(theirs.fileno())],
@@ -137,7 +143,7 @@ class _WorkerProcess:
             raise self._ended() from None
         if isinstance(answer, SwatheError):
             raise answer
-        return cast(BatchResult, answer)
+        return cast("BatchResult", answer)
 
     def stop(self) -> None:
         """Let an idle process end."""

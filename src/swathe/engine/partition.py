@@ -6,6 +6,8 @@ rank shares spread an uneven scene more evenly.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from swathe.errors import UsageError
 
 
@@ -24,7 +26,7 @@ def contiguous(count: int, parts: int) -> list[range]:
     """
     _check(count, parts)
     edges = [count * part // parts for part in range(parts + 1)]
-    return [range(first, last) for first, last in zip(edges, edges[1:], strict=False)]
+    return [range(first, last) for first, last in pairwise(edges)]
 
 
 def by_rank(count: int, parts: int) -> list[range]:

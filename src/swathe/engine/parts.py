@@ -10,8 +10,10 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from swathe.engine.raw import RawDetections
@@ -50,7 +52,7 @@ def write_part(folder: Path, batch: int, raw: RawDetections, skipped: int) -> Pa
     Raises:
         StoreError: If it cannot be written.
     """
-    columns = {name: raw.boxes[:, number] for number, name in enumerate(BOX_COLUMNS)}
+    columns: dict[str, npt.NDArray[Any]] = {name: raw.boxes[:, number] for number, name in enumerate(BOX_COLUMNS)}
     columns |= {"score": raw.scores, "class": raw.classes, "cut": raw.cut, "window": raw.windows}
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
     table = table.replace_schema_metadata({"batch": str(batch), "skipped": str(skipped)})
@@ -118,7 +120,7 @@ def publish(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except OSError as error:
         raise StoreError(
             f"{path}: cannot be written ({error.strerror}); make room or check permissions, then run again to resume"

@@ -93,7 +93,7 @@ def load_factory(name: str) -> OpenReader:
     """
     module, _, attribute = name.partition(":")
     try:
-        return cast(OpenReader, getattr(importlib.import_module(module), attribute))
+        return cast("OpenReader", getattr(importlib.import_module(module), attribute))
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"reader {name!r}: cannot be loaded ({error}); write it as package.module:factory") from error
 

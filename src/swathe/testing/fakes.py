@@ -165,7 +165,7 @@ class PerfectDetector:
         if len(corners) < 3:
             return np.zeros(5)
         if self._clip == "minimum":
-            return from_polygons([corners])[0]
+            return np.asarray(from_polygons([corners])[0])
         return tightest_along(corners, float(box[4]))
 
 
@@ -210,7 +210,7 @@ def tightest_along(corners: Floats, theta: float) -> Floats:
     turned = corners @ axes.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     centre = axes.T @ ((low + high) / 2)
-    return canonical(np.array([[*centre, *(high - low), theta]]))[0]
+    return np.asarray(canonical(np.array([[*centre, *(high - low), theta]]))[0])
 
 
 def _score(tile: Tile, number: int) -> float:
@@ -280,7 +280,16 @@ class BlankReader:
         self.bytes = 0
 
     def read(self, level: Level, window: Window) -> TileRead:
-        """Return a grey window without allocating it."""
+        """Return a grey window without allocating it.
+
+        Args:
+            level: Not looked at; every level is grey.
+            window: The window in level pixels.
+
+        Returns:
+            The window, all of it valid.
+        """
+        del level
         self.reads += 1
         grey = np.broadcast_to(np.uint8(128), (window.height, window.width, 3))
         return TileRead(grey, 1.0)

@@ -122,8 +122,8 @@ def draw(
     Returns:
         (height, width, 3) RGB: chequered grey ground, objects filled with the colour of their class.
     """
-    x = (col_off + np.arange(width) + 0.5) / scale
-    y = (row_off + np.arange(height) + 0.5) / scale
+    x = (col_off + 0.5 + np.arange(width, dtype=np.float64)) / scale
+    y = (row_off + 0.5 + np.arange(height, dtype=np.float64)) / scale
     ground = GROUND + GROUND_STEP * (((x // CHECK)[None, :] + (y // CHECK)[:, None]) % 2)
     pixels = np.repeat(ground.astype(np.uint8)[:, :, None], 3, axis=2)
     around = hulls(scene.boxes).reshape(-1, 4)
@@ -144,7 +144,7 @@ def _inside(
     dx, dy = x[None, :] - cx, y[:, None] - cy
     along = dx * math.cos(theta) + dy * math.sin(theta)
     across = dy * math.cos(theta) - dx * math.sin(theta)
-    return (np.abs(along) <= w / 2) & (np.abs(across) <= h / 2)
+    return np.asarray((np.abs(along) <= w / 2) & (np.abs(across) <= h / 2))
 
 
 def scene_without_file(scene: SyntheticScene) -> Scene:
