@@ -14,6 +14,8 @@ from torch import Tensor
 from swathe.errors import UsageError
 from swathe.model.info import ANGLE_BINS
 
+EDGE = 1e-4  # bins: whole degrees are not exact in radians, so an angle this close below a bin is in it
+
 
 def angle_to_bin(theta: Tensor, bins: int = ANGLE_BINS) -> Tensor:
     """Return the bin that holds each angle.
@@ -26,7 +28,7 @@ def angle_to_bin(theta: Tensor, bins: int = ANGLE_BINS) -> Tensor:
         Integer bins in [0, bins), same shape. The floor is taken, so no bin is wider than another.
     """
     position = (theta / math.pi + 0.5) * bins
-    return torch.floor(position).long() % bins
+    return torch.floor(position + EDGE).long() % bins
 
 
 def encode(theta: Tensor, bins: int = ANGLE_BINS, radius: float = 2.0, *, continuous: bool = False) -> Tensor:

@@ -172,7 +172,7 @@ class YWCSL(nn.Module):
             bias = head.get_parameter("bias").data.view(self.info.anchors_per_cell, -1)
             bias[:, 4] = math.log(8 / (640 / stride) ** 2)  # about 8 objects in a 640 px image
             bias[:, 5 : 5 + classes] = _logit(0.6 / classes)
-            bias[:, 5 + classes :] = _logit(5.0 / self.info.angle_bins)  # a window of radius 2 sums to 5
+            bias[:, 5 + classes :] = _logit(min(0.5, 5.0 / self.info.angle_bins))  # a window of radius 2 sums to 5
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Compute the raw maps.

@@ -1,0 +1,214 @@
+"""What a training run is told: a TOML file becomes frozen, checked values; an unknown key is an error, not a guess."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from swathe.datasets.augment import Augmentation
+from swathe.errors import SourceError, UsageError
+from swathe.model.loss import LossSettings
+
+Kind = Literal["dota", "dior-r", "geojson"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """One labelled set, or one side of a labelled scene."""
+
+    kind: Kind
+    labels: Path  # folder of label files; for geojson the file with the polygons
+    images: Path | None = None  # folder of images (dota, dior-r)
+    scene: Path | None = None  # georeferenced scene under the polygons (geojson)
+    class_name: str | None = None  # class of all polygons (geojson)
+    box: tuple[int, int, int, int] | None = None  # left, top, right, bottom in scene pixels (geojson); None is all
+    margin: float = 16.0  # how far the labels are complete around the polygons, scene pixels (geojson)
+    scale: float = 1.0  # pyramid scale at which crops are cut
+    rename: Mapping[str, str] = field(default_factory=dict)  # class names of the set -> the model's
+    labelled: tuple[str, ...] = ()  # the model's classes that this set labels; empty means all
+    others: Literal["error", "ignore", "drop"] = "error"  # what becomes of objects of other classes
+
+    def __post_init__(self) -> None:
+        """Refuse entries that lack what their kind needs."""
+        if self.kind not in ("dota", "dior-r", "geojson"):
+            raise UsageError(f"data kind {self.kind!r} is unknown; use dota, dior-r or geojson")
+        if self.kind == "geojson" and (self.scene is None or self.class_name is None):
+            raise UsageError(f"data of kind geojson ({self.labels}) needs `scene` and `class_name`")
+        if self.kind != "geojson" and self.images is None:
+            raise UsageError(f"data of kind {self.kind} ({self.labels}) needs `images`")
+        if not self.scale > 0:
+            raise UsageError(f"data scale is {self.scale}; it must be positive")
+        if self.others not in ("error", "ignore", "drop"):
+            raise UsageError(f"data others is {self.others!r}; use error, ignore or drop")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What is trained."""
+
+    name: str
+    classes: tuple[str, ...]
+    size: str = "n"  # n, s, m, l, x
+    input_size: int = 512  # side of the training views, pixels; a multiple of 32
+    automatic_anchors: bool = True  # fit anchors to the data where the given ones miss more than 2 % of it
+    initial: Path | None = None  # safetensors whose fitting tensors are taken as the start
+    extra: Mapping[str, Any] = field(default_factory=dict)  # travels in the model file, for people
+
+    def __post_init__(self) -> None:
+        """Refuse a view that the strides do not divide."""
+        if self.input_size < 64 or self.input_size % 32:
+            raise UsageError(f"input_size is {self.input_size}; it must be a multiple of 32, at least 64")
+
+
+@dataclass(frozen=True)
+class ScheduleSettings:
+    """How long and how fast."""
+
+    epochs: int = 100
+    views: int = 0  # views per epoch; 0 means one per crop
+    batch: int = 8
+    nominal_batch: int = 64  # gradients are accumulated up to this many views
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = 0.01  # 0.001 to 0.002 suits adamw
+    final_share: float = 0.2  # last learning rate as a share of the first, reached along a cosine
+    momentum: float = 0.937  # Nesterov
+    weight_decay: float = 0.0005  # for the nominal batch
+    warmup_epochs: float = 3.0
+    average_decay: float = 0.9999  # of the exponential moving average of the weights
+    average_ramp: float = 2000.0  # optimiser steps over which that decay is approached
+    alpha_final: float | None = None  # alpha at the end; from `loss.alpha` along a straight line. None: constant
+    plain_epochs: int = 0  # last epochs without mosaic and mixup
+    gradient_limit: float = 10.0  # largest norm of the gradient
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be followed."""
+        for name in ("epochs", "batch", "nominal_batch"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("learning_rate", "final_share", "average_ramp", "gradient_limit"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be positive")
+        if self.optimiser not in ("sgd", "adamw"):
+            raise UsageError(f"schedule optimiser is {self.optimiser!r}; use sgd or adamw")
+        if self.alpha_final is not None and not self.alpha_final > 0:
+            raise UsageError(f"schedule alpha_final is {self.alpha_final}; it must be positive")
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Where results go and how often."""
+
+    output: Path
+    seed: int = 0
+    tile: int = 1024  # side of the crops that views are taken from, pixels
+    stride: int = 768
+    validate_every: int = 5  # epochs; the last one is always validated
+    checkpoint_seconds: float = 180.0  # a run that dies loses no more than this
+    threads: int = 0  # 0: one per core
+    cache_megabytes: int = 2048  # decoded crops kept in memory
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A whole training run."""
+
+    model: ModelSettings
+    run: RunSettings
+    train: tuple[DataSettings, ...]
+    validate: tuple[DataSettings, ...] = ()
+    loss: LossSettings = field(default_factory=LossSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    augment: Augmentation = field(default_factory=Augmentation)
+
+
+def load_config(path: Path) -> TrainingConfig:
+    """Read a training configuration.
+
+    Args:
+        path: TOML file with the tables model, run, loss, schedule, augment and the lists train and validate. Paths in
+            it are relative to the working folder.
+
+    Returns:
+        The checked configuration.
+
+    Raises:
+        SourceError: If the file cannot be read or is not TOML.
+        UsageError: If a key is unknown or missing or has an impossible value; the message names file and key.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"training configuration {path} cannot be read ({error}); check its name") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SourceError(f"training configuration {path} is not TOML: {error}") from error
+    return parse_config(document, where=str(path))
+
+
+def parse_config(document: Mapping[str, Any], *, where: str) -> TrainingConfig:
+    """Check a configuration that is already a mapping.
+
+    Args:
+        document: The tables of the file.
+        where: Name of the file, for messages.
+
+    Returns:
+        The checked configuration.
+
+    Raises:
+        UsageError: If a key is unknown or missing or has an impossible value.
+    """
+    unknown = set(document) - {item.name for item in fields(TrainingConfig)}
+    if unknown:
+        raise UsageError(f"{where}: unknown table {', '.join(sorted(unknown))}; see docs/training.md")
+    for name in ("model", "run", "train"):
+        if name not in document:
+            raise UsageError(f"{where}: table `{name}` is missing; see docs/training.md")
+    return TrainingConfig(
+        _table(ModelSettings, document["model"], f"{where}, model"),
+        _table(RunSettings, document["run"], f"{where}, run"),
+        _tables(document["train"], f"{where}, train"),
+        _tables(document.get("validate", []), f"{where}, validate"),
+        _table(LossSettings, document.get("loss", {}), f"{where}, loss"),
+        _table(ScheduleSettings, document.get("schedule", {}), f"{where}, schedule"),
+        _table(Augmentation, document.get("augment", {}), f"{where}, augment"),
+    )
+
+
+def _tables(entries: object, where: str) -> tuple[DataSettings, ...]:
+    if not isinstance(entries, list):
+        raise UsageError(f"{where} must be a list of tables: write [[{where.rsplit(' ', 1)[-1]}]]")
+    return tuple(_table(DataSettings, entry, f"{where} {number}") for number, entry in enumerate(entries, start=1))
+
+
+def _table(kind: type[T], values: object, where: str) -> T:
+    """Build one dataclass from one TOML table."""
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{where} must be a table")
+    known = {item.name: str(item.type) for item in fields(kind)}  # type: ignore[arg-type]
+    unknown = set(values) - set(known)
+    if unknown:
+        raise UsageError(f"{where}: unknown key {', '.join(sorted(unknown))}; the keys are {', '.join(known)}")
+    try:
+        return kind(**{key: _value(value, known[key], f"{where}, {key}") for key, value in values.items()})
+    except TypeError as error:
+        raise UsageError(f"{where}: {error}".replace(f"{kind.__name__}.__init__() ", "")) from error
+
+
+def _value(value: object, kind: str, where: str) -> Any:
+    """Bring a TOML value to the type that a field declares, or say what is wrong with it."""
+    if isinstance(value, list) and kind.startswith("tuple"):
+        return tuple(value)
+    simple = kind.replace(" | None", "")
+    if simple == "Path" and isinstance(value, str):
+        return Path(value).expanduser()
+    wanted: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+    allowed = wanted.get(simple)
+    if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
+        raise UsageError(f"{where} is {value!r}; it must be of type {simple}")
+    if simple.startswith(("tuple", "Path")) and not isinstance(value, tuple):
+        raise UsageError(f"{where} is {value!r}; it must be {'text' if simple == 'Path' else 'a list'}")
+    return value

@@ -1,0 +1,295 @@
+"""The training loop. Its unit is the optimiser step: a run that is stopped goes on after its last saved step, and every
+later step is the one the uninterrupted run would have made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from swathe.errors import ModelError, StoreError, UsageError
+from swathe.model.checkpoint import load_safetensors, save_safetensors
+from swathe.model.info import DEFAULT_ANCHORS, Anchors, ModelInfo
+from swathe.model.loss import LossParts, YWCSLLoss
+from swathe.model.yolov5 import YWCSL
+from swathe.training.anchors import ENOUGH, fit_anchors, recall_of
+from swathe.training.config import TrainingConfig, load_config
+from swathe.training.data import Batch, CropSet, make_batch, open_sets, prefetched
+from swathe.training.log import RunLog
+from swathe.training.schedule import AveragedWeights, alpha_at, learning_rate, make_optimiser
+from swathe.training.state import Progress, read_progress, restore, save_state
+from swathe.training.validate import validate
+
+STATE = "state.safetensors"
+LAST = "last.safetensors"
+BEST = "best.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainingEvent:
+    """What a progress bar wants to know."""
+
+    step: int  # optimiser steps done
+    steps: int  # of the whole run
+    epoch: int  # from 1
+    epochs: int
+    values: Mapping[str, float]  # losses of the step, or scores of a validation
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Where a finished run left its results."""
+
+    folder: Path
+    best: Path  # averaged weights with the best validation score (the last ones without validation)
+    last: Path  # averaged weights at the end
+    scores: Mapping[str, float]  # of the last validation
+    seconds: float  # training time over all sessions of the run
+
+
+Watch = Callable[[TrainingEvent], None]
+
+
+def train_from_config(path: Path, watch: Watch | None = None, *, stop_after: int | None = None) -> TrainingResult:
+    """Train as a configuration file says; a run that was interrupted is resumed.
+
+    Args:
+        path: TOML file, see `swathe.training.config`.
+        watch: Called after each step and each validation.
+        stop_after: Stop, resumable, after this many steps of this session; for tests and time slots.
+
+    Returns:
+        Where the results are.
+
+    Raises:
+        SourceError: If data is missing or damaged.
+        UsageError: If the configuration is wrong.
+        ModelError: If the initial weights do not fit or the loss stops being a number.
+        StoreError: If the run's folder belongs to another configuration or cannot be written.
+    """
+    return train(load_config(path), watch, stop_after=stop_after)
+
+
+def train(config: TrainingConfig, watch: Watch | None = None, *, stop_after: int | None = None) -> TrainingResult:
+    """Train as a configuration says; see `train_from_config`.
+
+    Args:
+        config: The checked configuration.
+        watch: Called after each step and each validation.
+        stop_after: Stop, resumable, after this many steps of this session.
+
+    Returns:
+        Where the results are.
+
+    Raises:
+        SourceError: If data is missing or damaged.
+        UsageError: If the configuration is wrong.
+        ModelError: If the initial weights do not fit or the loss stops being a number.
+        StoreError: If the run's folder belongs to another configuration or cannot be written.
+    """
+    if config.run.threads:
+        torch.set_num_threads(config.run.threads)
+    run = _Run(config)
+    return run.go(watch or (lambda event: None), stop_after)
+
+
+class _Run:
+    """A run in this process: data, network, optimiser, and where it stands."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.config = config
+        self.folder = config.run.output
+        self.fingerprint = _fingerprint(config)
+        self.data = open_sets(config.train, config, config.run.tile, config.run.stride)
+        self.held_out = self._held_out()
+        schedule = config.schedule
+        views = schedule.views or len(self.data)
+        self.gathered = max(1, round(schedule.nominal_batch / schedule.batch))  # batches per step
+        self.per_epoch = math.ceil(views / (schedule.batch * self.gathered))
+        self.total = self.per_epoch * schedule.epochs
+        tensors, self.progress = self._earlier()
+        self.info = _info(config, self.progress.anchors)
+        torch.manual_seed(config.run.seed)
+        self.model = YWCSL(self.info).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimiser = make_optimiser(self.model, schedule)
+        if config.model.initial is not None and not tensors:
+            _take(self.model, config.model.initial)
+        self.average = AveragedWeights(self.model, schedule.average_decay, schedule.average_ramp)
+        if tensors:
+            restore(tensors, self.model, self.average, self.optimiser)
+        self.loss = YWCSLLoss(self.info, config.loss)
+        self.log = RunLog(self.folder, self.progress.steps)
+
+    def _held_out(self) -> CropSet | None:
+        config, size = self.config, self.config.model.input_size
+        return open_sets(config.validate, config, size, size * 3 // 4) if config.validate else None
+
+    def _earlier(self) -> tuple[dict[str, Tensor], Progress]:
+        """Return the saved state of this run, or the beginning of a new one."""
+        path = self.folder / STATE
+        if not path.exists():
+            if self.folder.exists() and any(self.folder.iterdir()):
+                raise StoreError(f"{self.folder}: the output folder is not empty and holds no run; choose another")
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"{self.folder}: cannot make the output folder ({error.strerror})") from error
+            return {}, Progress(0, self.fingerprint, 0.0, -1.0, self._anchors())
+        tensors, progress = read_progress(path)
+        if progress.config != self.fingerprint:
+            raise StoreError(
+                f"{self.folder}: holds a run of another configuration; choose another output, or delete the folder"
+            )
+        return tensors, progress
+
+    def _anchors(self) -> Anchors:
+        sizes = self.data.sizes()
+        if len(sizes) == 0:
+            raise UsageError("the training sets hold no object of the model's classes; check labels and class names")
+        if not self.config.model.automatic_anchors or recall_of(sizes, DEFAULT_ANCHORS) > ENOUGH:
+            return DEFAULT_ANCHORS
+        return fit_anchors(sizes, len(DEFAULT_ANCHORS), len(DEFAULT_ANCHORS[0]))
+
+    def go(self, watch: Watch, stop_after: int | None) -> TrainingResult:
+        """Make the missing steps."""
+        first = self.progress.steps
+        last = self.total if stop_after is None else min(self.total, first + stop_after)
+        started = saved = time.monotonic()
+        numbers = range(first * self.gathered, last * self.gathered)
+        batches = prefetched(self._make, numbers)
+        scores: dict[str, float] = self.log.last_scores()
+        for step in range(first, last):
+            values = self._step(step, [next(batches) for _ in range(self.gathered)])
+            done, epoch = step + 1, step // self.per_epoch + 1
+            self.log.step(done, epoch, values)
+            watch(TrainingEvent(done, self.total, epoch, self.config.schedule.epochs, values))
+            spent = self.progress.seconds + time.monotonic() - started
+            progress = replace(self.progress, steps=done, seconds=spent)
+            if done % self.per_epoch == 0 and self._is_validated(epoch):
+                scores = self._validated(epoch, progress)
+                progress = replace(progress, best=max(progress.best, scores.get("map50_area", -1.0)))
+                self.progress = replace(self.progress, best=progress.best)
+                watch(TrainingEvent(done, self.total, epoch, self.config.schedule.epochs, scores))
+            if done == last or time.monotonic() - saved > self.config.run.checkpoint_seconds:
+                self.log.flush()
+                save_state(self.folder / STATE, self.model, self.average, self.optimiser, progress)
+                saved = time.monotonic()
+        batches.close()
+        seconds = self.progress.seconds + time.monotonic() - started
+        if last == self.total and first < last:
+            self._keep(LAST, scores)
+            if not (self.folder / BEST).exists():
+                self._keep(BEST, scores)
+            self.log.draw_curves()
+        return TrainingResult(self.folder, self.folder / BEST, self.folder / LAST, scores, seconds)
+
+    def _make(self, number: int) -> Batch:
+        """Make the batch with a running number."""
+        config, batch = self.config, self.config.schedule.batch
+        augment = config.augment
+        epoch = number // (self.per_epoch * self.gathered)
+        if epoch >= config.schedule.epochs - config.schedule.plain_epochs:
+            augment = replace(augment, mosaic=0.0, mixup=0.0)
+        return make_batch(self.data, number * batch, batch, config.model.input_size, augment, config.run.seed)
+
+    def _step(self, step: int, batches: list[Batch]) -> dict[str, float]:
+        """Make one optimiser step and return what is logged of it."""
+        schedule = self.config.schedule
+        warmup = math.ceil(schedule.warmup_epochs * self.per_epoch)
+        rate = learning_rate(schedule, step, warmup, self.total)
+        alpha = alpha_at(self.config.loss.alpha, schedule.alpha_final, step / max(1, self.total - 1))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        self.optimiser.zero_grad()
+        sums = np.zeros(4)
+        for batch in batches:
+            parts = self._losses(batch, alpha)
+            parts.total.backward()  # type: ignore[no-untyped-call]
+            shown = (parts.box, parts.objectness, parts.classes, parts.angle)
+            sums += np.array([float(part.detach()) for part in shown]) / len(batches)
+        if not np.isfinite(sums).all():
+            raise ModelError(
+                f"the loss is no longer a number at step {step + 1} (box, objectness, classes, angle: {sums.tolist()}); "
+                f"lower schedule.learning_rate. {self.folder / STATE} holds an earlier state"
+            )
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), schedule.gradient_limit)
+        self.optimiser.step()
+        self.average.update(self.model, step)
+        names = ("box", "objectness", "classes", "angle")
+        losses = {name: float(value) for name, value in zip(names, sums, strict=True)}
+        return {"learning_rate": rate, "alpha": alpha, **losses, "total": float(sums.sum())}
+
+    def _losses(self, batch: Batch, alpha: float) -> LossParts:
+        images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float() * self.info.input_scale
+        maps = self.model(images.contiguous(memory_format=torch.channels_last))
+        return self.loss(
+            maps,
+            torch.from_numpy(batch.targets),
+            alpha=alpha,
+            ignore=torch.from_numpy(batch.ignore),
+            labelled=torch.from_numpy(batch.labelled),
+        )
+
+    def _is_validated(self, epoch: int) -> bool:
+        epochs = self.config.schedule.epochs
+        return self.held_out is not None and (epoch == epochs or epoch % self.config.run.validate_every == 0)
+
+    def _validated(self, epoch: int, progress: Progress) -> dict[str, float]:
+        """Validate the averaged weights; keep them if they are the best so far."""
+        if self.held_out is None:
+            return {}
+        scores = validate(self._averaged(), self.held_out)
+        self.log.epoch(progress.steps, epoch, progress.seconds, scores)
+        if scores["map50_area"] > progress.best:
+            self._keep(BEST, scores)
+        return scores
+
+    def _averaged(self) -> YWCSL:
+        model = YWCSL(self.info)
+        model.load_state_dict(self.average.state)
+        return model.eval()
+
+    def _keep(self, name: str, scores: Mapping[str, float]) -> None:
+        tensors = {key: value.cpu().numpy() for key, value in self.average.state.items()}
+        extra = {**self.info.extra, "validation": dict(scores)}
+        save_safetensors(self.folder / name, tensors, replace(self.info, extra=extra))
+
+
+def _fingerprint(config: TrainingConfig) -> str:
+    """Hash what shapes the steps; where it is written, and how often, does not."""
+    values: dict[str, Any] = asdict(config)
+    for name in ("output", "checkpoint_seconds", "threads", "cache_megabytes", "validate_every"):
+        values["run"].pop(name)
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _info(config: TrainingConfig, anchors: Anchors) -> ModelInfo:
+    model = config.model
+    scales = tuple(sorted({entry.scale for entry in config.train}))
+    return ModelInfo(
+        model.name, model.size, model.classes, model.input_size, anchors=anchors, scales=scales, extra=dict(model.extra)
+    )
+
+
+def _take(model: YWCSL, path: Path) -> None:
+    """Take the tensors of another model that have the same name and shape."""
+    found, _ = load_safetensors(path)
+    own = model.state_dict()
+    fitting = {
+        name: torch.from_numpy(np.array(found[name]))
+        for name, tensor in own.items()
+        if name in found and found[name].shape == tuple(tensor.shape)
+    }
+    if not fitting:
+        raise ModelError(f"{path}: no tensor fits a model of size {model.info.size!r}; choose another `initial`")
+    model.load_state_dict({**own, **fitting})
