@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from swathe import boxes
 from swathe.datasets.sample import Sample
-from swathe.errors import SourceError, UsageError
+from swathe.errors import MissingExtraError, SourceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,6 +84,7 @@ def read_polygons(
     Raises:
         SourceError: If the file is damaged, holds anything but polygons, or does not lie over the scene.
         UsageError: If not exactly one of `class_name` and `class_property` is given.
+        MissingExtraError: If pyproj is not installed.
     """
     labelled = read_rings(path, scene, class_name=class_name, class_property=class_property)
     rectangles = boxes.to_polygons(boxes.from_polygons(list(labelled.rings)))
@@ -108,6 +109,7 @@ def read_rings(
     Raises:
         SourceError: If the file is damaged, holds anything but polygons, or does not lie over the scene.
         UsageError: If not exactly one of `class_name` and `class_property` is given.
+        MissingExtraError: If pyproj is not installed.
     """
     if (class_name is None) == (class_property is None):
         raise UsageError("give either the class name of all polygons or the property that holds it, not both")
@@ -220,14 +222,16 @@ def _crs_of(document: dict[str, Any], path: Path) -> str:
 
 def _to_pixels(rings: list[Ring], crs: str, scene: GeoreferencedScene, path: Path) -> list[Ring]:
     """Bring rings from the system of the file to the pixels of the scene, all in one call."""
-    import pyproj
-
     if scene.crs is None or scene.transform is None:
         raise SourceError(
             f"scene {scene.id!r} has no georeference, so {path} cannot be laid over it; use a GeoTIFF or pixel labels"
         )
     if not rings:
         return []
+    try:
+        import pyproj
+    except ImportError as error:
+        raise MissingExtraError("labels on a map need pyproj; install it with: pip install 'swathe[geo]'") from error
     try:
         transformer = pyproj.Transformer.from_crs(crs, scene.crs, always_xy=True)
     except pyproj.exceptions.CRSError as error:
@@ -236,12 +240,12 @@ def _to_pixels(rings: list[Ring], crs: str, scene: GeoreferencedScene, path: Pat
     projected = np.stack(transformer.transform(corners[:, 0], corners[:, 1]), axis=1)
     a, b, c, d, e, f = scene.transform
     pixels = np.linalg.solve(np.array([[a, b], [d, e]]), (projected - (c, f)).T).T
-    if not np.isfinite(pixels).all():
-        raise SourceError(f"label file {path} has positions outside the reference system of scene {scene.id!r}")
     return np.split(pixels, np.cumsum([len(ring) for ring in rings])[:-1])
 
 
 def _touches(ring: Ring, scene: GeoreferencedScene) -> bool:
-    """Return whether the upright hull of a ring reaches into the scene."""
+    """Return whether the upright hull of a ring reaches into the scene; places without pixels are infinite."""
+    if not np.isfinite(ring).all():
+        return False
     low, high = ring.min(axis=0), ring.max(axis=0)
     return bool(low[0] < scene.width and low[1] < scene.height and high[0] > 0 and high[1] > 0)

@@ -88,7 +88,7 @@ def evaluate_detections(
     images, unlabelled = _located(found, [sample.name for sample in truth], ignore_unlabelled=ignore_unlabelled)
     others = _other_classes(found, names, refuse=classes is None)
     reports = tuple(_class_report(name, labels, found, images) for name in names)
-    notes = [*unlabelled, *others]
+    notes = [*unlabelled, *others, *_unsearched(found, truth)]
     undefined = [item.name for item in reports if item.truths == 0]
     if undefined:
         notes.append(f"no ground truth counts for {', '.join(undefined)}: undefined, and not part of the means")
@@ -139,6 +139,13 @@ def _located(
     positions = np.asarray([index.get(name, index.get(_stem(name), -1)) for name in distinct.tolist()], dtype=np.int64)
     images = positions[places]
     missing = [name for name, position in zip(distinct.tolist(), positions, strict=True) if position < 0]
+    reached = positions[positions >= 0].tolist()
+    if len(set(reached)) < len(reached):
+        twice = names[max(reached, key=reached.count)]
+        raise SourceError(
+            f"detections of several images belong to one label file, {twice!r}: their names differ only by folder "
+            "or suffix. Evaluate them apart or rename them"
+        )
     if not missing:
         return images, ()
     if len(missing) == len(distinct):
@@ -153,6 +160,17 @@ def _located(
         )
     count = int(np.count_nonzero(images < 0))
     return images, (f"{count} detections in {len(missing)} images without labels are left out ({_some(missing)})",)
+
+
+def _unsearched(found: Found, truth: Sequence[Sample]) -> tuple[str, ...]:
+    """Return a note on labelled images that were never searched, if that is known."""
+    if found.searched is None:
+        return ()
+    searched = {form for name in found.searched for form in (name, _stem(name))}
+    missing = [sample.name for sample in truth if sample.name not in searched]
+    if not missing:
+        return ()
+    return (f"{len(missing)} labelled images were not searched ({_some(missing)}); their objects count as missed",)
 
 
 def _other_classes(found: Found, names: Sequence[str], *, refuse: bool) -> tuple[str, ...]:
@@ -174,9 +192,9 @@ def _class_report(name: str, labels: _Labels, found: Found, images: npt.NDArray[
     mine = labels.classes == name
     difficult = labels.difficult[mine]
     rows = np.flatnonzero((found.classes == name) & (images >= 0))
-    # Ties in score go by image, then by the first corner: the order of the rows in a file decides nothing.
-    corners = found.polygons[rows, 0]
-    rows = rows[np.lexsort((corners[:, 1], corners[:, 0], images[rows], -found.scores[rows]))]
+    # Ties in score go by image, then by the corners: the order of the rows in a file decides nothing.
+    corners = found.polygons[rows].reshape(-1, 8).T[::-1]
+    rows = rows[np.lexsort((*corners, images[rows], -found.scores[rows]))]
     truths = int(np.count_nonzero(~difficult))
     counted = ClassReport(name, truths, len(difficult) - truths, len(rows), None, None, None, None)
     if truths == 0:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from swathe.datasets.sample import polygon_array
 from swathe.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class Found:
     classes: npt.NDArray[np.str_]  # (n,) class name of each detection
     scores: npt.NDArray[np.float64]  # (n,) finite; only their order matters
     polygons: npt.NDArray[np.float64]  # (n, 4, 2) corners x, y in image pixels
-    empty_classes: tuple[str, ...] = ()  # classes the detector knows but found nowhere
+    searched: tuple[str, ...] | None = None  # images that were searched, found something in or not; None: not known
 
     def __post_init__(self) -> None:
         """Refuse columns of different lengths and values that are no numbers."""
@@ -76,7 +75,7 @@ def read_found(path: Path, *, run: str | None = None) -> Found:
 
 
 def from_detections(detections: Detections, *, run: str | None = None) -> Found:
-    """Take what evaluation needs from detections; their images are called by the stems of the scenes' files.
+    """Take what evaluation needs from detections; images are called by the ids of their scenes.
 
     Args:
         detections: Detections of one run, or of several.
@@ -99,7 +98,7 @@ def from_detections(detections: Detections, *, run: str | None = None) -> Found:
     scenes = np.asarray(table.column("scene").to_pylist(), dtype=np.str_)[rows]
     classes = np.asarray(table.column("class").to_pylist(), dtype=np.str_)[rows]
     scores = np.asarray(detections.scores, dtype=np.float64)[rows]
-    return Found(scenes, classes, scores, detections.to_polygons("pixel")[rows])
+    return Found(scenes, classes, scores, detections.to_polygons("pixel")[rows], tuple(detections.scenes))
 
 
 def read_task1(folder: Path) -> Found:
@@ -123,7 +122,6 @@ def read_task1(folder: Path) -> Found:
     images: list[str] = []
     classes: list[str] = []
     rows: list[list[float]] = []
-    empty: list[str] = []
     for path in paths:
         name = path.stem.removeprefix(TASK1_PREFIX)
         before = len(rows)
@@ -133,11 +131,9 @@ def read_task1(folder: Path) -> Found:
                 images.append(fields[0])
                 rows.append(_numbers(fields, f"{path}, line {number}: {line.strip()[:120]!r}"))
         classes.extend([name] * (len(rows) - before))
-        if len(rows) == before:
-            empty.append(name)
     values = np.asarray(rows, dtype=np.float64).reshape(-1, 9)
     names = np.asarray(images, dtype=np.str_), np.asarray(classes, dtype=np.str_)
-    return Found(*names, values[:, 0], polygon_array(values[:, 1:].tolist()), tuple(empty))
+    return Found(*names, values[:, 0], values[:, 1:].reshape(-1, 4, 2))
 
 
 def _lines(path: Path) -> list[str]:
