@@ -12,7 +12,9 @@ from swathe.cli.options import Json, Overwrite, print_json
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="A .safetensors file, or the folder of a training run.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The .onnx file; beside the checkpoint.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The .onnx file; beside the checkpoint.")
+    ] = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -27,6 +29,6 @@ def export(
         print_json(asdict(report))
         return
     typer.echo(
-        f"{report.path}: {report.boxes} boxes in {report.images} images equal PyTorch's on {', '.join(report.backends)}; "
-        f"logits differ by at most {report.largest_logit_difference:.1e}"
+        f"{report.path}: {report.boxes} boxes in {report.images} images equal PyTorch's on "
+        f"{', '.join(report.backends)}; logits differ by at most {report.largest_logit_difference:.1e}"
     )

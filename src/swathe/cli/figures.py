@@ -19,7 +19,9 @@ class Figure(StrEnum):
 
 
 def figures(
-    figure: Annotated[Figure, typer.Argument(help="alpha: how the power alpha weights loss and gradient over the IoU.")],
+    figure: Annotated[
+        Figure, typer.Argument(help="alpha: how the power alpha weights loss and gradient over the IoU.")
+    ],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Picture; FIGURE.png by default.")] = None,
     overwrite: Overwrite = False,
 ) -> None:

@@ -27,9 +27,9 @@ RESUMABLE = ("detect", "train")
 DEBUG = "--debug"
 
 EPILOG = (
-    "Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 a scene or label file is missing or damaged; 4 the model is "
-    "unknown, damaged or does not fit; 5 the output exists or cannot be written; 6 some scenes failed, the others are "
-    "stored; 7 an optional library is missing; 130 interrupted."
+    "Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 a scene or label file is missing or damaged; 4 the model "
+    "is unknown, damaged or does not fit; 5 the output exists or cannot be written; 6 some scenes failed, the others "
+    "are stored; 7 an optional library is missing; 130 interrupted."
 )
 
 app = typer.Typer(

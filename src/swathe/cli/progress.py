@@ -74,7 +74,15 @@ def print_event(event: ProgressEvent) -> None:
 
 def _bar(unit: str) -> Bar:
     """Make a bar with counts, rate and remaining time."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.text import Text
 
     class RateColumn(ProgressColumn):
@@ -113,7 +121,9 @@ class _DetectionBar:
             if event.resumed_windows:
                 self._bar.console.print(f"Resuming: {event.resumed_windows} of {event.windows} windows are done")
             workers = max(1, event.workers)
-            self._bar.console.print(f"Memory   at most {event.memory_bytes / MEBIBYTE:,.0f} MiB with {workers} worker(s)")
+            self._bar.console.print(
+                f"Memory   at most {event.memory_bytes / MEBIBYTE:,.0f} MiB with {workers} worker(s)"
+            )
             self._bar.add_task("Detect", total=event.windows, completed=event.resumed_windows, note="")
         elif isinstance(event, BatchFinished):
             self._found += event.detections

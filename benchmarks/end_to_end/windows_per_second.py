@@ -1,0 +1,144 @@
+"""Windows per second of whole runs on the scene of the demo, beside the bare model in turn; ends in JSON.
+
+The ceiling is the model alone: as many processes as the run has workers, one thread each, no reading, no decoding of
+boxes, no merge and no store. What is missing to 1 in the ratio is everything that Swathe does around the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from swathe.raster.scene import Scene, open_scene
+from swathe.store.geoparquet import GeoParquetStore
+
+from swathe.detectors.base import RawMapDetector
+from swathe.detectors.protocol import DetectorSpec
+from swathe.detectors.registry import open_detector, resolve_model
+from swathe.engine.run import run_detection
+from swathe.engine.settings import RunSettings
+from swathe.errors import ModelError
+from swathe.model.info import ModelInfo
+
+SCENE = Path(__file__).resolve().parents[2] / "data" / "banepa" / "banepa.tif"
+BARE_TILES = 12  # per process and round
+CLASSES = 15  # of the model with random weights, as in DOTA
+HIGH_SCORE = 0.9  # random weights find something everywhere; this leaves as much as a trained model would
+
+
+def bare_rate(spec: DetectorSpec, tiles: int) -> float:
+    """Return the tiles per second of the bare model in this process."""
+    detector = open_detector(spec)
+    if not isinstance(detector, RawMapDetector):
+        raise TypeError(f"backend {spec.backend} does not show its raw maps")
+    pixels = np.random.default_rng(0).integers(0, 256, (spec.tile, spec.tile, 3), dtype=np.uint8)
+    detector.raw_maps(pixels)
+    started = time.perf_counter()
+    for _ in range(tiles):
+        detector.raw_maps(pixels)
+    return tiles / (time.perf_counter() - started)
+
+
+def ceiling(spec: DetectorSpec, workers: int) -> float:
+    """Return the tiles per second of the bare model in all processes together."""
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return sum(pool.map(bare_rate, [spec] * workers, [BARE_TILES] * workers))
+
+
+def whole_run(scene: Scene, spec: DetectorSpec, settings: RunSettings) -> dict[str, float]:
+    """Return windows per second, from the opening of the model to the published store."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        summary = run_detection([scene], spec, GeoParquetStore(Path(folder) / "store"), settings)
+        seconds = time.perf_counter() - started
+    looked_at = summary.windows - summary.skipped
+    return {"rate": looked_at / seconds, "windows": looked_at, "detections": summary.detections}
+
+
+def measure(name: str, spec: DetectorSpec, settings: RunSettings, rounds: int) -> dict[str, Any]:
+    """Run whole detections and the bare model in turn."""
+    scene = open_scene(SCENE)
+    workers = settings.workers or len(os.sched_getaffinity(0))
+    runs, bare = [], []
+    for _ in range(rounds):
+        bare.append(ceiling(spec, workers))
+        runs.append(whole_run(scene, spec, settings))
+    rates = [run["rate"] for run in runs]
+    ratios = [rate / most for rate, most in zip(rates, bare, strict=True)]
+    print(f"{name:20s} {max(rates):6.2f} windows/s, bare model {max(bare):6.2f}, ratio {statistics.median(ratios):.2f}")
+    return {
+        "model": name,
+        "backend": spec.backend,
+        "windows": runs[0]["windows"],
+        "detections": runs[0]["detections"],
+        "windows_per_second_best": max(rates),
+        "windows_per_second_median": statistics.median(rates),
+        "bare_model_per_second_best": max(bare),
+        "bare_model_per_second_median": statistics.median(bare),
+        "ratio_median": statistics.median(ratios),
+    }
+
+
+def random_model(folder: Path) -> DetectorSpec:
+    """Export a model of size s with random weights; needs PyTorch."""
+    import torch
+
+    from swathe.detectors.export import export_onnx
+    from swathe.model.checkpoint import save_safetensors
+    from swathe.model.yolov5 import YWCSL
+
+    torch.manual_seed(0)
+    info = ModelInfo("random-s", "s", tuple(f"class-{number}" for number in range(CLASSES)), 1024)
+    tensors = {name: tensor.numpy() for name, tensor in YWCSL(info).eval().state_dict().items()}
+    save_safetensors(folder / "model.safetensors", tensors, info)
+    export_onnx(folder / "model.safetensors", folder / "model.onnx")
+    return resolve_model(folder / "model.onnx", min_score=HIGH_SCORE)[0]
+
+
+def processor() -> dict[str, object]:
+    """Name of the processor, and whether it has the wide vectors that figures depend on."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = facts.get("flags", "").split()
+    name = facts.get("model name") or platform.processor()
+    return {"name": name, "cores": os.cpu_count(), "avx2": "avx2" in flags, "avx512": "avx512f" in flags}
+
+
+def main() -> None:
+    """Measure the shipped model and one of size s, and print the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, help="also write the JSON to this file")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of bare model and whole run (default 5)")
+    arguments = parser.parse_args()
+    settings = RunSettings(stride=768)
+    results: list[dict[str, Any]] = []
+    try:
+        results.append(measure("buildings", resolve_model("buildings")[0], settings, arguments.rounds))
+    except ModelError as error:
+        results.append({"model": "buildings", "skipped": str(error)})
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            spec = random_model(Path(folder))
+        except ImportError as error:
+            results.append({"model": "random-s", "skipped": f"{error}; PyTorch makes the random weights"})
+        else:
+            results.append(measure("random-s", spec, settings, arguments.rounds))
+    report = {"benchmark": "windows per second", "cpu": processor(), "scene": SCENE.name, "models": results}
+    if arguments.output:
+        arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""From images to detections in one call, and the steps behind it that the command line takes one by one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from swathe.errors import SourceError, StoreError, UsageError
+
+if TYPE_CHECKING:
+    from swathe.detections import Detections
+    from swathe.detectors.protocol import DetectorSpec
+    from swathe.engine.events import RunSummary
+    from swathe.engine.settings import RunSettings
+    from swathe.model.info import ModelInfo
+    from swathe.raster.scene import Scene
+    from swathe.store.geoparquet import GeoParquetStore
+
+DEFAULT_TILE = 1024  # pixels
+DEFAULT_MERGE_IOU = 0.2
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a caller may choose about a run; what is left out follows from the model or from the other choices."""
+
+    scales: Sequence[float] | None = None  # level pixels per scene pixel; None: those the model was trained for
+    tile: int | None = None  # side of the windows, level pixels; None: 1024
+    stride: int | None = None  # step between windows, level pixels; None: 3/4 of the tile
+    classes: Sequence[str] = ()  # classes to report; empty: all
+    min_score: float | None = None  # lowest score to report, 0 to 1; None: the model's own
+    merge_iou: float = DEFAULT_MERGE_IOU  # of two boxes of a class that overlap more, only the better stays
+    workers: int | None = None  # worker processes; None: one per core
+    backend: str = "auto"  # inference library, see swathe.detectors.registry
+
+    def settings(self, info: ModelInfo | None = None) -> RunSettings:
+        """Fill in what was left out.
+
+        Args:
+            info: The model; without one the only scale is 1.
+
+        Returns:
+            The settings of the run.
+
+        Raises:
+            UsageError: If a value makes no sense.
+        """
+        from swathe.engine.settings import RunSettings
+
+        tile = DEFAULT_TILE if self.tile is None else self.tile
+        recommended = (1.0,) if info is None else info.scales
+        return RunSettings(
+            tile=tile,
+            stride=max(1, tile * 3 // 4) if self.stride is None else self.stride,
+            scales=tuple(recommended if self.scales is None else self.scales),
+            merge_iou=self.merge_iou,
+            workers=self.workers,
+        )
+
+    def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelInfo]:
+        """Find the model and describe its detector.
+
+        Args:
+            model: Name of a shipped model, or a model file, or the folder of a training run.
+
+        Returns:
+            The specification of the detector, and what the model says about itself.
+
+        Raises:
+            ModelError: If there is no such model, or its file is damaged.
+            MissingExtraError: If its inference library is not installed.
+            UsageError: If a class is none of the model's, or the score is out of range.
+        """
+        from swathe.detectors.registry import resolve_model
+
+        tile = DEFAULT_TILE if self.tile is None else self.tile
+        return resolve_model(
+            model,
+            backend=self.backend,
+            min_score=self.min_score,
+            iou=self.merge_iou,
+            keep=tuple(self.classes),
+            tile=tile,
+        )
+
+
+def detect(  # noqa: PLR0913 a caller names what differs from the defaults
+    source: str | Path | Sequence[str | Path],
+    model: str | Path,
+    *,
+    scales: Sequence[float] | None = None,
+    tile: int | None = None,
+    stride: int | None = None,
+    classes: Sequence[str] | None = None,
+    min_score: float | None = None,
+    merge_iou: float = DEFAULT_MERGE_IOU,
+    workers: int | None = None,
+    output: str | Path | None = None,
+    backend: str = "auto",
+) -> Detections:
+    """Find oriented objects in images of any size.
+
+    Args:
+        source: A file, a folder, a pattern, or several of them.
+        model: Name of a model that ships with Swathe, a .onnx or .safetensors file, or the folder of a training run.
+        scales: Scales to look at, 1 being full resolution; those the model was trained for if not given.
+        tile: Side of the square windows, pixels; 1024 if not given.
+        stride: Step between neighbouring windows, pixels; 3/4 of the tile if not given.
+        classes: Names of the classes to report; all if not given.
+        min_score: Lowest score to report, 0 to 1; the model's own if not given.
+        merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
+        workers: Worker processes; one per core if not given, 0 for none.
+        output: Store to write; one that exists is added to, and an unfinished run in it is resumed. Without it nothing
+            is left on disk.
+        backend: "onnx", "openvino", "torch", a plug-in's name, or "auto".
+
+    Returns:
+        The detections of all images, boxes in each image's pixels, in canonical order.
+
+    Raises:
+        SourceError: If an image is missing or damaged.
+        ModelError: If the model is unknown, damaged, or does not fit.
+        StoreError: If the output is no store or cannot be written.
+        UsageError: If a value makes no sense.
+        MissingExtraError: If the inference library is not installed.
+        PartialError: If some images failed; the others are in the output.
+    """
+    from swathe.engine.plan import make_plan
+    from swathe.engine.run import run_plan
+    from swathe.query import Query
+
+    chosen = Choices(scales, tile, stride, tuple(classes or ()), min_score, merge_iou, workers, backend)
+    sources = [source] if isinstance(source, str | Path) else list(source)
+    spec, info = chosen.detector(model)
+    plan = make_plan(open_sources(sources), chosen.settings(info), spec)
+    with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
+        store = open_output(Path(folder) / "store" if output is None else Path(output), plan.run, append=True)
+        raise_for_failures(run_plan(plan, store))
+        return store.scan(Query(runs=(plan.run,)))
+
+
+def open_sources(sources: Sequence[str | Path], *, bands: tuple[int, ...] | None = None) -> tuple[Scene, ...]:
+    """Find and open scenes; pixels are not read yet.
+
+    Args:
+        sources: Files, folders, patterns.
+        bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
+
+    Returns:
+        The scenes, in the order of their names.
+
+    Raises:
+        SourceError: If nothing is found, or a file is missing, empty, damaged or no image.
+    """
+    from swathe.raster.scene import find_sources, open_scene, scene_ids
+
+    paths = find_sources([str(source) for source in sources])
+    names = scene_ids(paths)
+    return tuple(open_scene(path, bands=bands, scene_id=name) for path, name in zip(paths, names, strict=True))
+
+
+def open_output(path: Path, run: str, *, append: bool = False, overwrite: bool = False) -> GeoParquetStore:
+    """Open or create the store that a run is to be written to.
+
+    Args:
+        path: The store's folder.
+        run: The run; if it is in the store already, it is resumed.
+        append: Allow other runs beside it.
+        overwrite: Remove everything that is in the store first.
+
+    Returns:
+        The store.
+
+    Raises:
+        UsageError: If both are asked for.
+        StoreError: If the path is no store, or holds other runs and neither is asked for.
+    """
+    from swathe.store.geoparquet import GeoParquetStore
+
+    if append and overwrite:
+        raise UsageError("--append and --overwrite exclude each other; give one of them")
+    store = GeoParquetStore(path)
+    unfinished = store.work_folder(run).parent
+    present = {*store.runs(), *(folder.name for folder in (unfinished.iterdir() if unfinished.is_dir() else ()))}
+    if overwrite:
+        for name in present:
+            store.remove_run(name)
+    elif present and run not in present and not append:
+        raise StoreError(
+            f"{path}: holds {len(present)} other run(s); add this one with --append, replace them with --overwrite, or "
+            "choose another place"
+        )
+    return store
+
+
+def raise_for_failures(summary: RunSummary) -> None:
+    """Turn failed scenes into an error.
+
+    Args:
+        summary: What a run did.
+
+    Raises:
+        SourceError: If the only scene failed.
+        PartialError: If some scenes of several failed.
+    """
+    if summary.failed and not summary.files and len(summary.failed) == 1:
+        raise SourceError(next(iter(summary.failed.values())))
+    summary.raise_for_failures()

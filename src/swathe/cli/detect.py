@@ -1,0 +1,127 @@
+"""`swathe detect`: find objects in scenes and put them into a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from swathe.cli.options import (
+    Bands,
+    Classes,
+    Json,
+    MinScore,
+    Overwrite,
+    Scales,
+    Sources,
+    Stride,
+    TileSize,
+    free_output,
+    names,
+    numbers,
+    print_json,
+    whole_numbers,
+)
+from swathe.cli.progress import detection_progress
+
+if TYPE_CHECKING:
+    from swathe.engine.events import RunSummary
+    from swathe.engine.plan import Plan
+    from swathe.store.geoparquet import GeoParquetStore
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "-m", "--model", help="Name of a model (see `swathe models`), a model file, or a training run's folder."
+    ),
+]
+Output = Annotated[Path, typer.Option("-o", "--output", metavar="STORE", help="Store to write: a folder.")]
+MergeIou = Annotated[
+    float,
+    typer.Option("--merge-iou", metavar="IOU", help="Of two boxes of a class that overlap more, the better stays."),
+]
+Workers = Annotated[int | None, typer.Option(help="Worker processes; one per core by default, 0 for none.")]
+Backend = Annotated[str, typer.Option(help="onnx, openvino, openvino-bf16, torch, a plug-in, or auto.")]
+Append = Annotated[bool, typer.Option("--append", help="Add this run to a store that holds others.")]
+Geojson = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the detections as GeoJSON, too.")]
+
+
+def detect(
+    sources: Sources,
+    model: Model,
+    output: Output,
+    scales: Scales = None,
+    tile: TileSize = None,
+    stride: Stride = None,
+    classes: Classes = None,
+    min_score: MinScore = None,
+    merge_iou: MergeIou = 0.2,
+    workers: Workers = None,
+    backend: Backend = "auto",
+    bands: Bands = None,
+    append: Append = False,
+    overwrite: Overwrite = False,
+    geojson: Geojson = None,
+    json: Json = False,
+) -> None:
+    """Find objects in scenes; the same command again resumes what was interrupted."""
+    from swathe.api import Choices, open_output, open_sources, raise_for_failures
+    from swathe.engine.plan import make_plan
+    from swathe.engine.run import run_plan
+
+    if geojson is not None:
+        free_output(geojson, overwrite=overwrite)
+    chosen = Choices(
+        numbers("--scales", scales), tile, stride, names("--classes", classes), min_score, merge_iou, workers, backend
+    )
+    spec, info = chosen.detector(model)
+    settings = chosen.settings(info)
+    plan = make_plan(open_sources(sources, bands=whole_numbers("--bands", bands)), settings, spec)
+    store = open_output(output, plan.run, append=append, overwrite=overwrite)
+    if not json:
+        typer.echo(f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}")
+        typer.echo(describe(plan))
+    with detection_progress(json=json) as progress:
+        summary = run_plan(plan, store, progress=progress)
+    files = [str(store.path / path) for path in summary.files]
+    if geojson is not None:
+        _write_geojson(store, plan.run, geojson, overwrite=overwrite)
+        files.append(str(geojson))
+    if json:
+        print_json({"event": "summary", **summary.to_json(), "files": files})
+    else:
+        typer.echo("\n".join(_summary(summary, files)))
+    raise_for_failures(summary)
+
+
+def describe(plan: Plan) -> str:
+    """Return a line that says what will be looked at, and how."""
+    settings = plan.settings
+    scales = ", ".join(f"{scale:g}" for scale in settings.scales)
+    return (
+        f"Plan     {len(plan.scenes):,} scene(s), {plan.windows:,} windows of {settings.tile} px every "
+        f"{settings.stride} px at scale {scales}; merged from IoU {settings.merge_iou:g}"
+    )
+
+
+def _write_geojson(store: GeoParquetStore, run: str, path: Path, *, overwrite: bool) -> None:
+    """Write what a run has found so far as GeoJSON."""
+    from swathe.query import Query
+    from swathe.store.exports import to_geojson
+
+    to_geojson(store.scan(Query(runs=(run,))), path, overwrite=overwrite)
+
+
+def _summary(summary: RunSummary, files: list[str]) -> list[str]:
+    """Return the lines that end a run."""
+    fresh: Any = summary.windows - summary.resumed_windows
+    rate = f", {fresh / summary.seconds:.1f} windows per second" if fresh and summary.seconds > 0 else ""
+    done = f", {summary.resumed_windows:,} of them done before" if summary.resumed_windows else ""
+    lines = [
+        f"Windows  {summary.windows:,} ({summary.skipped:,} without data{done})",
+        f"Time     {summary.seconds:.1f} seconds{rate}",
+        f"Found    {summary.detections:,}",
+        *(f"         {count:,} {name}" for name, count in summary.per_class.items()),
+    ]
+    return lines + [f"{'Files' if number == 0 else '':8s} {file}" for number, file in enumerate(files)]
