@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from swathe import boxes
+from swathe.detections import Detections, SceneInfo
 from swathe.errors import SourceError, UsageError
-from swathe.evaluation import Found, read_found, read_task1
+from swathe.evaluation import Found, from_detections, read_found, read_task1
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +67,45 @@ def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
     (tmp_path / "found.csv").write_text("a,b\n")
     with pytest.raises(SourceError, match="no GeoParquet file"):
         read_found(tmp_path / "found.csv")
+
+
+def detections_of(run: str, *scenes: str) -> Detections:
+    parts = []
+    for scene in scenes:
+        info = SceneInfo(scene, f"/scenes/{scene}.png", 100, 100)
+        rows = [[10, 20, 8, 4, 0.5], [40, 20, 8, 4, -0.5]]
+        parts.append(Detections.from_arrays(rows, [0.9, 0.8], [0, 1], ["ship", "plane"], info, run))
+    return Detections.concat(parts)
+
+
+def test_detections() -> None:
+    found = from_detections(detections_of("first", "P1", "P2"))
+    assert found.images.tolist() == ["P1", "P1", "P2", "P2"]
+    assert found.classes.tolist() == ["ship", "plane"] * 2
+    assert found.scores.tolist() == [0.9, 0.8] * 2
+    assert np.array_equal(found.polygons[2], boxes.to_polygons([[10, 20, 8, 4, 0.5]])[0])
+    assert found.searched == ("P1", "P2")
+    assert len(from_detections(Detections.empty(["ship"]))) == 0
+
+
+def test_runs_are_evaluated_one_at_a_time() -> None:
+    both = Detections.concat([detections_of("first", "P1"), detections_of("second", "P1", "P2")])
+    with pytest.raises(UsageError, match="first, second"):
+        from_detections(both)
+    with pytest.raises(UsageError, match="no run 'third'"):
+        from_detections(both, run="third")
+    assert from_detections(both, run="second").images.tolist() == ["P1", "P1", "P2", "P2"]
+
+
+@pytest.mark.parametrize("name", ["store", "found.parquet"])
+def test_a_store_and_a_geoparquet_file_read_alike(tmp_path: Path, name: str) -> None:
+    detections = detections_of("first", "P1", "P2")
+    detections.save(tmp_path / name)
+    found, expected = read_found(tmp_path / name), from_detections(detections.sorted())
+    assert found.images.tolist() == expected.images.tolist()
+    assert found.classes.tolist() == expected.classes.tolist()
+    assert np.array_equal(found.polygons, expected.polygons)
+    assert np.array_equal(found.scores, expected.scores)
 
 
 def test_text_files_have_no_runs(tmp_path: Path) -> None:

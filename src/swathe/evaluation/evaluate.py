@@ -48,6 +48,7 @@ def evaluate_folders(
 
     Raises:
         SourceError: If labels or detections are missing or damaged, or do not belong together.
+        StoreError: If the store or the GeoParquet file is damaged.
         UsageError: If the class list or the run makes no sense.
     """
     return evaluate_detections(

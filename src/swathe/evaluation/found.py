@@ -58,7 +58,8 @@ def read_found(path: Path, *, run: str | None = None) -> Found:
         The detections.
 
     Raises:
-        SourceError: If the path is missing or none of these, or what it holds is damaged.
+        SourceError: If the path is missing or none of these, or a text file is damaged.
+        StoreError: If the store or the GeoParquet file is damaged.
         UsageError: If `run` is needed, unknown, or given for Task 1 files.
     """
     if not path.exists():
@@ -87,18 +88,20 @@ def from_detections(detections: Detections, *, run: str | None = None) -> Found:
     Raises:
         UsageError: If there are several runs and none is chosen, or the chosen one is not among them.
     """
-    table = detections.table
-    runs = np.asarray(table.column("run").to_pylist(), dtype=np.str_)
-    names = np.unique(runs).tolist()
+    names = sorted(detections.runs)
     if run is None and len(names) > 1:
-        raise UsageError(f"the store holds {len(names)} runs ({', '.join(names)}); say which one to evaluate")
+        raise UsageError(f"there are detections of {len(names)} runs ({', '.join(names)}); say which one to evaluate")
     if run is not None and run not in names:
-        raise UsageError(f"the store holds no detections of run {run!r}; it has {', '.join(names) or 'none at all'}")
-    rows = np.flatnonzero(runs == (run if run is not None else runs[0])) if len(runs) else np.empty(0, dtype=np.int64)
-    scenes = np.asarray(table.column("scene").to_pylist(), dtype=np.str_)[rows]
-    classes = np.asarray(table.column("class").to_pylist(), dtype=np.str_)[rows]
-    scores = np.asarray(detections.scores, dtype=np.float64)[rows]
-    return Found(scenes, classes, scores, detections.to_polygons("pixel")[rows], tuple(detections.scenes))
+        raise UsageError(f"there is no run {run!r} to evaluate, only {', '.join(names) or 'an empty store'}")
+    rows = np.arange(len(detections)) if run is None else np.flatnonzero(detections.run_ids == run)
+    return Found(
+        detections.scene_ids[rows],
+        detections.classes[rows],
+        detections.scores[rows],
+        detections.to_polygons("pixel")[rows],
+        # Of several runs each may have searched scenes of its own, and the scenes do not tell which.
+        tuple(detections.scenes) if len(names) < 2 else None,
+    )
 
 
 def read_task1(folder: Path) -> Found:
