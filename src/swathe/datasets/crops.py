@@ -87,11 +87,13 @@ def shares_inside(polygons: npt.NDArray[np.float64], window: Window) -> npt.NDAr
     left, top = window.col_off, window.row_off
     right, bottom = left + window.width, top + window.height
     low, high = polygons.min(axis=1), polygons.max(axis=1)
-    shares = np.all((low >= (left, top)) & (high <= (right, bottom)), axis=1).astype(np.float64)
+    shares: npt.NDArray[np.float64] = np.all((low >= (left, top)) & (high <= (right, bottom)), axis=1).astype(
+        np.float64
+    )
     near = np.all((high > (left, top)) & (low < (right, bottom)), axis=1)
     cut = np.flatnonzero(near & (shares == 0))
     shapes = shapely.make_valid(shapely.polygons(polygons[cut]))
-    areas: npt.NDArray[np.float64] = shapely.area(shapes)
+    areas = shapely.area(shapes)
     clipped = shapely.area(shapely.intersection(shapes, shapely.box(left, top, right, bottom)))
     centres = polygons[cut].mean(axis=1)
     centred = np.all((centres >= (left, top)) & (centres < (right, bottom)), axis=1)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from swathe.detections import Detections
 
-STORE_MARK = "swathe-store.json"
 TASK1_PREFIX = "Task1_"
 _LINE_FORM = "image score x1 y1 x2 y2 x3 y3 x4 y4"
 
@@ -64,7 +63,9 @@ def read_found(path: Path, *, run: str | None = None) -> Found:
     """
     if not path.exists():
         raise SourceError(f"{path} does not exist; name a store, a GeoParquet file or a folder of Task 1 files")
-    if path.is_dir() and not (path / STORE_MARK).exists():
+    from swathe.store.geoparquet import MARK
+
+    if path.is_dir() and not (path / MARK).exists():
         if run is not None:
             raise UsageError(f"{path} is a folder of text files, which have no runs; leave out run {run!r}")
         return read_task1(path)
@@ -119,7 +120,7 @@ def read_task1(folder: Path) -> Found:
     paths = sorted(folder.glob(f"{TASK1_PREFIX}*.txt"))
     if not paths:
         raise SourceError(
-            f"{folder} holds neither a store ({STORE_MARK}) nor DOTA Task 1 files ({TASK1_PREFIX}<class>.txt); "
+            f"{folder} holds neither a store nor DOTA Task 1 files ({TASK1_PREFIX}<class>.txt); "
             "name the folder that does"
         )
     images: list[str] = []
