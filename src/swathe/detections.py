@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -17,6 +15,8 @@ from swathe import boxes as box_math
 from swathe.errors import MissingExtraError, SourceError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
     import geopandas
 
     from swathe.query import Query
@@ -61,9 +61,10 @@ class SceneInfo:
         if self.width < 1 or self.height < 1:
             raise UsageError(f"scene {self.id!r}: {self.width} x {self.height} is not the size of an image")
         if self.transform is not None:
-            object.__setattr__(self, "transform", tuple(float(value) for value in self.transform))
-            if len(self.transform) != 6 or not np.isfinite(self.transform).all():
-                raise UsageError(f"scene {self.id!r}: transform {self.transform} is not six finite numbers")
+            values = tuple(float(value) for value in self.transform)
+            if np.shape(values) != (6,) or not np.isfinite(values).all():
+                raise UsageError(f"scene {self.id!r}: transform {values} is not six finite numbers")
+            object.__setattr__(self, "transform", values)
 
     @property
     def georeferenced(self) -> bool:
@@ -128,8 +129,8 @@ class Detections:
                 raise UsageError(
                     f"detections name the {column} {sorted(unknown, key=str)[0]!r}, which is not described"
                 )
-        object.__setattr__(self, "scenes", MappingProxyType(dict(self.scenes)))
-        object.__setattr__(self, "runs", MappingProxyType(dict(self.runs)))
+        object.__setattr__(self, "scenes", dict(self.scenes))
+        object.__setattr__(self, "runs", dict(self.runs))
 
     @classmethod
     def from_arrays(
@@ -171,9 +172,9 @@ class Detections:
         _check_names(run, names)
         if not np.isfinite(values).all():
             raise UsageError(f"scene {scene.id!r}: a score is not a finite number; remove such detections first")
-        if count and not (0 <= indexes.min() and indexes.max() < len(names)):
+        if count and (indexes.min() < 0 or indexes.max() >= len(names)):
             raise UsageError(f"scene {scene.id!r}: a class index lies outside the {len(names)} classes of the model")
-        order = _order(canonical, values, [marks, np.asarray(names, dtype=np.str_)[indexes]] if count else [])
+        order = _order(canonical, values, leading=[_ranks(names)[indexes]], trailing=[marks])
         numbers = np.empty(count, dtype=np.int64)
         numbers[order] = np.arange(count)
         columns = [
@@ -318,11 +319,8 @@ class Detections:
             raise UsageError(f"coordinates {coordinates!r} are unknown; ask for 'pixel', 'crs', 'lonlat' or 'geometry'")
         corners = np.asarray(box_math.to_polygons(self.boxes))
         if coordinates != "pixel":
-            ids = self.scene_ids
-            for scene in self.scenes.values():
-                rows = np.flatnonzero(ids == scene.id)
-                if len(rows):
-                    corners[rows] = scene.place(corners[rows].reshape(-1, 2), coordinates).reshape(-1, 4, 2)
+            for scene, rows in self._rows_by_scene():
+                corners[rows] = scene.place(corners[rows].reshape(-1, 2), coordinates).reshape(-1, 4, 2)
         return corners
 
     def to_geopandas(self) -> geopandas.GeoDataFrame:
@@ -379,8 +377,12 @@ class Detections:
         Returns:
             The same detections in canonical order.
         """
-        columns = [self.run_ids, self.cut, self.classes, self.scene_ids]
-        return self.take(_order(self.boxes, self.scores, columns))
+        ranks = {}
+        for name in ("scene", "class", "run"):
+            names, codes = self._coded(name)
+            ranks[name] = _ranks(names)[codes]
+        leading, trailing = [ranks["scene"], ranks["class"]], [self.cut, ranks["run"]]
+        return self.take(_order(self.boxes, self.scores, leading, trailing))
 
     def equals(self, other: Detections) -> bool:
         """Compare rows in order, scenes, class names and runs; floats bit by bit up to the sign of zero.
@@ -391,7 +393,7 @@ class Detections:
         Returns:
             Whether they are the same.
         """
-        plain = pa.schema([(name, pa.string() if kind == NAME_TYPE else kind) for name, kind in _types()])
+        plain = pa.schema([(c.name, pa.string() if c.type == NAME_TYPE else c.type) for c in SCHEMA])
         return (
             self.table.cast(plain).equals(other.table.cast(plain))
             and dict(self.scenes) == dict(other.scenes)
@@ -417,27 +419,49 @@ class Detections:
 
         return save_detections(self, Path(path), overwrite=overwrite)
 
+    def name_mask(self, column: str, names: Collection[str]) -> npt.NDArray[np.bool_]:
+        """Tell which detections bear one of some names.
+
+        Args:
+            column: "run", "scene" or "class".
+            names: The names.
+
+        Returns:
+            Mask (n,).
+        """
+        present, codes = self._coded(column)
+        return np.isin(present, list(names))[codes] if len(codes) else np.zeros(0, dtype=np.bool_)
+
+    def _rows_by_scene(self) -> Iterator[tuple[SceneInfo, IndexArray]]:
+        """Yield each scene that has detections, with the indexes of its rows."""
+        names, codes = self._coded("scene")
+        order = np.argsort(codes, kind="stable")
+        present, starts = np.unique(codes[order], return_index=True)
+        for code, rows in zip(present.tolist(), np.split(order, starts[1:]), strict=False):
+            yield self.scenes[str(names[code])], rows
+
     def _names(self, column: str) -> npt.NDArray[np.str_]:
         """Decode a dictionary column to text."""
+        names, codes = self._coded(column)
+        return names[codes] if len(codes) else np.empty(0, dtype=np.str_)
+
+    def _coded(self, column: str) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int32]]:
+        """Return the names of a dictionary column and each row's index into them."""
         encoded = self.table.column(column).combine_chunks()
-        names = np.asarray(encoded.dictionary.to_pylist(), dtype=np.str_)
-        return names[encoded.indices.to_numpy()] if len(encoded) else np.empty(0, dtype=np.str_)
+        return np.asarray(encoded.dictionary.to_pylist(), dtype=np.str_), encoded.indices.to_numpy()
 
 
-def _types() -> list[tuple[str, pa.DataType]]:
-    """Return names and types of the columns."""
-    return [(column.name, column.type) for column in SCHEMA]
+def _order(
+    boxes: FloatArray, scores: FloatArray, leading: Sequence[npt.NDArray[Any]], trailing: Sequence[npt.NDArray[Any]]
+) -> IndexArray:
+    """Return the order by `leading` keys, falling score, box and `trailing` keys, the most important first."""
+    keys = [*leading, -scores, *boxes.T, *trailing]
+    return np.asarray(np.lexsort(keys[::-1]), dtype=np.int64)
 
 
-def _order(boxes: FloatArray, scores: FloatArray, columns: Sequence[npt.NDArray[Any]]) -> IndexArray:
-    """Return the canonical order; `columns` are more keys, the most important last.
-
-    The last two of them, scene and class, come before the score; all others after the box.
-    """
-    leading = columns[-2:] if len(columns) > 2 else columns[-1:]
-    trailing = columns[: len(columns) - len(leading)]
-    keys = [*trailing, *(boxes[:, number] for number in range(4, -1, -1)), -scores, *leading]
-    return np.asarray(np.lexsort(keys), dtype=np.int64)
+def _ranks(names: Sequence[str] | npt.NDArray[np.str_]) -> IndexArray:
+    """Return the place of each name in alphabetical order; numbers sort faster than text."""
+    return np.unique(np.asarray(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
 
 
 def _column(values: npt.ArrayLike, count: int, name: str, dtype: type[Any]) -> npt.NDArray[Any]:

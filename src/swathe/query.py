@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from swathe.detections import Detections
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
+
+    from swathe.detections import Detections
 
 Bounds: TypeAlias = tuple[float, float, float, float]
 
@@ -109,12 +110,9 @@ class Query:
         passed = np.ones(len(detections), dtype=np.bool_)
         if self.min_score is not None:
             passed &= detections.scores >= self.min_score
-        if self.classes is not None:
-            passed &= np.isin(detections.classes, self.classes)
-        if self.scenes is not None:
-            passed &= np.isin(detections.scene_ids, self.scenes)
-        if self.runs is not None:
-            passed &= np.isin(detections.run_ids, self.runs)
+        for column, names in (("class", self.classes), ("scene", self.scenes), ("run", self.runs)):
+            if names is not None:
+                passed &= detections.name_mask(column, names)
         return passed
 
     def select(self, detections: Detections) -> Detections:
@@ -163,8 +161,8 @@ def reference_filter(detections: Detections, query: Query) -> Detections:
         query: What to keep.
 
     Returns:
-        The matches in canonical order; of more than `query.limit` those of the highest scores, and of equal scores those
-        that come first in canonical order.
+        The matches in canonical order; of more than `query.limit` those of the highest scores, and of equal scores
+        those that come first in canonical order.
     """
     from shapely.geometry import Polygon, box
 

@@ -1,0 +1,1 @@
+"""Stores of detections: the seam, the GeoParquet store, and exports to other formats."""

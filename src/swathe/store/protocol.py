@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from swathe.detections import Detections, SceneInfo
-from swathe.query import Query
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from swathe.detections import Detections, SceneInfo
+    from swathe.query import Query
 
 
 class Store(Protocol):

@@ -1,0 +1,78 @@
+"""Saving detections and opening what was saved: the file or folder decides the format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swathe.detections import Detections
+from swathe.errors import StoreError
+from swathe.query import Query
+from swathe.store.atomic import published_file, published_folder
+from swathe.store.exports import write_geojson
+from swathe.store.geoparquet import GeoParquetStore, is_store
+from swathe.store.parquet import DetectionsFile, write_detections
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PARQUET_SUFFIXES = (".parquet", ".geoparquet")
+GEOJSON_SUFFIXES = (".geojson", ".json")
+
+
+def save_detections(detections: Detections, path: Path, *, overwrite: bool = False) -> Path:
+    """Write a GeoParquet file, a GeoJSON file or a store.
+
+    Args:
+        detections: What to write.
+        path: Where to: `.parquet` and `.geoparquet` give GeoParquet, `.geojson` and `.json` GeoJSON, others a store.
+        overwrite: Whether an existing file or store may be replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageError: If some scenes are georeferenced and others are not and one file is asked for.
+        SourceError: If a footprint has no longitude and latitude.
+        StoreError: If the path exists already or cannot be written; nothing half-written is left.
+    """
+    suffix = path.suffix.lower()
+    if suffix in GEOJSON_SUFFIXES:
+        return write_geojson(detections, path, overwrite=overwrite)
+    if suffix in PARQUET_SUFFIXES:
+        with published_file(path, overwrite=overwrite) as stream:
+            write_detections(detections, stream)
+        return path
+    with published_folder(path, replaceable=is_store if overwrite else None) as folder:
+        _fill(GeoParquetStore.lay_out(folder), detections)
+    return path
+
+
+def open_detections(path: Path) -> Detections:
+    """Read all detections of a store or a GeoParquet file of Swathe.
+
+    Args:
+        path: The folder or file.
+
+    Returns:
+        Its detections in canonical order.
+
+    Raises:
+        UsageError: If runs in the store describe a scene differently.
+        StoreError: If there is nothing, or something else or something damaged.
+    """
+    if not path.exists():
+        raise StoreError(f"{path} does not exist; name a store or a GeoParquet file written by Swathe")
+    if path.is_dir():
+        return GeoParquetStore(path).scan()
+    return DetectionsFile(path).scan(Query()).sorted()
+
+
+def _fill(store: GeoParquetStore, detections: Detections) -> None:
+    """Publish the detections run by run, scene by scene; a scene without any is put down to every run."""
+    run_ids, scene_ids = detections.run_ids, detections.scene_ids
+    occupied = set(scene_ids.tolist())
+    for run in detections.runs:
+        for scene in detections.scenes.values():
+            part = detections.take((run_ids == run) & (scene_ids == scene.id))
+            if len(part) or scene.id not in occupied:
+                store.publish_scene(run, part, scene)
