@@ -59,7 +59,7 @@ def whole_run(scene: Scene, spec: DetectorSpec, settings: RunSettings) -> dict[s
     """Return windows per second, from the opening of the model to the published store."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        summary = run_detection([scene], spec, GeoParquetStore(Path(folder) / "store"), settings)
+        summary = run_detection([scene], spec, GeoParquetStore.create(Path(folder) / "store"), settings)
         seconds = time.perf_counter() - started
     looked_at = summary.windows - summary.skipped
     return {"rate": looked_at / seconds, "windows": looked_at, "detections": summary.detections}

@@ -182,13 +182,12 @@ def open_output(path: Path, run: str, *, append: bool = False, overwrite: bool =
 
     if append and overwrite:
         raise UsageError("--append and --overwrite exclude each other; give one of them")
+    is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    if is_free or overwrite:
+        return GeoParquetStore.create(path, overwrite=overwrite)
     store = GeoParquetStore(path)
-    unfinished = store.work_folder(run).parent
-    present = {*store.runs(), *(folder.name for folder in (unfinished.iterdir() if unfinished.is_dir() else ()))}
-    if overwrite:
-        for name in present:
-            store.remove_run(name)
-    elif present and run not in present and not append:
+    present = {*store.runs(), *store.unfinished_runs()}
+    if present and run not in present and not append:
         raise StoreError(
             f"{path}: holds {len(present)} other run(s); add this one with --append, replace them with --overwrite, or "
             "choose another place"

@@ -1,57 +1,27 @@
-"""The command line, called as a function, and small inputs for it."""
+"""A small scene with known objects, and a store of what was found in it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from red_cells import RedCells, write_red_cells
 from swathe.cli.main import main
-from swathe.testing.scenes import SyntheticScene, synthetic_scene, write_geotiff
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[Any]:
-        """The lines of the standard output as JSON values."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def swathe(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run a command and return its exit code and output."""
-
-    def run(*arguments: object) -> Outcome:
-        code = main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return Outcome(code, out, err)
-
-    return run
+GRID = ("--tile", "128", "--stride", "96")
 
 
 @pytest.fixture(scope="session")
-def truth() -> SyntheticScene:
-    """A scene with a few dozen objects."""
-    return synthetic_scene(500, 400, seed=3, scene_id="harbour")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> RedCells:
+    """A georeferenced scene."""
+    return write_red_cells(tmp_path_factory.mktemp("scene") / "harbour.tif")
 
 
 @pytest.fixture(scope="session")
-def scene(truth: SyntheticScene, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scene as a georeferenced GeoTIFF."""
-    path = tmp_path_factory.mktemp("scenes") / "harbour.tif"
-    transform = (0.5, 0.0, 9_500_000.0, 0.0, -0.5, 3_200_000.0)
-    return write_geotiff(truth, path, crs="EPSG:3857", transform=transform, overviews=(2,))
+def store(scene: RedCells, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What was found in it; not to be written to."""
+    path = tmp_path_factory.mktemp("stores") / "found"
+    words = ["detect", str(scene.path), "-m", str(tiny_model), "-o", str(path), *GRID, "--workers", "0", "--json"]
+    assert main(words) == 0
+    return path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from command import Command
 
 SQUARE = "10 10 30 10 30 30 10 30"
 
@@ -31,8 +31,8 @@ def found(tmp_path: Path) -> Path:
     return folder
 
 
-def test_json_has_the_documented_keys(swathe: Run, labels: Path, found: Path) -> None:
-    outcome = swathe("evaluate", "--truth", labels, "--found", found, "--json")
+def test_json_has_the_documented_keys(command: Command, labels: Path, found: Path) -> None:
+    outcome = command("evaluate", "--truth", labels, "--found", found, "--json")
     assert outcome.code == 0
     (report,) = outcome.lines
     expected = {"map50_voc07": 1.0, "map50_area": 1.0, "map50_95_area": 1.0}
@@ -40,41 +40,41 @@ def test_json_has_the_documented_keys(swathe: Run, labels: Path, found: Path) ->
     assert {key: report["classes"]["ship"][key] for key in expected} == pytest.approx(expected)
 
 
-def test_table_is_for_people(swathe: Run, labels: Path, found: Path) -> None:
-    outcome = swathe("evaluate", "--truth", labels, "--found", found)
+def test_table_is_for_people(command: Command, labels: Path, found: Path) -> None:
+    outcome = command("evaluate", "--truth", labels, "--found", found)
     assert outcome.code == 0
     assert "ship" in outcome.out
 
 
 @pytest.mark.parametrize("line", ["P0001 0.9 10 10 30 10", "P0001 high 10 10 30 10 30 30 10 30"])
-def test_damaged_result_is_one_line(swathe: Run, labels: Path, found: Path, line: str) -> None:
+def test_damaged_result_is_one_line(command: Command, labels: Path, found: Path, line: str) -> None:
     (found / "Task1_ship.txt").write_text(line)
-    outcome = swathe("evaluate", "--truth", labels, "--found", found)
+    outcome = command("evaluate", "--truth", labels, "--found", found)
     assert outcome.code == 3
     assert "Task1_ship.txt, line 1" in outcome.err
     assert outcome.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("line", ["10 10 30 10 ship 0", "10 10 30 10 30 30 10 thirty ship 0"])
-def test_damaged_label_is_one_line(swathe: Run, labels: Path, found: Path, line: str) -> None:
+def test_damaged_label_is_one_line(command: Command, labels: Path, found: Path, line: str) -> None:
     (labels / "P0001.txt").write_text(line)
-    outcome = swathe("evaluate", "--truth", labels, "--found", found)
+    outcome = command("evaluate", "--truth", labels, "--found", found)
     assert outcome.code == 3
     assert "P0001.txt" in outcome.err
     assert outcome.err.count("\n") == 1
 
 
-def test_class_of_the_detections_that_no_label_has(swathe: Run, labels: Path, found: Path) -> None:
+def test_class_of_the_detections_that_no_label_has(command: Command, labels: Path, found: Path) -> None:
     (found / "Task1_plane.txt").write_text(f"P0001 0.9 {SQUARE}\n")
-    outcome = swathe("evaluate", "--truth", labels, "--found", found)
+    outcome = command("evaluate", "--truth", labels, "--found", found)
     assert outcome.code == 3
     assert "plane" in outcome.err
-    assert swathe("evaluate", "--truth", labels, "--found", found, "--classes", "ship").code == 0
+    assert command("evaluate", "--truth", labels, "--found", found, "--classes", "ship").code == 0
 
 
 @pytest.mark.parametrize("missing", ["truth", "found"])
-def test_missing_folder(swathe: Run, labels: Path, found: Path, missing: str, tmp_path: Path) -> None:
+def test_missing_folder(command: Command, labels: Path, found: Path, missing: str, tmp_path: Path) -> None:
     places = {"truth": labels, "found": found} | {missing: tmp_path / "nowhere"}
-    outcome = swathe("evaluate", "--truth", places["truth"], "--found", places["found"])
+    outcome = command("evaluate", "--truth", places["truth"], "--found", places["found"])
     assert outcome.code == 3
     assert "nowhere" in outcome.err

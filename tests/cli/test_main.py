@@ -10,29 +10,29 @@ from swathe import errors
 from swathe.cli import main as module
 
 if TYPE_CHECKING:
-    from conftest import Run
+    from command import Command
 
 COMMANDS = ("detect", "plan", "query", "draw", "evaluate", "train", "export", "models", "figures")
 
 
-def test_help_lists_all_commands_and_exit_codes(swathe: Run) -> None:
-    outcome = swathe("--help")
+def test_help_lists_all_commands_and_exit_codes(command: Command) -> None:
+    outcome = command("--help")
     assert outcome.code == 0
-    assert all(command in outcome.out for command in COMMANDS)
+    assert all(name in outcome.out for name in COMMANDS)
     assert "Exit codes" in outcome.out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_help(swathe: Run, command: str) -> None:
-    outcome = swathe(command, "--help")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help(command: Command, name: str) -> None:
+    outcome = command(name, "--help")
     assert (outcome.code, outcome.err) == (0, "")
-    assert f"swathe {command}" in outcome.out
+    assert f"swathe {name}" in outcome.out
 
 
-def test_version(swathe: Run) -> None:
-    import swathe as package
+def test_version(command: Command) -> None:
+    import swathe
 
-    assert swathe("--version").out == f"swathe {package.__version__}\n"
+    assert command("--version").out == f"swathe {swathe.__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_version(swathe: Run) -> None:
         (["figures", "beta"], "beta"),
     ],
 )
-def test_wrong_usage_is_one_line_and_code_2(swathe: Run, arguments: list[str], part: str) -> None:
-    outcome = swathe(*arguments)
+def test_wrong_usage_is_one_line_and_code_2(command: Command, arguments: list[str], part: str) -> None:
+    outcome = command(*arguments)
     assert outcome.code == 2
     assert outcome.err.startswith("error: ")
     assert part in outcome.err
@@ -63,13 +63,13 @@ LEAVES = [value for value in vars(errors).values() if isinstance(value, type) an
 
 @pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.__name__)
 def test_each_error_gives_its_exit_code(
-    swathe: Run, monkeypatch: pytest.MonkeyPatch, leaf: type[errors.SwatheError]
+    command: Command, monkeypatch: pytest.MonkeyPatch, leaf: type[errors.SwatheError]
 ) -> None:
     def fail() -> None:
         raise leaf("file.tif: is empty; fetch it again")
 
     monkeypatch.setattr("swathe.detectors.registry.list_models", fail)
-    outcome = swathe("models")
+    outcome = command("models")
     assert (outcome.code, outcome.err) == (leaf.exit_code, "error: file.tif: is empty; fetch it again\n")
 
 
@@ -78,9 +78,9 @@ def test_exit_codes_are_the_documented_ones() -> None:
         assert f" {leaf.exit_code} " in module.EPILOG
 
 
-def test_unexpected_error_is_one_line_without_debug(swathe: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_error_is_one_line_without_debug(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("swathe.detectors.registry.list_models", lambda: 1 / 0)
-    outcome = swathe("models")
+    outcome = command("models")
     assert outcome.code == 1
     assert outcome.err.startswith("error: ZeroDivisionError: division by zero")
     assert "--debug" in outcome.err
@@ -88,21 +88,23 @@ def test_unexpected_error_is_one_line_without_debug(swathe: Run, monkeypatch: py
 
 
 @pytest.mark.parametrize("arguments", [["--debug", "models"], ["models", "--debug"]])
-def test_debug_shows_the_traceback(swathe: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+def test_debug_shows_the_traceback(command: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     monkeypatch.setattr("swathe.detectors.registry.list_models", lambda: 1 / 0)
-    outcome = swathe(*arguments)
+    outcome = command(*arguments)
     assert outcome.code == 1
     assert "Traceback" in outcome.err
 
 
-def test_interruption_is_130_with_a_hint_where_work_can_be_resumed(swathe: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interruption_is_130_with_a_hint_where_work_can_be_resumed(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("swathe.detectors.registry.list_models", interrupt)
     monkeypatch.setattr("swathe.detectors.registry.resolve_model", interrupt)
-    outcome = swathe("models")
+    outcome = command("models")
     assert (outcome.code, outcome.err) == (130, "interrupted\n")
-    outcome = swathe("detect", "x.tif", "-m", "buildings", "-o", "store")
+    outcome = command("detect", "x.tif", "-m", "buildings", "-o", "store")
     assert outcome.code == 130
     assert "run the same command again to resume" in outcome.err

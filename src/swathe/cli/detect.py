@@ -69,6 +69,7 @@ def detect(
     from swathe.api import Choices, open_output, open_sources, raise_for_failures
     from swathe.engine.plan import make_plan
     from swathe.engine.run import run_plan
+    from swathe.store.geoparquet import DETECTIONS
 
     if geojson is not None:
         free_output(geojson, overwrite=overwrite)
@@ -84,7 +85,7 @@ def detect(
         typer.echo(describe(plan))
     with detection_progress(json=json) as progress:
         summary = run_plan(plan, store, progress=progress)
-    files = [str(store.path / path) for path in summary.files]
+    files = [str(store.path / DETECTIONS / path.name) for path in summary.files]
     if geojson is not None:
         _write_geojson(store, plan.run, geojson, overwrite=overwrite)
         files.append(str(geojson))

@@ -1,0 +1,222 @@
+"""`swathe detect` and `swathe plan`: what they print, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from red_cells import RedCells, write_red_cells
+from swathe.detections import Detections
+
+if TYPE_CHECKING:
+    from command import Command
+
+GRID = ("--tile", "128", "--stride", "96", "--workers", "0")
+
+
+def counts(outcome_lines: list[dict[str, object]]) -> tuple[object, object]:
+    """Return windows and detections of the summary."""
+    return outcome_lines[-1]["windows"], outcome_lines[-1]["detections"]
+
+
+def test_json_events_end_in_a_summary(command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path) -> None:
+    outcome = command("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "store", *GRID, "--json")
+    assert outcome.code == 0
+    events = [line["event"] for line in outcome.lines]
+    assert events[0] == "run_planned"
+    assert events[-2:] == ["scene_merged", "summary"]
+    assert set(events[1:-2]) == {"batch_finished"}
+    summary = outcome.lines[-1]
+    assert summary["windows"] == outcome.lines[0]["windows"] == 5 * 3
+    assert summary["detections"] == len(scene.ships) + len(scene.planes)
+    assert summary["per_class"] == {"ship": len(scene.ships), "plane": len(scene.planes)}
+    assert summary["seconds"] > 0
+    assert [Path(name).exists() for name in summary["files"]] == [True]
+
+
+def test_people_see_plan_progress_and_summary(
+    command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path
+) -> None:
+    geojson = tmp_path / "found.geojson"
+    outcome = command("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "s", *GRID, "--geojson", geojson)
+    assert outcome.code == 0
+    for part in (
+        "15 windows of 128 px every 96 px at scale 1",
+        "windows per second",
+        f"{len(scene.ships)} ship",
+        str(geojson),
+    ):
+        assert part in outcome.out
+    assert "windows" in outcome.err
+    assert len(json.loads(geojson.read_text())["features"]) == len(scene.ships) + len(scene.planes)
+
+
+def test_defaults_follow_from_model_and_tile(
+    command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path
+) -> None:
+    outcome = command("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "s", "--tile", "256", "--workers", "0")
+    assert "of 256 px every 192 px at scale 1" in outcome.out
+    assert "from score 0.25" in outcome.out
+
+
+def test_options_reach_the_run(command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path) -> None:
+    options = ("--classes", "plane", "--scales", "1,2", "--min-score", "0.5", "--bands", "1,2,3", "--merge-iou", "0.3")
+    outcome = command("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "s", *GRID, *options, "--json")
+    assert outcome.code == 0
+    assert set(Detections.open(tmp_path / "s").classes.tolist()) == {"plane"}
+    assert outcome.lines[0]["windows"] == 15 + 9 * 6
+
+
+def test_second_call_has_nothing_to_do(command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path) -> None:
+    words = ("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "s", *GRID, "--json")
+    first, second = command(*words), command(*words)
+    assert second.code == 0
+    assert [line["event"] for line in second.lines] == ["summary"]
+    assert counts(second.lines) == counts(first.lines)
+    assert second.lines[-1]["files"] == first.lines[-1]["files"]
+
+
+def test_other_run_needs_append_or_overwrite(
+    command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s"
+    words = ("detect", scene.path, "-m", tiny_model, "-o", store, *GRID, "--json")
+    assert command(*words).code == 0
+    refused = command(*words, "--min-score", "0.6")
+    assert refused.code == 5
+    assert refused.is_one_error
+    assert "--append" in refused.err
+    assert len(Detections.open(store).runs) == 1
+    assert command(*words, "--min-score", "0.6", "--append").code == 0
+    assert len(Detections.open(store).runs) == 2
+    assert command(*words, "--min-score", "0.6", "--overwrite").code == 0
+    assert len(Detections.open(store).runs) == 1
+    assert command(*words, "--append", "--overwrite").code == 2
+
+
+def test_append_resumes_too(command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path) -> None:
+    words = ("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "s", *GRID, "--json", "--append")
+    assert command(*words).code == 0
+    assert [line["event"] for line in command(*words).lines] == ["summary"]
+
+
+def make_text(path: Path) -> None:
+    """Text where an image should be."""
+    path.write_text("this is no image")
+
+
+def make_empty(path: Path) -> None:
+    """A file without a byte."""
+    path.write_bytes(b"")
+
+
+def make_truncated(path: Path) -> None:
+    """The first half of an image."""
+    whole = path.with_name("whole.tif")
+    write_red_cells(whole)
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    whole.unlink()
+
+
+@pytest.mark.parametrize("make", [None, make_text, make_empty, make_truncated])
+def test_bad_scene_is_one_line_with_its_name(command: Command, tiny_model: Path, tmp_path: Path, make: object) -> None:
+    path = tmp_path / "bad.tif"
+    if callable(make):
+        make(path)
+    outcome = command("detect", path, "-m", tiny_model, "-o", tmp_path / "s", *GRID, "--json")
+    assert outcome.code == 3
+    assert outcome.is_one_error
+    assert "bad.tif" in outcome.err
+    if (tmp_path / "s").exists():
+        assert len(Detections.open(tmp_path / "s")) == 0
+
+
+def test_scene_that_breaks_does_not_take_the_others_along(
+    command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    shutil.copy(scene.path, folder / "good.tif")
+    make_truncated(folder / "broken.tif")
+    words = ("detect", folder, "-m", tiny_model, "-o", tmp_path / "s", *GRID, "--json")
+    outcome = command(*words)
+    assert outcome.code == 6
+    assert "broken" in outcome.err
+    assert set(Detections.open(tmp_path / "s").scene_ids.tolist()) == {"good"}
+    assert outcome.lines[-1]["failed"].keys() == {"broken"}
+    shutil.copy(scene.path, folder / "broken.tif")
+    mended = command(*words, "--append")
+    assert mended.code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "part"),
+    [
+        (("--tile", "0"), 2, "tile 0"),
+        (("--stride", "200"), 2, "stride 200"),
+        (("--scales", "0"), 2, "scale 0"),
+        (("--scales", "1,1"), 2, "only once"),
+        (("--min-score", "2"), 2, "2.0"),
+        (("--merge-iou", "-1"), 2, "-1"),
+        (("--workers", "-3"), 2, "workers -3"),
+        (("--classes", "boat"), 2, "boat"),
+        (("--bands", "1,2,9"), 3, "9"),
+        (("--backend", "abacus"), 2, "abacus"),
+        (("-m", "no-such-model"), 4, "no-such-model"),
+        (("--geojson", "/nowhere/at/all.geojson"), 5, "/nowhere/at"),
+    ],
+)
+def test_bad_values_are_one_line(
+    command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path, options: tuple[str, ...], code: int, part: str
+) -> None:
+    outcome = command("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "s", *GRID, *options)
+    assert (outcome.code, outcome.is_one_error) == (code, True), outcome.err
+    assert part in outcome.err
+    assert not (tmp_path / "s").exists()
+
+
+def test_corrupt_weights(command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    content = bytearray(tiny_model.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    model.write_bytes(content)
+    outcome = command("detect", scene.path, "-m", model, "-o", tmp_path / "s", *GRID)
+    assert (outcome.code, outcome.is_one_error) == (4, True)
+    assert "model.onnx" in outcome.err
+    assert not (tmp_path / "s").exists()
+
+
+def test_output_that_is_no_store(command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    for extra in ((), ("--overwrite",), ("--append",)):
+        outcome = command("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "notes", *GRID, *extra)
+        assert (outcome.code, outcome.is_one_error) == (5, True)
+    assert (tmp_path / "notes" / "a.txt").read_text() == "mine"
+
+
+def test_plan_counts_without_a_model(command: Command, tmp_path: Path) -> None:
+    write_red_cells(tmp_path / "a.tif", width=500, height=400)
+    outcome = command("plan", tmp_path, "--tile", "128", "--stride", "64", "--scales", "0.5,1,1.5", "--json")
+    assert outcome.code == 0
+    (plan,) = outcome.lines
+    assert plan["levels"] == [
+        {"scale": 0.5, "windows": 3 * 3},
+        {"scale": 1.0, "windows": 7 * 6},
+        {"scale": 1.5, "windows": 11 * 9},
+    ]
+    assert plan["windows"] == 9 + 42 + 99
+    assert plan["memory_bytes"] == plan["workers"] * plan["memory_bytes_per_worker"] > 0
+    assert (
+        "150 windows of 128 px"
+        in command("plan", tmp_path, "--tile", "128", "--stride", "64", "--scales", "0.5,1,1.5").out
+    )
+
+
+def test_plan_of_nothing(command: Command, tmp_path: Path) -> None:
+    outcome = command("plan", tmp_path / "*.tif")
+    assert (outcome.code, outcome.is_one_error) == (3, True)

@@ -1,0 +1,174 @@
+"""`swathe query` and `swathe draw` on a store with known content."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from red_cells import RedCells, write_red_cells
+from swathe.detections import Detections
+from swathe.query import Query, reference_filter
+
+if TYPE_CHECKING:
+    from command import Command
+
+
+@pytest.fixture(scope="module")
+def everything(store: Path) -> Detections:
+    """All that the store holds."""
+    return Detections.open(store)
+
+
+def region_of(found: Detections, number: int) -> tuple[float, float, float, float]:
+    """Return a box around the centre of a detection, in geometry coordinates."""
+    x, y = found.to_polygons("geometry")[number].mean(axis=0)
+    return float(x - 1e-5), float(y - 1e-5), float(x + 1e-5), float(y + 1e-5)
+
+
+def test_table_shows_the_best(command: Command, store: Path, everything: Detections) -> None:
+    outcome = command("query", store)
+    assert outcome.code == 0
+    assert "longitude" in outcome.out
+    assert f"{len(everything)} detections" in outcome.out
+
+
+def test_conditions_equal_the_reference_filter(
+    command: Command, store: Path, everything: Detections, tmp_path: Path
+) -> None:
+    box = region_of(everything, 3)
+    ring = [[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]], [box[0], box[1]]]
+    polygon = tmp_path / "area.geojson"
+    feature = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    polygon.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    cases = [
+        (("--box", *box), Query(box=box)),
+        (("--polygon", polygon), Query(polygon=tuple((x, y) for x, y in ring))),
+        (("--classes", "ship"), Query(classes=("ship",))),
+        (("--min-score", 0.9999), Query(min_score=0.9999)),
+        (("--scenes", "elsewhere"), Query(scenes=("elsewhere",))),
+        (("--limit", 3, "--classes", "plane"), Query(limit=3, classes=("plane",))),
+    ]
+    for words, condition in cases:
+        outcome = command("query", store, *words, "--json")
+        assert outcome.code == 0
+        expected = reference_filter(everything, condition)
+        assert [line["id"] for line in outcome.lines[:-1]] == expected.table.column("id").to_pylist()
+        assert outcome.lines[-1]["detections"] == len(expected)
+    assert len(reference_filter(everything, Query(box=box))) == 1
+
+
+def test_written_files_hold_the_same(command: Command, store: Path, everything: Detections, tmp_path: Path) -> None:
+    for name in ("all.geojson", "all.parquet"):
+        assert command("query", store, "-o", tmp_path / name).code == 0
+    assert len(json.loads((tmp_path / "all.geojson").read_text())["features"]) == len(everything)
+    assert Detections.open(tmp_path / "all.parquet").equals(everything)
+    assert command("query", tmp_path / "all.parquet", "--classes", "ship", "--json").code == 0
+    assert command("query", store, "-o", tmp_path / "task1", "--format", "dota").code == 0
+    lines = sum(len(path.read_text().splitlines()) for path in (tmp_path / "task1").glob("Task1_*.txt"))
+    assert lines == len(everything)
+
+
+def test_existing_output_is_kept(command: Command, store: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.geojson"
+    path.write_text("mine")
+    outcome = command("query", store, "-o", path)
+    assert (outcome.code, outcome.is_one_error) == (5, True)
+    assert path.read_text() == "mine"
+    assert command("query", store, "-o", path, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--box", 3, 3, 1, 1), 2),
+        (("--limit", 0), 2),
+        (("-o", "found.xyz"), 2),
+        (("--polygon", "missing.geojson"), 3),
+    ],
+)
+def test_bad_conditions_are_one_line(command: Command, store: Path, words: tuple[object, ...], code: int) -> None:
+    outcome = command("query", store, *words)
+    assert (outcome.code, outcome.is_one_error) == (code, True)
+
+
+@pytest.mark.parametrize("text", ["no json", '{"type": "Point", "coordinates": [1, 2]}', "[]"])
+def test_file_that_is_no_polygon(command: Command, store: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "area.geojson").write_text(text)
+    outcome = command("query", store, "--polygon", tmp_path / "area.geojson")
+    assert (outcome.code, outcome.is_one_error) == (3, True)
+
+
+def test_place_without_a_store(command: Command, tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere"):
+        outcome = command("query", path)
+        assert (outcome.code, outcome.is_one_error) == (5, True)
+
+
+def test_picture_shows_boxes_where_they_are(command: Command, store: Path, scene: RedCells, tmp_path: Path) -> None:
+    assert command("draw", store, "-o", tmp_path / "all.png", "--size", 448).code == 0
+    with Image.open(tmp_path / "all.png") as picture:
+        drawn = np.asarray(picture.convert("RGB")).astype(int)
+    assert drawn.shape == (320, 448, 3)
+    with Image.open(scene.path) as picture:
+        plain = np.asarray(picture.convert("RGB")).astype(int)
+    changed = np.abs(drawn - plain).sum(axis=2) > 60
+    for cx, cy, long_side, _, theta in scene.boxes(scene.ships)[:-1]:
+        end = cx + long_side / 2 * np.cos(theta), cy + long_side / 2 * np.sin(theta)
+        assert changed[int(end[1]) - 1 : int(end[1]) + 2, int(end[0]) - 1 : int(end[0]) + 2].any()
+        assert not changed[int(cy), int(cx)]
+
+
+def test_part_of_a_scene_is_enlarged(command: Command, store: Path, tmp_path: Path) -> None:
+    words = ("draw", store, "-o", tmp_path / "part.jpg", "--box", 100, 50, 300, 150, "--size", 600, "--scores")
+    assert command(*words).code == 0
+    with Image.open(tmp_path / "part.jpg") as picture:
+        assert picture.size == (600, 300)
+    assert command(*words).code == 5
+    assert command(*words, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("-o", "picture.gif"), 2),
+        (("-o", "a.png", "--size", 3), 2),
+        (("-o", "a.png", "--box", 9000, 9000, 9100, 9100), 2),
+        (("-o", "a.png", "--scene", "elsewhere"), 2),
+        (("-o", "nowhere/a.png"), 5),
+        (("-o", "a.png", "--image", "missing.tif"), 3),
+    ],
+)
+def test_bad_pictures_are_one_line(
+    command: Command,
+    store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[object, ...],
+    code: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = command("draw", store, *words)
+    assert (outcome.code, outcome.is_one_error) == (code, True), outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_picture_of_another_image_is_refused(command: Command, store: Path, tmp_path: Path) -> None:
+    other = write_red_cells(tmp_path / "other.tif", width=300, height=300)
+    outcome = command("draw", store, "-o", tmp_path / "a.png", "--image", other.path)
+    assert (outcome.code, outcome.is_one_error) == (2, True)
+
+
+def test_damaged_store_names_the_file(command: Command, store: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(store, copy)
+    (file,) = (copy / "detections").glob("*.parquet")
+    file.write_bytes(file.read_bytes()[:100])
+    outcome = command("query", copy)
+    assert (outcome.code, outcome.is_one_error) == (5, True)
+    assert file.name in outcome.err
