@@ -1,0 +1,1 @@
+"""Scenes: finding, describing, cutting into windows, and reading them."""

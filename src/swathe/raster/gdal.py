@@ -1,0 +1,80 @@
+"""The one door to GDAL: its settings, opening without noise, and its errors in words.
+
+GDAL caches decoded blocks for the whole process, by default in 5 % of the machine's memory. Its limit is set to
+`CACHE_BYTES` whenever Swathe reads: enough for the blocks under a row of 1024 pixel windows of a scene 40,000 pixels
+wide, so that windows that overlap do not decode a block twice.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from swathe.errors import SourceError
+
+CACHE_BYTES = 128 << 20  # a plain number is bytes for GDAL_CACHEMAX, whatever its size
+FORMATS = {"GTiff": "GeoTIFF", "VRT": "VRT", "PNG": "PNG", "JPEG": "JPEG", "JP2OpenJPEG": "JPEG 2000"}
+
+# Filters of warnings belong to the process: two threads must not swap them at once.
+_warnings_lock = threading.Lock()
+
+
+@contextmanager
+def settings() -> Iterator[None]:
+    """Apply the settings under which Swathe opens and reads rasters."""
+    import rasterio
+
+    # A JPEG that ends too early is but a warning to GDAL, which then makes up the missing rows.
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_ERROR_ON_LIBJPEG_WARNING=True):
+        yield
+
+
+def open_dataset(uri: str, overview: int | None = None) -> Any:
+    """Open a raster.
+
+    Args:
+        uri: The file.
+        overview: Place of the overview to open instead of the full resolution.
+
+    Returns:
+        The rasterio dataset; the caller closes it.
+
+    Raises:
+        SourceError: If it is not a raster of a known format, or damaged.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+    options = {} if overview is None else {"overview_level": overview}
+    try:
+        with settings(), _warnings_lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = rasterio.open(uri, **options)
+    except RasterioError as error:
+        raise SourceError(
+            f"{uri}: is not an image that can be opened ({reason(error)}); it should be one of "
+            f"{', '.join(FORMATS.values())}, fetch it again if it was cut short"
+        ) from error
+    if dataset.driver not in FORMATS:
+        dataset.close()
+        raise SourceError(
+            f"{uri}: is of the format {dataset.driver}, not one of {', '.join(FORMATS.values())}; "
+            f"convert it, for instance with gdal_translate"
+        )
+    return dataset
+
+
+def reason(error: BaseException) -> str:
+    """Return what GDAL said, which rasterio often hides in the cause of its own error."""
+    return str(error.__cause__ or error).rstrip(". ")
+
+
+def has_dataset_mask(dataset: Any, band: int) -> bool:
+    """Tell whether a band's valid pixels are told by a mask of their own, neither alpha nor a nodata value."""
+    from rasterio.enums import MaskFlags
+
+    flags = dataset.mask_flag_enums[band - 1]
+    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags

@@ -1,0 +1,177 @@
+"""From pixels of a scene to places on the ground and back.
+
+Everywhere longitude comes before latitude, in degrees of WGS 84. `crs` is WKT or anything else that names a reference
+system, such as "EPSG:3857"; `transform` is a, b, c, d, e, f with x = a col + b row + c and y = d col + e row + f.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from swathe.errors import SourceError
+
+Points = npt.NDArray[np.float64]
+Transform = tuple[float, float, float, float, float, float]
+
+LONGITUDE_LATITUDE = "OGC:CRS84"
+# WGS 84 ellipsoid: equatorial radius in metres, and first eccentricity squared.
+EQUATORIAL_RADIUS = 6_378_137.0
+ECCENTRICITY_SQUARED = 0.006_694_379_990_141_316
+# Pixels over which the ground sample distance is measured: far enough that the noise of a projection's inverse
+# (a millionth of a metre) does not show, near enough that the scale is that of the centre.
+BASELINE = 64.0
+
+
+def to_crs(transform: Transform | None, points: Points) -> Points:
+    """Bring pixel coordinates to the scene's reference system.
+
+    Args:
+        transform: The scene's transform.
+        points: (n, 2) x, y in scene pixels, corner-based: the centre of the first pixel is (0.5, 0.5).
+
+    Returns:
+        (n, 2) in units of the reference system.
+
+    Raises:
+        SourceError: If the scene has no georeference.
+    """
+    a, b, c, d, e, f = _placed(transform)
+    x, y = np.asarray(points, dtype=np.float64).reshape(-1, 2).T
+    return np.column_stack([a * x + b * y + c, d * x + e * y + f])
+
+
+def from_crs(transform: Transform | None, points: Points) -> Points:
+    """Bring coordinates of the scene's reference system to its pixels; the inverse of `to_crs`.
+
+    Args:
+        transform: The scene's transform.
+        points: (n, 2) in units of the reference system.
+
+    Returns:
+        (n, 2) x, y in scene pixels.
+
+    Raises:
+        SourceError: If the scene has no georeference, or one that maps all pixels onto a line.
+    """
+    a, b, c, d, e, f = _placed(transform)
+    determinant = a * e - b * d
+    if determinant == 0:
+        raise SourceError(f"transform {transform} maps all pixels onto a line; correct the scene's georeference")
+    x, y = (np.asarray(points, dtype=np.float64).reshape(-1, 2) - (c, f)).T
+    return np.column_stack([(e * x - b * y) / determinant, (a * y - d * x) / determinant])
+
+
+def to_lonlat(crs: str | None, transform: Transform | None, points: Points) -> Points:
+    """Bring pixel coordinates to longitude and latitude.
+
+    Args:
+        crs: The scene's reference system.
+        transform: The scene's transform.
+        points: (n, 2) x, y in scene pixels.
+
+    Returns:
+        (n, 2) longitude, latitude in degrees; NaN where the reference system has none.
+
+    Raises:
+        SourceError: If the scene has no georeference, or its reference system cannot be brought to WGS 84.
+    """
+    return _warp(_named(crs), LONGITUDE_LATITUDE, to_crs(transform, points))
+
+
+def from_lonlat(crs: str | None, transform: Transform | None, points: Points) -> Points:
+    """Bring longitude and latitude to pixel coordinates; the inverse of `to_lonlat`.
+
+    Args:
+        crs: The scene's reference system.
+        transform: The scene's transform.
+        points: (n, 2) longitude, latitude in degrees.
+
+    Returns:
+        (n, 2) x, y in scene pixels; NaN where the reference system does not reach.
+
+    Raises:
+        SourceError: If the scene has no georeference, or its reference system cannot be brought to WGS 84.
+    """
+    return from_crs(transform, _warp(LONGITUDE_LATITUDE, _named(crs), np.asarray(points, dtype=np.float64)))
+
+
+def ground_sample_distance(crs: str | None, transform: Transform | None, width: int, height: int) -> float | None:
+    """Return the side of a pixel on the ground at the centre of a scene.
+
+    Measured on the WGS 84 ellipsoid with its two radii of curvature there, so that the stretch of a projection (web
+    Mercator: 1 / cos(latitude)) does not count. Of pixels that are not square, the square root of their area.
+
+    Args:
+        crs: The scene's reference system.
+        transform: The scene's transform.
+        width: Columns of the scene.
+        height: Rows of the scene.
+
+    Returns:
+        Metres per pixel; None without georeference, or if the centre has no longitude and latitude.
+
+    Raises:
+        SourceError: If the reference system cannot be brought to WGS 84.
+    """
+    if crs is None or transform is None:
+        return None
+    centre, half = np.array([width / 2, height / 2]), BASELINE / 2
+    ends = centre + np.array([[-half, 0.0], [half, 0.0], [0.0, -half], [0.0, half]])
+    degrees = to_lonlat(crs, transform, np.vstack([ends, centre]))
+    if not np.isfinite(degrees).all():
+        return None
+    steps = np.radians(degrees[[1, 3]] - degrees[[0, 2]])
+    steps[:, 0] = (steps[:, 0] + math.pi) % (2 * math.pi) - math.pi  # across the antimeridian
+    latitude = math.radians(degrees[4, 1])
+    bulge = 1.0 - ECCENTRICITY_SQUARED * math.sin(latitude) ** 2
+    eastward = EQUATORIAL_RADIUS / math.sqrt(bulge) * math.cos(latitude)
+    northward = EQUATORIAL_RADIUS * (1.0 - ECCENTRICITY_SQUARED) / bulge**1.5
+    (x, y), (u, v) = steps * (eastward, northward) / BASELINE
+    return math.sqrt(abs(x * v - y * u)) or None
+
+
+def _placed(transform: Transform | None) -> Transform:
+    if transform is None:
+        raise SourceError("the scene has no georeference; use pixel coordinates, or a GeoTIFF that has one")
+    return transform
+
+
+def _named(crs: str | None) -> str:
+    if crs is None:
+        raise SourceError("the scene has no coordinate reference system; use pixel coordinates, or assign one to it")
+    return crs
+
+
+def _warp(source: str, target: str, points: Points) -> Points:
+    """Transform between reference systems; NaN for points that have no counterpart."""
+    from rasterio.errors import RasterioError
+    from rasterio.warp import transform
+
+    points = points.reshape(-1, 2)
+    if not len(points):
+        return np.empty((0, 2))
+    try:
+        x, y = transform(_parse(source), _parse(target), points[:, 0], points[:, 1])
+    except RasterioError as error:
+        raise SourceError(
+            f"coordinates cannot be brought from {_short(source)} to {_short(target)} ({error}); "
+            f"assign the right reference system to the scene, for instance with gdal_edit -a_srs"
+        ) from error
+    warped = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
+    warped[~np.isfinite(warped).all(axis=1)] = np.nan
+    return warped
+
+
+def _parse(crs: str) -> Any:
+    from rasterio.crs import CRS
+
+    return CRS.from_user_input(crs)
+
+
+def _short(crs: str) -> str:
+    """Name a reference system in a message: the name inside its WKT."""
+    return crs.split('"')[1] if crs.count('"') > 1 else crs

@@ -1,0 +1,87 @@
+"""From stored values to 8-bit grey or RGB: one scale for the whole scene, so that all windows agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from swathe.raster.source import Palette, Source, StoredPixels
+from swathe.raster.window import Window
+
+if TYPE_CHECKING:
+    from swathe.raster.scene import Scene
+
+SAMPLE_SIDE = 1024  # pixels; the scale is measured on a view no larger than this
+PERCENTILES = (2.0, 98.0)
+
+Bytes = npt.NDArray[np.uint8]
+ToBytes = Callable[[StoredPixels], Bytes]
+
+
+def measure_value_range(source: Source) -> tuple[float, float]:
+    """Measure which values to show as 0 and 255, from a thinned out view of a scene.
+
+    Args:
+        source: The scene.
+
+    Returns:
+        The 2nd and 98th percentile of all bands shown together, without pixels that hold no data; the extremes if
+        these are equal, and values one apart if all are equal.
+
+    Raises:
+        SourceError: If the file cannot be read.
+    """
+    step = max(1, math.ceil(max(source.width, source.height) / SAMPLE_SIDE))
+    shape = math.ceil(source.height / step), math.ceil(source.width / step)
+    stored = source.read(Window(0, 0, source.width, source.height), shape)
+    values = stored.values if stored.valid is None else stored.values[stored.valid]
+    values = values[np.isfinite(values)].astype(np.float64)
+    if not values.size:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(values, PERCENTILES))
+    if low == high:
+        low, high = float(values.min()), float(values.max())
+    return (low, high) if low < high else (low, low + max(1.0, abs(low)))
+
+
+def to_bytes(scene: Scene, palette: Palette | None) -> ToBytes:
+    """Make the function that turns stored pixels of a scene into 8-bit ones.
+
+    Args:
+        scene: The scene, for its type and value range.
+        palette: Colours of its values, None if values are intensities.
+
+    Returns:
+        A function from stored pixels to (height, width, 1 or 3) uint8. Pixels without data become 0.
+    """
+    dtype = np.dtype(scene.dtype)
+    if palette is not None:
+        return lambda stored: _blank(palette[:, :3][stored.values[..., 0]], stored.valid)
+    if scene.value_range is None:
+        return lambda stored: _blank(np.ascontiguousarray(stored.values), stored.valid)
+    low, high = scene.value_range
+    if dtype.kind in "iu" and dtype.itemsize <= 2:
+        # A table over all values of the type; signed ones are looked up by their bits.
+        unsigned = np.dtype(f"u{dtype.itemsize}")
+        values = np.arange(np.iinfo(unsigned).max + 1, dtype=unsigned).view(dtype)
+        table = _stretch(values, low, high)
+        return lambda stored: _blank(table[np.ascontiguousarray(stored.values).view(unsigned)], stored.valid)
+    return lambda stored: _blank(_stretch(stored.values, low, high), stored.valid)
+
+
+def _stretch(values: npt.NDArray[Any], low: float, high: float) -> Bytes:
+    """Map low..high to 0..255, rounded; NaN becomes 0."""
+    exact = values.dtype.kind != "f" or values.dtype.itemsize == 8
+    share = (values.astype(np.float64 if exact else np.float32) - low) * (255.0 / (high - low))
+    np.nan_to_num(share, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
+    return np.rint(np.clip(share, 0.0, 255.0, out=share), out=share).astype(np.uint8)
+
+
+def _blank(pixels: Bytes, valid: npt.NDArray[np.bool_] | None) -> Bytes:
+    if valid is not None:
+        pixels[~valid] = 0
+    return pixels
