@@ -7,12 +7,11 @@ system, such as "EPSG:3857"; `transform` is a, b, c, d, e, f with x = a col + b 
 from __future__ import annotations
 
 import math
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from swathe.errors import SourceError
+from swathe.raster.gdal import settings
 
 Points = npt.NDArray[np.float64]
 Transform = tuple[float, float, float, float, float, float]
@@ -77,7 +76,8 @@ def to_lonlat(crs: str | None, transform: Transform | None, points: Points) -> P
         (n, 2) longitude, latitude in degrees; NaN where the reference system has none.
 
     Raises:
-        SourceError: If the scene has no georeference, or its reference system cannot be brought to WGS 84.
+        SourceError: If the scene has no georeference, its reference system cannot be brought to WGS 84, or a point is
+            outside of what the system can describe.
     """
     return _warp(_named(crs), LONGITUDE_LATITUDE, to_crs(transform, points))
 
@@ -94,7 +94,8 @@ def from_lonlat(crs: str | None, transform: Transform | None, points: Points) ->
         (n, 2) x, y in scene pixels; NaN where the reference system does not reach.
 
     Raises:
-        SourceError: If the scene has no georeference, or its reference system cannot be brought to WGS 84.
+        SourceError: If the scene has no georeference, its reference system cannot be brought to WGS 84, or a point is
+            outside of what the system can describe.
     """
     return from_crs(transform, _warp(LONGITUDE_LATITUDE, _named(crs), np.asarray(points, dtype=np.float64)))
 
@@ -147,16 +148,20 @@ def _named(crs: str | None) -> str:
 
 
 def _warp(source: str, target: str, points: Points) -> Points:
-    """Transform between reference systems; NaN for points that have no counterpart."""
-    from rasterio.errors import RasterioError
+    """Transform between reference systems; of points without counterpart, PROJ refuses some and others become NaN."""
+    from rasterio._err import CPLE_BaseError  # what transform raises has no public name
+    from rasterio.crs import CRS
+    from rasterio.errors import CRSError
     from rasterio.warp import transform
 
     points = points.reshape(-1, 2)
     if not len(points):
         return np.empty((0, 2))
     try:
-        x, y = transform(_parse(source), _parse(target), points[:, 0], points[:, 1])
-    except RasterioError as error:
+        with settings():
+            systems = CRS.from_user_input(source), CRS.from_user_input(target)
+            x, y = transform(*systems, points[:, 0], points[:, 1])
+    except (CRSError, CPLE_BaseError) as error:
         raise SourceError(
             f"coordinates cannot be brought from {_short(source)} to {_short(target)} ({error}); "
             f"assign the right reference system to the scene, for instance with gdal_edit -a_srs"
@@ -164,12 +169,6 @@ def _warp(source: str, target: str, points: Points) -> Points:
     warped = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
     warped[~np.isfinite(warped).all(axis=1)] = np.nan
     return warped
-
-
-def _parse(crs: str) -> Any:
-    from rasterio.crs import CRS
-
-    return CRS.from_user_input(crs)
 
 
 def _short(crs: str) -> str:

@@ -75,8 +75,9 @@ def to_bytes(scene: Scene, palette: Palette | None) -> ToBytes:
 
 def _stretch(values: npt.NDArray[Any], low: float, high: float) -> Bytes:
     """Map low..high to 0..255, rounded; NaN becomes 0."""
-    exact = values.dtype.kind != "f" or values.dtype.itemsize == 8
-    share = (values.astype(np.float64 if exact else np.float32) - low) * (255.0 / (high - low))
+    dtype = np.float32 if values.dtype == np.float32 else np.float64
+    share = np.subtract(values, low, dtype=dtype)
+    share *= 255.0 / (high - low)
     np.nan_to_num(share, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
     return np.rint(np.clip(share, 0.0, 255.0, out=share), out=share).astype(np.uint8)
 

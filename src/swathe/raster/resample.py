@@ -63,9 +63,8 @@ class Span:
         low, high = math.floor(start + NOISE), math.ceil(stop - NOISE)
         first, last = min(max(low - margin, 0), size - 1), min(high + margin, size)
         repeat = max(0, high - last)
-        return cls(
-            first, last - first, repeat, max(start - first, 0.0), min(stop - first, last - first + repeat), factor
-        )
+        count = last - first
+        return cls(first, count, repeat, max(start - first, 0.0), min(stop - first, float(count + repeat)), factor)
 
 
 def resample(chunk: Chunk, columns: Span, rows: Span, width: int, height: int) -> Chunk:

@@ -31,7 +31,8 @@ def find_sources(sources: Sequence[str | Path]) -> list[Path]:
     """
     if not sources:
         raise SourceError("no sources: give at least one file, folder or pattern")
-    return sorted({Path(os.path.abspath(path)) for source in sources for path in _expand(str(source))})
+    found = sorted(path.absolute() for source in sources for path in _expand(str(source)))
+    return sorted({path.resolve(): path for path in reversed(found)}.values())
 
 
 def _expand(source: str) -> Iterable[Path]:
@@ -45,7 +46,7 @@ def _expand(source: str) -> Iterable[Path]:
         return found
     if not glob.has_magic(source):
         raise SourceError(f"{source}: no such file or folder; check the path")
-    matches = [Path(match) for match in glob.glob(str(path), recursive=True)]
+    matches = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - Path.glob takes no absolute pattern
     found = [match for match in matches if match.is_file() and match.suffix.lower() in SUFFIXES]
     found += [raster for match in matches if match.is_dir() for raster in _rasters_below(match)]
     if not found:
@@ -73,7 +74,7 @@ def scene_ids(paths: Sequence[Path]) -> list[str]:
         "-"; and where that is shared too, with -2, -3 and so on.
     """
     stems = Counter(path.stem for path in paths)
-    absolute = [Path(os.path.abspath(path)) for path in paths]
+    absolute = [path.absolute() for path in paths]
     common = Path(os.path.commonpath([path.parent for path in absolute])) if absolute else Path()
     ids: dict[str, None] = {}  # an ordered set
     for path in absolute:
