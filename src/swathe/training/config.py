@@ -27,6 +27,7 @@ class DataSettings:
     class_name: str | None = None  # class of all polygons (geojson)
     box: tuple[int, int, int, int] | None = None  # left, top, right, bottom in scene pixels (geojson); None is all
     margin: float = 16.0  # how far the labels are complete around the polygons, scene pixels (geojson)
+    hull: float = 0.1  # how closely the area with complete labels follows the polygons: 0 most, 1 convex (geojson)
     scale: float = 1.0  # pyramid scale at which crops are cut
     rename: Mapping[str, str] = field(default_factory=dict)  # class names of the set -> the model's
     labelled: tuple[str, ...] = ()  # the model's classes that this set labels; empty means all
@@ -40,6 +41,8 @@ class DataSettings:
             raise UsageError(f"data of kind geojson ({self.labels}) needs `scene` and `class_name`")
         if self.kind != "geojson" and self.images is None:
             raise UsageError(f"data of kind {self.kind} ({self.labels}) needs `images`")
+        if not 0 <= self.hull <= 1:
+            raise UsageError(f"data hull is {self.hull}; it must be within 0..1")
         if not self.scale > 0:
             raise UsageError(f"data scale is {self.scale}; it must be positive")
         if self.others not in ("error", "ignore", "drop"):

@@ -167,7 +167,7 @@ def _labelled_scene(entry: DataSettings) -> LabelledImage:
     centres = sample.polygons.mean(axis=1)
     outside = np.any((centres < (left, top)) | (centres >= (right, bottom)), axis=1)
     sample = Sample(sample.name, sample.image, sample.polygons, sample.classes, sample.difficult | outside)
-    area = shapely.intersection(geojson.labelled_area(rings.rings, entry.margin), shapely.box(*box))
+    area = shapely.intersection(geojson.labelled_area(rings.rings, entry.margin, ratio=entry.hull), shapely.box(*box))
     return scene, sample, area, box
 
 

@@ -1,0 +1,95 @@
+"""Training configurations: what is understood, and that nothing else is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from requirements import need
+from swathe.errors import SourceError, UsageError
+
+need("torch")
+need("cv2")
+
+from swathe.training.config import load_config, parse_config  # noqa: E402 - after the check for torch
+
+
+def minimal() -> dict[str, Any]:
+    return {
+        "model": {"name": "m", "classes": ["ship"]},
+        "run": {"output": "runs/m"},
+        "train": [{"kind": "dota", "labels": "labels", "images": "images"}],
+    }
+
+
+def test_defaults_are_the_baseline_s() -> None:
+    config = parse_config(minimal(), where="test")
+    schedule = config.schedule
+    assert (schedule.learning_rate, schedule.final_share, schedule.momentum) == (0.01, 0.2, 0.937)
+    assert (schedule.batch, schedule.nominal_batch, schedule.warmup_epochs) == (8, 64, 3.0)
+    assert (schedule.weight_decay, schedule.epochs, schedule.optimiser) == (0.0005, 100, "sgd")
+    assert (config.loss.box, config.loss.alpha, config.loss.divided) == ("ciou", 1.0, False)
+    assert config.train[0].labels == Path("labels")
+
+
+def test_the_shipped_recipes_are_understood() -> None:
+    recipes = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+    assert recipes
+    for recipe in recipes:
+        assert load_config(recipe).model.classes
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "message"),
+    [
+        ("model", {"sise": "n"}, "unknown key sise"),
+        ("model", {"input_size": 500}, "multiple of 32"),
+        ("model", {"input_size": "big"}, "type int"),
+        ("model", {"input_size": True}, "type int"),
+        ("model", {"classes": "ship"}, "a list"),
+        ("loss", {"alpha": 0}, "alpha"),
+        ("loss", {"box": "siou"}, "box loss"),
+        ("schedule", {"epochs": 0}, "epochs"),
+        ("schedule", {"optimiser": "adam"}, "optimiser"),
+        ("augment", {"mosaic": 2.0}, "mosaic"),
+        ("optimizer", {}, "unknown table optimizer"),
+    ],
+)
+def test_says_what_is_wrong(table: str, values: dict[str, Any], message: str) -> None:
+    document = minimal()
+    document[table] = {**document.get(table, {}), **values}
+    with pytest.raises(UsageError, match=message):
+        parse_config(document, where="test.toml")
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"kind": "coco", "labels": "a"}, "unknown"),
+        ({"kind": "dota", "labels": "a"}, "images"),
+        ({"kind": "geojson", "labels": "a"}, "scene"),
+        ({"labels": "a"}, "kind"),
+        ({"kind": "dota", "labels": "a", "images": "b", "scale": 0}, "scale"),
+    ],
+)
+def test_says_what_a_data_set_lacks(entry: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_config({**minimal(), "train": [entry]}, where="test.toml")
+
+
+@pytest.mark.parametrize("missing", ["model", "run", "train"])
+def test_names_a_missing_table(missing: str) -> None:
+    document = minimal()
+    del document[missing]
+    with pytest.raises(UsageError, match=missing):
+        parse_config(document, where="test.toml")
+
+
+def test_names_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"none\.toml"):
+        load_config(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("[model\n")
+    with pytest.raises(SourceError, match="not TOML"):
+        load_config(tmp_path / "bad.toml")

@@ -1,0 +1,171 @@
+"""The training loop: it learns, it resumes exactly, it refuses what it cannot train on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from requirements import need
+from swathe import boxes
+from swathe.datasets import dota
+from swathe.datasets.augment import NO_AUGMENTATION
+from swathe.errors import ModelError, SourceError, StoreError, UsageError
+
+need("torch")
+need("cv2")
+
+import torch  # noqa: E402 - after the check
+
+from swathe.model.checkpoint import load_safetensors  # noqa: E402
+from swathe.training.config import TrainingConfig, parse_config  # noqa: E402
+from swathe.training.loop import BEST, LAST, STATE, train  # noqa: E402
+
+SIDE = 160
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six images of bright bars on dark ground, in DOTA's form."""
+    folder = tmp_path_factory.mktemp("bars")
+    (folder / "images").mkdir()
+    (folder / "labels").mkdir()
+    rng = np.random.default_rng(4)
+    for number in range(6):
+        bars = np.column_stack(
+            (rng.uniform(30, SIDE - 30, (5, 2)), rng.uniform(30, 44, 5), rng.uniform(12, 18, 5), rng.uniform(-1.5, 1.5, 5))
+        )
+        polygons = boxes.to_polygons(boxes.canonical(bars))
+        picture = rng.integers(20, 60, (SIDE, SIDE, 3)).astype(np.uint8)
+        x, y = np.meshgrid(np.arange(SIDE) + 0.5, np.arange(SIDE) + 0.5)
+        for cx, cy, w, h, theta in bars:
+            along = (x - cx) * np.cos(theta) + (y - cy) * np.sin(theta)
+            across = -(x - cx) * np.sin(theta) + (y - cy) * np.cos(theta)
+            picture[(np.abs(along) < w / 2) & (np.abs(across) < h / 2)] = (230, 220, 90)
+        Image.fromarray(picture).save(folder / "images" / f"bar{number}.png")
+        dota.write_labels(folder / "labels" / f"bar{number}.txt", polygons, ["bar"] * 5, np.zeros(5, np.bool_))
+    return folder
+
+
+def config(labelled: Path, output: Path, **schedule: object) -> TrainingConfig:
+    data = {"kind": "dota", "labels": str(labelled / "labels"), "images": str(labelled / "images")}
+    plan = {"epochs": 2, "batch": 2, "nominal_batch": 4, "optimiser": "adamw", "learning_rate": 0.002, **schedule}
+    return parse_config(
+        {
+            "model": {"name": "bars", "classes": ["bar"], "input_size": 96},
+            "run": {"output": str(output), "tile": SIDE, "stride": SIDE, "validate_every": 2, "threads": 1},
+            "schedule": plan,
+            "train": [data],
+            "validate": [data],
+        },
+        where="test",
+    )
+
+
+def steps_of(folder: Path) -> list[str]:
+    return (folder / "steps.csv").read_text().splitlines()
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_a_resumed_run_is_the_uninterrupted_one(labelled: Path, tmp_path: Path, optimiser: str) -> None:
+    whole = config(labelled, tmp_path / "whole", optimiser=optimiser, average_decay=0.9, average_ramp=2.0)
+    train(whole)
+    parts = replace(whole, run=replace(whole.run, output=tmp_path / "parts"))
+    first = train(parts, stop_after=1)
+    assert not first.last.exists()
+    train(parts, stop_after=2)
+    result = train(parts)
+    assert steps_of(tmp_path / "parts") == steps_of(tmp_path / "whole")
+    assert len(steps_of(tmp_path / "whole")) == 1 + 4
+    ours, _ = load_safetensors(result.last)
+    theirs, _ = load_safetensors(tmp_path / "whole" / LAST)
+    for name, tensor in theirs.items():
+        np.testing.assert_array_equal(ours[name], tensor, err_msg=name)
+
+
+def test_leaves_a_described_model_a_log_and_curves(labelled: Path, tmp_path: Path) -> None:
+    events = []
+    result = train(config(labelled, tmp_path / "run"), events.append)
+    tensors, info = load_safetensors(result.best)
+    assert info.classes == ("bar",)
+    assert info.input_size == 96
+    assert all(np.isfinite(tensor).all() for tensor in tensors.values())
+    assert set(result.scores) == {"map50_voc07", "map50_area", "map50_95_area"}
+    assert [event.step for event in events if "total" in event.values] == [1, 2, 3, 4]
+    rows = [json.loads(line) for line in (result.folder / "scores.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [2]
+    assert Image.open(result.folder / "curves.png").size[0] > 500
+
+
+def test_a_finished_run_is_left_alone(labelled: Path, tmp_path: Path) -> None:
+    first = train(config(labelled, tmp_path / "run"))
+    before = first.last.read_bytes()
+    events = []
+    again = train(config(labelled, tmp_path / "run"), events.append)
+    assert events == []
+    assert again.scores == first.scores
+    assert first.last.read_bytes() == before
+
+
+def test_the_loss_falls(labelled: Path, tmp_path: Path) -> None:
+    """No accuracy is promised of a minute's training, but a network that learns nothing is broken."""
+    plain = config(labelled, tmp_path / "run", epochs=25, nominal_batch=2, warmup_epochs=1, learning_rate=0.004)
+    result = train(replace(plain, augment=replace(NO_AUGMENTATION, flip=0.5)))
+    totals = [float(line.rsplit(",", 1)[1]) for line in steps_of(result.folder)[1:]]
+    assert np.mean(totals[-9:]) < 0.8 * np.mean(totals[:9])
+
+
+def test_refuses_a_folder_of_something_else(labelled: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("precious")
+    with pytest.raises(StoreError, match="not empty"):
+        train(config(labelled, tmp_path / "run"))
+
+
+def test_refuses_to_resume_another_configuration(labelled: Path, tmp_path: Path) -> None:
+    train(config(labelled, tmp_path / "run"), stop_after=1)
+    with pytest.raises(StoreError, match="another configuration"):
+        train(config(labelled, tmp_path / "run", learning_rate=0.1))
+
+
+def test_refuses_a_damaged_state(labelled: Path, tmp_path: Path) -> None:
+    train(config(labelled, tmp_path / "run"), stop_after=1)
+    state = tmp_path / "run" / STATE
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="damaged"):
+        train(config(labelled, tmp_path / "run"))
+
+
+def test_refuses_labels_of_other_classes_and_missing_images(labelled: Path, tmp_path: Path) -> None:
+    plain = config(labelled, tmp_path / "run")
+    other = replace(plain, model=replace(plain.model, classes=("ship",)))
+    with pytest.raises(SourceError, match="bar"):
+        train(other)
+    nowhere = replace(plain, train=(replace(plain.train[0], images=tmp_path / "nowhere"),))
+    with pytest.raises(SourceError, match="nowhere"):
+        train(nowhere)
+
+
+def test_says_when_the_loss_explodes(labelled: Path, tmp_path: Path) -> None:
+    wild = config(labelled, tmp_path / "run", optimiser="sgd", learning_rate=1e30, warmup_epochs=0, epochs=6)
+    with pytest.raises((ModelError, UsageError), match="no longer a number"):
+        train(wild)
+
+
+def test_starts_from_weights_that_fit(labelled: Path, tmp_path: Path) -> None:
+    first = train(config(labelled, tmp_path / "first"))
+    second = config(labelled, tmp_path / "second", learning_rate=1e-12, epochs=1)
+    second = replace(second, model=replace(second.model, initial=first.last))
+    taken, _ = load_safetensors(train(second).folder / BEST)
+    given, _ = load_safetensors(first.last)
+    kernels = [name for name in given if name.endswith("conv.weight")]
+    assert all(np.allclose(taken[name], given[name], atol=1e-6) for name in kernels)
