@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def main() -> None:
     chosen = sample.select(mine)
     truth = Sample(scene.id, None, chosen.polygons, chosen.classes, chosen.difficult)
     report = evaluate_detections([truth], from_detections(found.take(inside)), classes=("building",))
-    print(json.dumps(report.to_json(), indent=2))
+    sys.stdout.write(json.dumps(report.to_json(), indent=2) + "\n")
 
 
 if __name__ == "__main__":

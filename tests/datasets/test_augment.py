@@ -77,9 +77,9 @@ def test_a_box_whose_centre_leaves_is_dropped_and_its_rest_ignored() -> None:
 def test_the_generator_decides_everything() -> None:
     image = image_with(ONE)
     wild = Augmentation(mosaic=0.5, mixup=0.5)
-    first = random_view(lambda rng: image, 96, wild, np.random.default_rng(5))
-    again = random_view(lambda rng: image, 96, wild, np.random.default_rng(5))
-    other = random_view(lambda rng: image, 96, wild, np.random.default_rng(6))
+    first = random_view(lambda _: image, 96, wild, np.random.default_rng(5))
+    again = random_view(lambda _: image, 96, wild, np.random.default_rng(5))
+    other = random_view(lambda _: image, 96, wild, np.random.default_rng(6))
     np.testing.assert_array_equal(first.pixels, again.pixels)
     np.testing.assert_array_equal(first.boxes, again.boxes)
     assert not np.array_equal(first.pixels, other.pixels)
@@ -113,7 +113,7 @@ def test_a_set_that_does_not_label_a_class_silences_it_in_the_whole_mosaic() -> 
 
 def test_without_augmentation_pixels_stay() -> None:
     image = image_with(ONE, 64, 64)
-    view = random_view(lambda rng: image, 64, NO_AUGMENTATION, np.random.default_rng(0))
+    view = random_view(lambda _: image, 64, NO_AUGMENTATION, np.random.default_rng(0))
     np.testing.assert_array_equal(view.pixels, image.pixels)
 
 

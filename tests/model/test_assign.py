@@ -41,11 +41,13 @@ def slow_assign(targets: np.ndarray, shape: tuple[int, int], stride: int) -> set
 def test_equals_the_rule(seed: int, count: int, stride: int) -> None:
     rng = np.random.default_rng(seed)
     centres = rng.integers(0, 64 * 4, (count, 2)) / 4  # quarters: the middle of a cell comes up too
-    targets = np.column_stack((rng.integers(0, 3, count), np.zeros(count), centres, rng.uniform(2, 200, (count, 2)),
-                               np.zeros(count))).astype(np.float32)
+    targets = np.column_stack(
+        (rng.integers(0, 3, count), np.zeros(count), centres, rng.uniform(2, 200, (count, 2)), np.zeros(count))
+    ).astype(np.float32)
     shape = (64 // stride, 64 // stride)
     places = assign(torch.from_numpy(targets), ANCHORS, shape, stride)
-    rows = list(zip(places.target.tolist(), places.anchor.tolist(), places.row.tolist(), places.col.tolist(), strict=True))
+    columns = (places.target, places.anchor, places.row, places.col)
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
     assert len(rows) == len(set(rows))
     assert set(rows) == slow_assign(targets, shape, stride)
     assert places.image.tolist() == targets[places.target.numpy(), 0].astype(int).tolist()

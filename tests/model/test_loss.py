@@ -66,7 +66,7 @@ def test_alpha_one_is_the_plain_loss_exactly(p: tuple[float, ...], t: tuple[floa
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("alpha", (0.1, *ALPHAS, 9.0))
+@pytest.mark.parametrize("alpha", [0.1, *ALPHAS, 9.0])
 def test_value_and_gradient_are_finite_at_the_ends(kind: str, alpha: float) -> None:
     target = as_rows((10, 10, 4, 2), (10, 10, 4, 2), (10, 10, 4, 2), (10, 10, 4, 2))
     found = as_rows((10, 10, 4, 2), (100, 10, 4, 2), (14, 10, 4, 2), (10, 10, 400, 200)).requires_grad_()
@@ -177,8 +177,10 @@ def test_a_perfect_map_has_nearly_no_loss(target: str) -> None:
     assert float(parts.classes) < 1e-4
     label = encode(truth[:, 6].double())[0].clamp(1e-9, 1 - 1e-6)
     entropy = -(label * label.log() + (1 - label) * torch.log1p(-label)).mean()  # the least a soft label allows
-    levels = sum(bool(len(assign(truth, torch.tensor(a), (64 // s, 64 // s), s).target))
-                 for a, s in zip(INFO.anchors, INFO.strides, strict=True))
+    levels = sum(
+        bool(len(assign(truth, torch.tensor(a), (64 // s, 64 // s), s).target))
+        for a, s in zip(INFO.anchors, INFO.strides, strict=True)
+    )
     assert float(parts.angle) == pytest.approx(float(entropy) * levels * 0.5, rel=1e-3)
 
 
@@ -187,8 +189,13 @@ def test_gradients_flow_and_are_finite() -> None:
     maps = [raw.normal_(generator=torch.Generator().manual_seed(1)).requires_grad_() for raw in maps_for(2, 64)]
     truth = torch.tensor(
         np.column_stack(
-            (rng.integers(0, 2, 30), rng.integers(0, 2, 30), rng.uniform(0, 64, (30, 2)), rng.uniform(8, 90, (30, 2)),
-             rng.uniform(-1.5, 1.5, 30))
+            (
+                rng.integers(0, 2, 30),
+                rng.integers(0, 2, 30),
+                rng.uniform(0, 64, (30, 2)),
+                rng.uniform(8, 90, (30, 2)),
+                rng.uniform(-1.5, 1.5, 30),
+            )
         ),
         dtype=torch.float32,
     )

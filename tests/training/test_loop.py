@@ -41,9 +41,8 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "labels").mkdir()
     rng = np.random.default_rng(4)
     for number in range(6):
-        bars = np.column_stack(
-            (rng.uniform(30, SIDE - 30, (5, 2)), rng.uniform(30, 44, 5), rng.uniform(12, 18, 5), rng.uniform(-1.5, 1.5, 5))
-        )
+        sides = (rng.uniform(30, 44, 5), rng.uniform(12, 18, 5))
+        bars = np.column_stack((rng.uniform(30, SIDE - 30, (5, 2)), *sides, rng.uniform(-1.5, 1.5, 5)))
         polygons = boxes.to_polygons(boxes.canonical(bars))
         picture = rng.integers(20, 60, (SIDE, SIDE, 3)).astype(np.uint8)
         x, y = np.meshgrid(np.arange(SIDE) + 0.5, np.arange(SIDE) + 0.5)

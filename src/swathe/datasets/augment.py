@@ -143,16 +143,16 @@ def warp(
     # cv2 puts the centre of the first pixel at 0, we put it at 0.5
     shifted = offset + linear @ np.array([0.5, 0.5]) - 0.5
     matrix = np.column_stack((linear, shifted))
-    pixels = cv2.warpAffine(
-        image.pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=(PADDING, PADDING, PADDING)
-    )
+    border = (PADDING, PADDING, PADDING)
+    pixels = cv2.warpAffine(image.pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=border)
     ignore = cv2.warpAffine(image.ignore, matrix, (width, height), flags=cv2.INTER_NEAREST, borderValue=0)
+    arrays = np.asarray(pixels, np.uint8), np.asarray(ignore, np.uint8)
     moved = image.boxes.copy()
     moved[:, :2] = image.boxes[:, :2] @ linear.T + offset
     moved[:, 2:4] *= placement.scale
     mirrored = placement.flip_x != placement.flip_y
     moved[:, 4] = (-moved[:, 4] if mirrored else moved[:, 4]) + placement.angle
-    view = TrainingImage(pixels, box_room.canonical(moved), image.classes, ignore, image.labelled)
+    view = TrainingImage(arrays[0], box_room.canonical(moved), image.classes, arrays[1], image.labelled)
     return _drop_outside(view)
 
 

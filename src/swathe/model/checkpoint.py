@@ -15,6 +15,8 @@ import numpy.typing as npt
 from swathe.errors import MissingExtraError, ModelError, StoreError
 from swathe.model.info import METADATA_KEY, ModelInfo
 
+MISSING = "safetensors is not installed; run: pip install 'swathe[train]'"
+
 Tensors = Mapping[str, npt.NDArray[np.generic]]
 
 
@@ -53,7 +55,7 @@ def save_safetensors(path: Path, tensors: Tensors, info: ModelInfo) -> ModelInfo
     try:
         from safetensors.numpy import save
     except ImportError as error:
-        raise _missing() from error
+        raise MissingExtraError(MISSING) from error
     info = replace(info, weights_sha256=tensors_sha256(tensors))
     data = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, {METADATA_KEY: info.to_json()})
     publish(path, data)
@@ -77,7 +79,7 @@ def load_safetensors(path: Path) -> tuple[dict[str, npt.NDArray[np.generic]], Mo
         from safetensors import SafetensorError
         from safetensors.numpy import load
     except ImportError as error:
-        raise _missing() from error
+        raise MissingExtraError(MISSING) from error
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -115,7 +117,3 @@ def publish(path: Path, data: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StoreError(f"{path}: cannot write ({error.strerror}); check the folder and the free space") from error
-
-
-def _missing() -> MissingExtraError:
-    return MissingExtraError("safetensors is not installed; run: pip install 'swathe[train]'")

@@ -49,10 +49,8 @@ def encode(theta: Tensor, bins: int = ANGLE_BINS, radius: float = 2.0, *, contin
     """
     if not radius > 0:
         raise UsageError(f"the radius of the circular smooth label must be positive, not {radius}")
-    if continuous:
-        peak = (theta / math.pi + 0.5) * bins - 0.5
-    else:
-        peak = angle_to_bin(theta, bins).to(theta.dtype)
+    centred, exact = angle_to_bin(theta, bins).to(theta.dtype), (theta / math.pi + 0.5) * bins - 0.5
+    peak = exact if continuous else centred
     distance = torch.abs(torch.arange(bins, dtype=theta.dtype, device=theta.device) - peak[:, None]) % bins
     distance = torch.minimum(distance, bins - distance)
     return torch.exp(-(distance**2) / (2.0 * radius**2))

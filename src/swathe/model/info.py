@@ -51,7 +51,9 @@ class ModelInfo:
         if len(set(self.classes)) != len(self.classes):
             raise ModelError(f"model {self.name!r} lists a class twice: {', '.join(self.classes)}")
         if len(self.strides) != len(self.anchors) or not self.strides:
-            raise ModelError(f"model {self.name!r} has {len(self.strides)} strides for {len(self.anchors)} anchor levels")
+            raise ModelError(
+                f"model {self.name!r} has {len(self.strides)} strides for {len(self.anchors)} anchor levels"
+            )
         if len({len(level) for level in self.anchors}) != 1:
             raise ModelError(f"model {self.name!r} must have the same number of anchors on each level")
         if any(not (math.isfinite(side) and side > 0) for level in self.anchors for pair in level for side in pair):
@@ -108,4 +110,6 @@ class ModelInfo:
             values["scales"] = tuple(float(scale) for scale in values["scales"])
             return cls(**values)
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"{where}: the model's description is damaged ({error}); export the model again") from error
+            raise ModelError(
+                f"{where}: the model's description is damaged ({error}); export the model again"
+            ) from error

@@ -1,0 +1,1 @@
+"""Training: configuration, labelled crops, the resumable loop, its schedule, validation and log."""

@@ -45,7 +45,10 @@ def fit_anchors(sizes: npt.NDArray[np.float64], levels: int, per_level: int) -> 
     for _ in range(ROUNDS):
         nearest = ((points[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2).argmin(axis=1)
         moved = np.array(
-            [points[nearest == index].mean(axis=0) if (nearest == index).any() else centres[index] for index in range(count)]
+            [
+                points[nearest == index].mean(axis=0) if (nearest == index).any() else centres[index]
+                for index in range(count)
+            ]
         )
         if np.allclose(moved, centres):
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from swathe import boxes as box_room
 from swathe.datasets import dior_r, dota, geojson
 from swathe.datasets.augment import Augmentation, TrainingImage, fill_polygons, random_view
 from swathe.datasets.classes import map_classes
@@ -171,7 +170,7 @@ def _labelled_scene(entry: DataSettings) -> LabelledImage:
     return scene, sample, area, box
 
 
-def _cut(  # noqa: PLR0913 - one image and how it is cut
+def _cut(
     scene: Scene,
     sample: Sample,
     area: BaseGeometry | None,
@@ -249,7 +248,7 @@ def make_batch(crops: CropSet, first: int, count: int, size: int, augment: Augme
     )
 
 
-def prefetched(make: Callable[[int], Batch], numbers: Sequence[int], depth: int = 2) -> Iterator[Batch]:
+def prefetched(make: Callable[[int], Batch], numbers: Sequence[int], depth: int = 2) -> Generator[Batch]:
     """Yield `make(number)` for each number, made ahead by one thread.
 
     Args:

@@ -1,5 +1,8 @@
-"""The training loop. Its unit is the optimiser step: a run that is stopped goes on after its last saved step, and every
-later step is the one the uninterrupted run would have made."""
+"""The training loop, resumable at every saved step.
+
+A run that is stopped goes on after its last saved step, and every later step is the one that the uninterrupted run
+would have made.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +102,7 @@ def train(config: TrainingConfig, watch: Watch | None = None, *, stop_after: int
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     run = _Run(config)
-    return run.go(watch or (lambda event: None), stop_after)
+    return run.go(watch or (lambda _: None), stop_after)
 
 
 class _Run:
@@ -119,7 +122,7 @@ class _Run:
         tensors, self.progress = self._earlier()
         self.info = _info(config, self.progress.anchors)
         torch.manual_seed(config.run.seed)
-        self.model = YWCSL(self.info).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = YWCSL(self.info).to(memory_format=torch.channels_last)
         self.optimiser = make_optimiser(self.model, schedule)
         if config.model.initial is not None and not tensors:
             _take(self.model, config.model.initial)
@@ -219,7 +222,7 @@ class _Run:
             sums += np.array([float(part.detach()) for part in shown]) / len(batches)
         if not np.isfinite(sums).all():
             raise ModelError(
-                f"the loss is no longer a number at step {step + 1} (box, objectness, classes, angle: {sums.tolist()}); "
+                f"the loss is no longer a number at step {step + 1} (its parts: {sums.tolist()}); "
                 f"lower schedule.learning_rate. {self.folder / STATE} holds an earlier state"
             )
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), schedule.gradient_limit)

@@ -77,7 +77,9 @@ def read_progress(path: Path) -> tuple[dict[str, Tensor], Progress]:
         anchors = tuple(tuple((float(pair[0]), float(pair[1])) for pair in level) for level in values["anchors"])
         return tensors, Progress(**{**values, "anchors": anchors})
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: the state of the run is damaged ({error}); delete its folder to start anew") from error
+        raise ModelError(
+            f"{path}: the state of the run is damaged ({error}); delete its folder to start anew"
+        ) from error
 
 
 def restore(

@@ -35,7 +35,9 @@ def validate(model: YWCSL, crops: CropSet) -> dict[str, float]:
     """
     names = model.info.classes
     truth: list[Sample] = []
-    columns: list[tuple[npt.NDArray[np.str_], npt.NDArray[np.str_], npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
+    columns: list[
+        tuple[npt.NDArray[np.str_], npt.NDArray[np.str_], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    ] = []
     for index, item in enumerate(crops.crops):
         name = f"{index}"
         truth.append(Sample(name, None, item.sample.polygons, item.sample.classes, item.sample.difficult))
