@@ -31,10 +31,10 @@ def cli_reference() -> str:
     for name, command in group.commands.items():
         arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
         options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
-        usage = " ".join(["swathe", name, *(argument.make_metavar(None) for argument in arguments), "[OPTIONS]"])
+        usage = " ".join(["swathe", name, *map(_placeholder, arguments), "[OPTIONS]"])
         lines += [f"## {name}", "", f"    {usage}", "", inspect.cleandoc(command.help), ""]
         lines += ["| argument or option | meaning |", "|---|---|"]
-        lines += [f"| `{argument.make_metavar(None)}` | {argument.help or ''} |" for argument in arguments]
+        lines += [f"| `{_placeholder(argument)}` | {argument.help or ''} |" for argument in arguments]
         lines += [f"| {_spelling(option)} | {_meaning(option)} |" for option in options]
         lines.append("")
     lines += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
@@ -44,10 +44,15 @@ def cli_reference() -> str:
     return "\n".join([*lines, ""])
 
 
+def _placeholder(parameter: Any) -> str:
+    """Return what stands for a value in the usage."""
+    return str(parameter.metavar or parameter.name.upper())
+
+
 def _spelling(option: Any) -> str:
     """Return how an option is written, with the kind of its value."""
     names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=len))
-    value = "" if option.is_flag else f" `{option.metavar or option.type.name.upper()}`"
+    value = "" if option.is_flag else f" `{_placeholder(option)}`"
     return names + value
 
 

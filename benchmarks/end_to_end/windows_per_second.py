@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from swathe.raster.scene import Scene, open_scene
-from swathe.store.geoparquet import GeoParquetStore
 
 from swathe.detectors.base import RawMapDetector
 from swathe.detectors.protocol import DetectorSpec
@@ -29,6 +27,8 @@ from swathe.engine.run import run_detection
 from swathe.engine.settings import RunSettings
 from swathe.errors import ModelError
 from swathe.model.info import ModelInfo
+from swathe.raster.scene import Scene, open_scene
+from swathe.store.geoparquet import GeoParquetStore
 
 SCENE = Path(__file__).resolve().parents[2] / "data" / "banepa" / "banepa.tif"
 BARE_TILES = 12  # per process and round

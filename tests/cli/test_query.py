@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,3 +175,14 @@ def test_damaged_store_names_the_file(command: Command, store: Path, tmp_path: P
     outcome = command("query", copy)
     assert (outcome.code, outcome.is_one_error) == (5, True)
     assert file.name in outcome.err
+
+
+def test_reader_that_goes_away_leaves_no_traceback(store: Path) -> None:
+    words = [sys.executable, "-c", "from swathe.cli.main import run; run()", "query", str(store), "--json"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    finally:
+        os.close(writing)
+    assert done.stderr == ""

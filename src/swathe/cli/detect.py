@@ -109,9 +109,9 @@ def describe(plan: Plan) -> str:
 def _write_geojson(store: GeoParquetStore, run: str, path: Path, *, overwrite: bool) -> None:
     """Write what a run has found so far as GeoJSON."""
     from swathe.query import Query
-    from swathe.store.exports import to_geojson
+    from swathe.store.exports import write_geojson
 
-    to_geojson(store.scan(Query(runs=(run,))), path, overwrite=overwrite)
+    write_geojson(store.scan(Query(runs=(run,))), path, overwrite=overwrite)
 
 
 def _summary(summary: RunSummary, files: list[str]) -> list[str]:

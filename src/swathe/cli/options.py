@@ -17,7 +17,9 @@ Scales = Annotated[
     str | None,
     typer.Option(metavar="LIST", help="Scales to look at, 1 being full resolution, for instance 0.5,1,1.5."),
 ]
-TileSize = Annotated[int | None, typer.Option("--tile", metavar="PIXELS", help="Side of the square windows.")]
+TileSize = Annotated[
+    int | None, typer.Option("--tile", metavar="PIXELS", help="Side of the square windows; 1024 by default.")
+]
 Stride = Annotated[int | None, typer.Option(metavar="PIXELS", help="Step between windows; 3/4 of the tile by default.")]
 Classes = Annotated[str | None, typer.Option(metavar="LIST", help="Only these classes, for instance ship,harbor.")]
 MinScore = Annotated[float | None, typer.Option(metavar="SCORE", help="Lowest score, 0 to 1.")]

@@ -122,7 +122,8 @@ def read_polygon(path: Path) -> tuple[tuple[float, float], ...]:
             (value,) = value["features"]
         if value["type"] == "Feature":
             value = value["geometry"]
-        (ring,) = value["coordinates"] if value["type"] == "Polygon" else ()
+        rings = value["coordinates"] if value["type"] == "Polygon" else []
+        (ring,) = rings
         return tuple((float(x), float(y)) for x, y, *_ in ring)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}); check the name") from error
@@ -140,21 +141,22 @@ def write(found: Detections, path: Path, kind: Format | None, *, overwrite: bool
         overwrite: Whether what exists may be replaced.
 
     Raises:
-        UsageError: If the suffix says nothing and no format is given.
+        UsageError: If the suffix says nothing and no format is given, or does not fit to it.
         StoreError: If the output exists already or cannot be written.
     """
-    from swathe.store.exports import to_dota_task1, to_geojson
-    from swathe.store.files import save_parquet
+    from swathe.store.exports import write_dota_task1, write_geojson
 
     chosen = kind or _BY_SUFFIX.get(path.suffix.lower())
     if chosen is None:
         raise UsageError(f"{path}: its name does not say what to write; add .geojson or .parquet, or give --format")
     if chosen is Format.DOTA:
-        to_dota_task1(found, path, overwrite=overwrite)
+        write_dota_task1(found, path, overwrite=overwrite)
     elif chosen is Format.GEOJSON:
-        to_geojson(found, path, overwrite=overwrite)
+        write_geojson(found, path, overwrite=overwrite)
+    elif path.suffix.lower() == ".parquet":
+        found.save(path, overwrite=overwrite)
     else:
-        save_parquet(found, path, overwrite=overwrite)
+        raise UsageError(f"{path}: the name of a GeoParquet file must end in .parquet")
 
 
 def _print_features(found: Detections) -> None:
