@@ -28,7 +28,7 @@ from swathe.store.geoparquet import GeoParquetStore
 scenes, spec, settings, folder, reader = pickle.loads(Path(sys.argv[1]).read_bytes())
 try:
     run_detection(
-        scenes, spec, GeoParquetStore(folder), settings,
+        scenes, spec, GeoParquetStore.create(folder), settings,
         progress=lambda event: print(type(event).__name__, flush=True), reader=reader,
     )
 except KeyboardInterrupt:

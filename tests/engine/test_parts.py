@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swathe.engine.parts import part_path, publish, read_part, write_part
+from swathe.engine.parts import part_path, read_part, write_part
 from swathe.engine.raw import RawDetections
 from swathe.errors import StoreError
 
@@ -61,4 +61,4 @@ def test_a_part_under_another_name_does_not_count(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
-        publish(tmp_path / "gone" / "file", b"data")
+        write_part(tmp_path / "gone", 0, some_detections(1), 0)

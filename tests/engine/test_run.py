@@ -32,7 +32,7 @@ from swathe.testing.scenes import SyntheticScene, scene_without_file
 @pytest.fixture
 def store(tmp_path: Path) -> GeoParquetStore:
     """An empty store."""
-    return GeoParquetStore(tmp_path / "store")
+    return GeoParquetStore.create(tmp_path / "store")
 
 
 def run(
@@ -93,9 +93,9 @@ def test_a_finished_run_is_not_done_again(
 def test_resuming_does_only_what_is_missing_and_gives_the_same_bytes(
     tmp_path: Path, scenes: list[SyntheticScene], settings: RunSettings, log: Path
 ) -> None:
-    whole = GeoParquetStore(tmp_path / "whole")
+    whole = GeoParquetStore.create(tmp_path / "whole")
     run(scenes, write_script(scenes, tmp_path / "script.json"), whole, settings)
-    store = GeoParquetStore(tmp_path / "store")
+    store = GeoParquetStore.create(tmp_path / "store")
     spec = write_script(scenes, tmp_path / "script.json", log=log, faults=[Fault("error", "south", 17)])
     with pytest.raises(ModelError):
         run(scenes, spec, store, settings)
@@ -111,7 +111,7 @@ def test_resuming_does_only_what_is_missing_and_gives_the_same_bytes(
 def test_damaged_parts_are_done_again(
     tmp_path: Path, scenes: list[SyntheticScene], settings: RunSettings, log: Path, store: GeoParquetStore
 ) -> None:
-    whole = GeoParquetStore(tmp_path / "whole")
+    whole = GeoParquetStore.create(tmp_path / "whole")
     spec = write_script(scenes, tmp_path / "script.json", log=log, faults=[Fault("error", "north", 40)])
     run(scenes, write_script(scenes, tmp_path / "calm.json"), whole, settings)
     with pytest.raises(ModelError):
@@ -136,7 +136,7 @@ def test_parts_of_another_layout_are_not_used(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plan.json").write_text("{}")
     (folder / "part-000000000.arrow").write_bytes(b"from another version")
-    (folder / "part-000000001.arrowxyz.tmp").write_bytes(b"left by a crash")
+    (folder / ".part-000000001.arrow.0123456789ab.tmp").write_bytes(b"left by a crash")
     with Ledger(folder, plan):
         assert sorted(path.name for path in folder.iterdir()) == ["lock", "plan.json"]
 
@@ -185,7 +185,7 @@ def test_a_scene_without_objects_is_stored_too(tmp_path: Path, settings: RunSett
 def test_a_killed_worker_leaves_a_resumable_run(
     tmp_path: Path, scenes: list[SyntheticScene], settings: RunSettings, log: Path
 ) -> None:
-    stores = [GeoParquetStore(tmp_path / name) for name in ("serial", "killed")]
+    stores = [GeoParquetStore.create(tmp_path / name) for name in ("serial", "killed")]
     spec = write_script(scenes, tmp_path / "script.json", log=log, faults=[Fault("kill", "north", 30)])
     with pytest.raises(SwatheError, match="SIGKILL"):
         run(scenes, spec, stores[1], replace(settings, workers=2))

@@ -15,9 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from swathe.engine.parts import TEMPORARY_SUFFIX, Part, part_path, publish, read_part
+from swathe.engine.parts import Part, part_path, read_part
 from swathe.engine.plan import Plan
 from swathe.errors import StoreError
+from swathe.store.atomic import published_file, remove_leftovers
 
 LOCK_NAME = "lock"
 PLAN_NAME = "plan.json"
@@ -32,7 +33,6 @@ class SceneRecord:
     skipped: int  # of these, without data
     detections: int  # rows published
     per_class: Mapping[str, int]  # rows per class name, every class of the model listed
-    file: str  # published file
 
 
 class Ledger:
@@ -90,14 +90,13 @@ class Ledger:
             number: Place of the scene in the plan.
 
         Returns:
-            The record; None also if it is damaged or its file is gone, so that the scene is done again.
+            The record; None also if it is damaged, so that the scene is done again.
         """
         try:
             values = json.loads(self._record_path(number).read_text(encoding="utf-8"))
-            record = SceneRecord(**values)
+            return SceneRecord(**values)
         except (OSError, ValueError, TypeError):
             return None
-        return record if Path(record.file).is_file() else None
 
     def close_scene(self, number: int, record: SceneRecord) -> None:
         """Write down that a scene is published and drop its parts.
@@ -109,7 +108,8 @@ class Ledger:
         Raises:
             StoreError: If the record cannot be written.
         """
-        publish(self._record_path(number), json.dumps(asdict(record), sort_keys=True).encode())
+        with published_file(self._record_path(number), overwrite=True) as stream:
+            stream.write(json.dumps(asdict(record), sort_keys=True).encode())
         for batch in self._plan.scene_batches(number):
             part_path(self.folder, batch).unlink(missing_ok=True)
 
@@ -117,8 +117,7 @@ class Ledger:
         return self.folder / f"scene-{number:09d}.json"
 
     def _prepare(self) -> None:
-        for path in self.folder.glob(f"*{TEMPORARY_SUFFIX}"):
-            path.unlink(missing_ok=True)
+        remove_leftovers(self.folder, "")
         layout = json.dumps(self._plan.layout(), sort_keys=True).encode()
         path = self.folder / PLAN_NAME
         if path.is_file() and path.read_bytes() == layout:
@@ -126,7 +125,8 @@ class Ledger:
         # Parts of another layout, written by another version, belong to other windows.
         for old in (*self.folder.glob("part-*"), *self.folder.glob("scene-*")):
             old.unlink(missing_ok=True)
-        publish(path, layout)
+        with published_file(path, overwrite=True) as stream:
+            stream.write(layout)
 
     def _release(self) -> None:
         if self._lock is not None:

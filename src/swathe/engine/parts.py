@@ -6,8 +6,6 @@ A part is an Arrow stream followed by the 32 bytes of its SHA-256, so that any d
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ import pyarrow as pa
 
 from swathe.engine.raw import RawDetections
 from swathe.errors import StoreError
+from swathe.store.atomic import published_file
 
 DIGEST_BYTES = 32
-TEMPORARY_SUFFIX = ".tmp"
 BOX_COLUMNS = ("cx", "cy", "w", "h", "theta")
 
 
@@ -61,7 +59,8 @@ def write_part(folder: Path, batch: int, raw: RawDetections, skipped: int) -> Pa
         stream.write_table(table)
     data = sink.getvalue().to_pybytes()
     path = part_path(folder, batch)
-    publish(path, data + hashlib.sha256(data).digest())
+    with published_file(path, overwrite=True) as stream:
+        stream.write(data + hashlib.sha256(data).digest())
     return path
 
 
@@ -102,26 +101,3 @@ def read_part(folder: Path, batch: int) -> Part | None:
         windows=columns["window"],
     )
     return Part(raw, int(metadata[b"skipped"]))
-
-
-def publish(path: Path, data: bytes) -> None:
-    """Write a file so that it appears whole or not at all.
-
-    Args:
-        path: Where it shall appear; an older file is replaced.
-        data: Its content.
-
-    Raises:
-        StoreError: If it cannot be written.
-    """
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=TEMPORARY_SUFFIX, dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be written ({error.strerror}); make room or check permissions, then run again to resume"
-        ) from error

@@ -23,6 +23,8 @@ from swathe.raster.pyramid import Level, levels
 from swathe.raster.scene import Scene
 
 IDENTITY_VERSION = 1
+# What of a `DetectorSpec` changes the result; not where the file lies, nor how many threads work.
+DETECTOR_IDENTITY = ("backend", "sha256", "classes", "min_score", "iou", "keep")
 # A batch is at least this long, so that handing it out and writing its part costs little beside the model.
 SHORTEST_BATCH = 4
 # And at most this long for tiled sources, so that an interrupted run loses seconds, not minutes.
@@ -154,16 +156,15 @@ class Plan:
             }
             for scene in self.scenes
         ]
-        model = None
+        return {"version": IDENTITY_VERSION, "scenes": scenes, **self.description()}
+
+    def description(self) -> dict[str, Any]:
+        """Return the model and the settings that change the result: what travels with the detections."""
+        detector = None
         if self.detector is not None:
-            spec = self.detector
-            model = {key: getattr(spec, key) for key in ("backend", "sha256", "classes", "min_score", "iou", "keep")}
-        return {
-            "version": IDENTITY_VERSION,
-            "scenes": scenes,
-            "settings": self.settings.identity(),
-            "detector": model,
-        }
+            detector = {name: getattr(self.detector, name) for name in DETECTOR_IDENTITY}
+            detector |= {name: list(detector[name]) for name in ("classes", "keep")}
+        return {"settings": self.settings.identity(), "detector": detector}
 
     def layout(self) -> dict[str, Any]:
         """Return how the run is cut into batches; part files of another layout cannot be used."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,7 +113,7 @@ def run_plan(
             if not summary.failed:
                 store.commit(plan.run, _manifest(plan, summary))
     else:
-        summary = _summary_of_finished(plan, finished, time.perf_counter() - started)
+        summary = _summary_of_finished(plan, store, finished, time.perf_counter() - started)
     tell(RunFinished(summary))
     return summary
 
@@ -169,7 +168,7 @@ class _Run:
             seconds=seconds,
             detections=sum(record.detections for record in records),
             per_class=per_class,
-            files=tuple(Path(record.file) for record in records),
+            files=tuple(self._store.scene_path(self._plan.run, record.scene) for record in records),
             resumed_windows=self._resumed_windows,
             failed=dict(self._failed),
         )
@@ -178,7 +177,7 @@ class _Run:
         """Find out what an earlier call has finished."""
         for number in range(len(self._plan.scenes)):
             record = self._ledger.scene_record(number)
-            if record is not None:
+            if record is not None and self._store.scene_path(self._plan.run, record.scene).exists():
                 self._records[number] = record
                 self._resumed_windows += record.windows
                 continue
@@ -239,11 +238,12 @@ class _Run:
             info,
             self._plan.run,
             cut=raw.cut[kept],
+            run_info=self._plan.description(),
         )
-        path = self._store.publish_scene(self._plan.run, detections, info)
+        self._store.publish_scene(self._plan.run, detections, info)
         counts = np.bincount(raw.classes[kept], minlength=len(self._detector.classes)).tolist()
         per_class = dict(zip(self._detector.classes, counts, strict=True))
-        record = SceneRecord(scene.id, windows, skipped, len(kept), per_class, str(path))
+        record = SceneRecord(scene.id, windows, skipped, len(kept), per_class)
         self._ledger.close_scene(number, record)
         self._records[number] = record
         self._tell(SceneMerged(scene.id, len(raw), len(kept), time.perf_counter() - started))
@@ -289,16 +289,16 @@ def _manifest(plan: Plan, summary: RunSummary) -> dict[str, Any]:
     """Describe a finished run for the store; nothing in it depends on when, where or in how many tries it ran."""
     return {
         "run": plan.run,
-        "identity": plan.identity(),
+        **plan.description(),
+        "scenes": [scene.id for scene in plan.scenes],
         "windows": summary.windows,
         "skipped": summary.skipped,
         "detections": summary.detections,
         "per_class": dict(summary.per_class),
-        "files": [path.name for path in summary.files],
     }
 
 
-def _summary_of_finished(plan: Plan, manifest: Mapping[str, Any], seconds: float) -> RunSummary:
+def _summary_of_finished(plan: Plan, store: Store, manifest: Mapping[str, Any], seconds: float) -> RunSummary:
     """Return the summary of a run that was finished before: there is nothing left to do."""
     return RunSummary(
         run=plan.run,
@@ -307,6 +307,6 @@ def _summary_of_finished(plan: Plan, manifest: Mapping[str, Any], seconds: float
         seconds=seconds,
         detections=manifest["detections"],
         per_class=manifest["per_class"],
-        files=tuple(Path(name) for name in manifest["files"]),
+        files=tuple(store.scene_path(plan.run, scene.id) for scene in plan.scenes),
         resumed_windows=manifest["windows"],
     )
