@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from unicodedata import category
 from urllib.parse import unquote
 
 from swathe.detections import Detections
@@ -105,10 +106,22 @@ class GeoParquetStore:
                 f"{', '.join(sorted(strangers)) or 'another scene of this name'}; split them first"
             )
         own = replace(detections, scenes={scene.id: scene}, runs={run: detections.runs.get(run, {})})
-        path = self.path / DETECTIONS / file_name(run, scene.id)
+        path = self.scene_path(run, scene.id)
         with published_file(path, overwrite=True) as stream:
             write_detections(own, stream)
         return path
+
+    def scene_path(self, run: str, scene: str) -> Path:
+        """Return where a scene is kept once it is published.
+
+        Args:
+            run: The run.
+            scene: Scene id.
+
+        Returns:
+            The GeoParquet file.
+        """
+        return self.path / DETECTIONS / file_name(run, scene)
 
     def commit(self, run: str, manifest: Mapping[str, Any]) -> None:
         """Mark a run as finished and clear its work folder.
@@ -302,10 +315,10 @@ def _scene_name(scene: str) -> str:
 
 
 def _escape(name: str, safe: str) -> str:
-    """Percent-encode all but letters and digits of any script and safe marks; a dot at the start is no safe mark."""
+    """Percent-encode all but letters and digits of any script and `safe` characters, of which a leading dot is none."""
     kept = [
         character
-        if character.isalnum() or (character in safe and (number or character != "."))
+        if character.isalnum() or category(character).startswith("M") or (character in safe and (number or character != "."))
         else "".join(f"%{byte:02X}" for byte in character.encode())
         for number, character in enumerate(name)
     ]

@@ -32,6 +32,18 @@ class Store(Protocol):
         """
         ...
 
+    def scene_path(self, run: str, scene: str) -> Path:
+        """Return where a scene is kept once it is published.
+
+        Args:
+            run: The run.
+            scene: Scene id.
+
+        Returns:
+            The place; nothing need be there yet.
+        """
+        ...
+
     def commit(self, run: str, manifest: Mapping[str, Any]) -> None:
         """Mark a run as finished and clear its work folder.
 
@@ -45,10 +57,13 @@ class Store(Protocol):
         ...
 
     def manifest(self, run: str) -> Mapping[str, Any] | None:
-        """Return the manifest of a finished run, None for one that is unfinished or unknown.
+        """Return the manifest of a finished run.
 
         Args:
             run: The run.
+
+        Returns:
+            The manifest, None for a run that is unfinished or unknown.
 
         Raises:
             StoreError: If it is damaged.
@@ -56,7 +71,10 @@ class Store(Protocol):
         ...
 
     def runs(self) -> tuple[str, ...]:
-        """Return all runs with a manifest or a published scene, sorted.
+        """Return all runs with a manifest or a published scene.
+
+        Returns:
+            Run ids, sorted.
 
         Raises:
             StoreError: If the store is damaged.
@@ -64,10 +82,13 @@ class Store(Protocol):
         ...
 
     def scenes(self, run: str | None = None) -> tuple[SceneInfo, ...]:
-        """Return the published scenes of one run or all, sorted by id; those without detections too.
+        """Return the published scenes of one run or all.
 
         Args:
             run: The run, None for all.
+
+        Returns:
+            Scenes sorted by id; those without detections too.
 
         Raises:
             StoreError: If the store is damaged.
@@ -94,6 +115,9 @@ class Store(Protocol):
 
         Args:
             run: The run.
+
+        Returns:
+            The folder; it need not exist yet.
         """
         ...
 
