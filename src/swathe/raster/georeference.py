@@ -7,6 +7,7 @@ system, such as "EPSG:3857"; `transform` is a, b, c, d, e, f with x = a col + b 
 from __future__ import annotations
 
 import math
+
 import numpy as np
 import numpy.typing as npt
 

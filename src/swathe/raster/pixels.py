@@ -76,10 +76,12 @@ def to_bytes(scene: Scene, palette: Palette | None) -> ToBytes:
 def _stretch(values: npt.NDArray[Any], low: float, high: float) -> Bytes:
     """Map low..high to 0..255, rounded; NaN becomes 0."""
     dtype = np.float32 if values.dtype == np.float32 else np.float64
-    share = np.subtract(values, low, dtype=dtype)
-    share *= 255.0 / (high - low)
-    np.nan_to_num(share, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
-    return np.rint(np.clip(share, 0.0, 255.0, out=share), out=share).astype(np.uint8)
+    share = np.clip(values, dtype(low), dtype(high)).astype(dtype, copy=False)
+    share -= low
+    share *= 255.0
+    share /= high - low
+    grey: Bytes = np.rint(np.nan_to_num(share, copy=False, nan=0.0), out=share).astype(np.uint8)
+    return grey
 
 
 def _blank(pixels: Bytes, valid: npt.NDArray[np.bool_] | None) -> Bytes:

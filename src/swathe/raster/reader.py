@@ -3,7 +3,8 @@
 Tiled files are read window by window, and GDAL's block cache serves what windows share; others through a row band.
 Pixels without data are 0. At scale 1 pixels are exactly the source's; other scales are made by area average or linear
 interpolation from the coarsest overview that is fine enough. Overviews are taken to cover the whole scene, which those
-made by GDAL do; those made by nearest neighbour shift the picture by up to half of an overview pixel.
+made by GDAL do; those made by nearest neighbour, or by its "gauss" method, shift the
+picture by up to half of an overview pixel.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from swathe.raster.band import BAND_BYTES, SAMPLES, STRIP_ROWS, RowBand
 from swathe.raster.gdal import CACHE_BYTES
 from swathe.raster.pixels import ToBytes, to_bytes
 from swathe.raster.pyramid import Level, choose_overview
-from swathe.raster.resample import Chunk, Span, resample
+from swathe.raster.resample import Chunk, Resampling, Span
 from swathe.raster.scene import Scene
 from swathe.raster.source import Source
 from swathe.raster.window import Window
@@ -135,17 +136,19 @@ class RasterReader:
     def _render(self, level: Level, window: Window) -> Chunk:
         """Read a window slab by slab, so that a coarse level does not need its whole source at once."""
         source, convert = self._resolution(level.scale)
-        x_ratio = source.width / (self.scene.width * level.scale)
-        y_ratio = source.height / (self.scene.height * level.scale)
-        columns = Span.of(window.col_off, window.width, x_ratio, source.width)
-        step = slab_rows(self.scene, columns.count * y_ratio)
+        way = Resampling(
+            source.width / (self.scene.width * level.scale), source.height / (self.scene.height * level.scale)
+        )
+        x_margin, y_margin = way.margins
+        columns = Span.of(window.col_off, window.width, way.x_ratio, source.width, x_margin)
+        step = slab_rows(self.scene, columns.count * way.y_ratio)
         parts = []
         for top in range(0, window.height, step):
             height = min(step, window.height - top)
-            rows = Span.of(window.row_off + top, height, y_ratio, source.height)
+            rows = Span.of(window.row_off + top, height, way.y_ratio, source.height, y_margin)
             stored = source.read(Window(columns.first, rows.first, columns.count, rows.count))
             chunk = Chunk(convert(stored), stored.valid)
-            parts.append(resample(chunk, columns, rows, window.width, height))
+            parts.append(way.apply(chunk, columns, rows, window.width, height))
         return parts[0] if len(parts) == 1 else _stack(parts)
 
 

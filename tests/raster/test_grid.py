@@ -1,0 +1,107 @@
+"""Windows cover a level, the last ones are shifted back inside, and box questions are answered by arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from swathe.errors import UsageError
+from swathe.raster.grid import Grid
+from swathe.raster.pyramid import levels
+from swathe.raster.window import Window
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> Grid:
+    tile = draw(st.integers(1, 40))
+    return Grid(draw(st.integers(1, 120)), draw(st.integers(1, 120)), tile, draw(st.integers(1, tile)))
+
+
+def slow_offsets(size: int, tile: int, stride: int) -> list[int]:
+    offsets, at = [], 0
+    while at + tile < size:
+        offsets.append(at)
+        at += stride
+    return [*offsets, max(0, size - tile)]
+
+
+@given(grids())
+@settings(max_examples=100, deadline=None)
+def test_windows_equal_the_slow_walk_and_cover_everything(grid: Grid) -> None:
+    columns, rows = (slow_offsets(size, grid.tile, grid.stride) for size in (grid.width, grid.height))
+    width, height = min(grid.tile, grid.width), min(grid.tile, grid.height)
+    assert list(grid) == [Window(col, row, width, height) for row in rows for col in columns]
+    assert (len(grid), grid.rows, grid.cols) == (len(rows) * len(columns), len(rows), len(columns))
+    seen = np.zeros((grid.height, grid.width), dtype=bool)
+    for window in grid:
+        seen[window.row_off : window.row_off + window.height, window.col_off : window.col_off + window.width] = True
+    assert seen.all()
+
+
+@given(grids(), st.lists(st.floats(-30, 150), min_size=4, max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_intersecting_equals_looking_at_every_window(grid: Grid, numbers: list[float]) -> None:
+    xmin, xmax, ymin, ymax = *sorted(numbers[:2]), *sorted(numbers[2:])
+    slow = [
+        index
+        for index, window in enumerate(grid)
+        if window.col_off < xmax
+        and xmin < window.col_off + window.width
+        and window.row_off < ymax
+        and ymin < window.row_off + window.height
+    ]
+    assert list(grid.intersecting((xmin, ymin, xmax, ymax))) == slow
+
+
+def test_intersecting_takes_infinite_boxes_and_refuses_others() -> None:
+    grid = Grid(100, 100, 40, 20)
+    everywhere = (-np.inf, -np.inf, np.inf, np.inf)
+    assert list(grid.intersecting(everywhere)) == list(range(len(grid)))
+    for box in ((5.0, 0.0, 1.0, 1.0), (np.nan, 0.0, 1.0, 1.0)):
+        with pytest.raises(UsageError, match="xmin <= xmax"):
+            list(grid.intersecting(box))
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "stride", "scales", "counts"),
+    [
+        (17520, 11712, 512, (0.5, 1.0, 1.5), [187, 748, 1734]),
+        (8000, 8000, 824, (1.0,), [100]),
+        (20000, 20000, 824, (1.0,), [625]),
+    ],
+)
+def test_known_window_counts(
+    width: int, height: int, stride: int, scales: tuple[float, ...], counts: list[int]
+) -> None:
+    assert [len(Grid(each.width, each.height, 1024, stride)) for each in levels(width, height, scales)] == counts
+
+
+@pytest.mark.parametrize(("side", "total"), [(8000, 803), (20000, 5246)])
+def test_known_window_counts_of_three_scales(side: int, total: int) -> None:
+    assert sum(len(Grid(each.width, each.height, 1024, 512)) for each in levels(side, side, (0.5, 1.0, 1.5))) == total
+
+
+def test_the_paper_counts_2669_windows() -> None:
+    assert sum(len(Grid(each.width, each.height, 1024, 512)) for each in levels(17520, 11712, (0.5, 1.0, 1.5))) == 2669
+
+
+def test_a_huge_grid_costs_nothing() -> None:
+    grid = Grid(10**9, 10**9, 1024, 512)
+    assert grid[len(grid) - 1] == Window(10**9 - 1024, 10**9 - 1024, 1024, 1024)
+    near = list(grid.intersecting((5e8, 5e8, 5e8 + 10, 5e8 + 10)))
+    assert len(near) == 4
+
+
+@pytest.mark.parametrize("sizes", [(0, 5, 4, 2), (5, 5, 0, 1), (5, 5, 4, 0), (5, 5, 4, 5), (5, 5, 4, -1)])
+def test_impossible_sizes_are_refused(sizes: tuple[int, int, int, int]) -> None:
+    with pytest.raises(UsageError, match=r"tile|stride|level"):
+        Grid(*sizes)
+
+
+def test_windows_outside_are_refused() -> None:
+    with pytest.raises(UsageError, match="windows 0 to 3"):
+        Grid(10, 10, 6, 4).window(4)
+    with pytest.raises(UsageError, match="at least one pixel"):
+        Window(0, 0, 0, 5)
