@@ -50,7 +50,7 @@ class View:
             raise UsageError(f"lines of {self.line_width} pixels: choose a positive width")
 
 
-def draw(detections: Detections, scene: Scene, path: Path, view: View | None = None) -> Path:
+def draw(detections: Detections, scene: Scene, path: Path, view: View | None = None) -> int:
     """Draw a scene with its boxes; the file appears when it is complete.
 
     Args:
@@ -60,7 +60,7 @@ def draw(detections: Detections, scene: Scene, path: Path, view: View | None = N
         view: What to show, and how large; the whole scene if not given.
 
     Returns:
-        The path.
+        Number of boxes in the picture.
 
     Raises:
         UsageError: If the picture's kind is unknown or the view shows nothing of the scene.
@@ -89,7 +89,7 @@ def draw(detections: Detections, scene: Scene, path: Path, view: View | None = N
         _write_scores(picture, polygons, rows.scores[near])
     _write_legend(picture, [(name, int((names == name).sum()), colour) for name, colour in legend])
     _publish(picture, path)
-    return path
+    return len(polygons)
 
 
 def read_view(scene: Scene, view: View) -> tuple[Image8, float, tuple[float, float]]:
@@ -154,8 +154,9 @@ def _coverage(shape: tuple[int, ...], polygons: npt.NDArray[np.float64], width: 
     large = Image.new("L", (columns * SUPERSAMPLING, height * SUPERSAMPLING))
     pen = ImageDraw.Draw(large)
     thickness = max(1, round(width * SUPERSAMPLING))
-    for polygon in polygons * SUPERSAMPLING:
-        corners = [(float(x), float(y)) for x, y in polygon]
+    # Pillow cuts fractions off, towards zero: whole numbers make a line go on where the strip above ended.
+    for polygon in np.floor(polygons * SUPERSAMPLING).astype(int).tolist():
+        corners = [(x, y) for x, y in polygon]
         pen.line([*corners, corners[0], corners[1]], fill=255, width=thickness, joint="curve")
     return np.asarray(large.reduce(SUPERSAMPLING), dtype=np.float32) / 255.0
 

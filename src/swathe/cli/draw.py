@@ -55,5 +55,5 @@ def draw(
             f"{opened.uri}: has {opened.width} x {opened.height} pixels, but scene {info.id} had {info.width} x "
             f"{info.height}; name the right file with --image"
         )
-    draw_scene(found, opened, output, view)
-    typer.echo(f"{output}: {len(found):,} detections")
+    count = draw_scene(found, opened, output, view)
+    typer.echo(f"{output}: {count:,} detections")
