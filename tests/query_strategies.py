@@ -9,18 +9,20 @@ from swathe.detections import Detections
 from swathe.query import Query
 
 
-@st.composite
-def queries(draw: st.DrawFn, detections: Detections) -> Query:
-    """Draw a query with any combination of conditions.
+def queries(detections: Detections) -> st.SearchStrategy[Query]:
+    """Make queries with any combination of conditions.
 
     Args:
-        draw: Given by hypothesis.
         detections: What is going to be asked; regions are placed among their corners.
 
     Returns:
-        A query.
+        A strategy.
     """
-    corners = detections.to_polygons("geometry").reshape(-1, 2)
+    return _queries(detections, detections.to_polygons("geometry").reshape(-1, 2))
+
+
+@st.composite
+def _queries(draw: st.DrawFn, detections: Detections, corners: np.ndarray) -> Query:
     kinds = draw(st.lists(st.sampled_from(["box", "polygon", "class", "score", "scene", "run", "limit"]), unique=True))
     values: dict[str, object] = {}
     if "box" in kinds:

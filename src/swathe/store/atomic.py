@@ -26,7 +26,7 @@ def published_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         overwrite: Whether an existing file may be replaced.
 
     Yields:
-        The stream to write to.
+        The stream to write to; it can be read back too.
 
     Raises:
         StoreError: If the path exists and may not be replaced, or cannot be written.
@@ -37,7 +37,7 @@ def published_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         raise StoreError(f"{path} exists already; choose another name, or allow to overwrite it")
     temporary = _temporary(path)
     try:
-        with temporary.open("xb") as stream:
+        with temporary.open("x+b") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -65,9 +65,7 @@ def published_folder(path: Path, *, replaceable: Callable[[Path], bool] | None =
     """
     occupied = path.exists() and not (path.is_dir() and not any(path.iterdir()))
     if occupied and (replaceable is None or not path.is_dir() or not replaceable(path)):
-        hint = (
-            "allow to overwrite it" if replaceable is None else "remove it yourself: it is not of the kind to replace"
-        )
+        hint = "allow to overwrite it" if replaceable is None else "remove it yourself: it holds something else"
         raise StoreError(f"{path} exists already; choose another name, or {hint}")
     temporary, retired = _temporary(path), _temporary(path)
     try:

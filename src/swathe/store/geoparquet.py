@@ -318,7 +318,9 @@ def _escape(name: str, safe: str) -> str:
     """Percent-encode all but letters and digits of any script and `safe` characters, of which a leading dot is none."""
     kept = [
         character
-        if character.isalnum() or category(character).startswith("M") or (character in safe and (number or character != "."))
+        if character.isalnum()
+        or category(character).startswith("M")
+        or (character in safe and (number or character != "."))
         else "".join(f"%{byte:02X}" for byte in character.encode())
         for number, character in enumerate(name)
     ]

@@ -15,6 +15,7 @@ from swathe.errors import StoreError, UsageError
 from swathe.store.geometry import closed_rings, ring_hulls, to_wkb
 from swathe.store.keys import spatial_keys
 from swathe.store.schema import BBOX_TYPE, BOUNDS, FILE_SCHEMA, GEO_KEY, SWATHE_KEY, FileHead, geo_metadata
+from swathe.store.seal import check_footer, seal_footer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows
 
     Args:
         detections: What to write; either all scenes are georeferenced or none.
-        stream: Where to.
+        stream: An empty file, open for reading and writing.
         row_group_rows: Rows of a row group.
 
     Raises:
@@ -60,6 +61,7 @@ def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows
         for start in range(0, len(rows), row_group_rows):
             group = slice(start, start + row_group_rows)
             writer.write_table(_file_table(rows[group], rings[group], hulls[group], schema), row_group_rows)
+    seal_footer(stream)
 
 
 def _file_table(
@@ -88,6 +90,7 @@ class DetectionsFile:
         """
         self.path = path
         with self._blaming_the_file():
+            check_footer(path)
             self._file = pq.ParquetFile(path, page_checksum_verification=True)
             schema = self._file.schema_arrow
         self.head = FileHead.from_metadata(schema.metadata, path)
