@@ -130,7 +130,7 @@ class _DetectionBar:
             task = self._bar.tasks[0].id
             self._bar.update(task, completed=event.done_windows, note=f"{self._found} found, {event.scene}")
         elif isinstance(event, SceneFailed):
-            self._bar.console.print(f"[red]failed[/red] {event.scene}: {event.reason}", markup=True)
+            self._bar.console.print(f"failed {event.scene}: {event.reason}", style="red", markup=False)
 
 
 class _TrainingBar:
