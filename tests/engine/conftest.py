@@ -51,4 +51,4 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def spec(tmp_path: Path, scenes: list[SyntheticScene], log: Path) -> DetectorSpec:
     """A perfect detector of the scenes that writes a log."""
-    return write_script(scenes, tmp_path / "script.json", log=log)
+    return write_script(scenes, tmp_path / "script.json", clip="own", log=log)

@@ -86,7 +86,7 @@ def test_an_unreadable_scene_is_a_result_and_not_an_error(executor: Executor, pl
 def test_an_error_of_the_detector_comes_through(
     executor: Executor, plan: Plan, tmp_path: Path, scenes: list[SyntheticScene], log: Path
 ) -> None:
-    write_script(scenes, tmp_path / "script.json", log=log, faults=[Fault("error", "north", 3)])
+    write_script(scenes, tmp_path / "script.json", clip="own", log=log, faults=[Fault("error", "north", 3)])
     with pytest.raises(ModelError, match="a window fails"):
         list(executor.run(jobs_of(plan), work_of(plan, tmp_path)))
 
@@ -97,7 +97,7 @@ def test_a_missing_factory_is_an_error_not_a_hang(executor: Executor, plan: Plan
 
 
 def test_a_worker_that_dies_is_named(plan: Plan, tmp_path: Path, scenes: list[SyntheticScene], log: Path) -> None:
-    write_script(scenes, tmp_path / "script.json", log=log, faults=[Fault("kill", "north", 0)])
+    write_script(scenes, tmp_path / "script.json", clip="own", log=log, faults=[Fault("kill", "north", 0)])
     with pytest.raises(SwatheError, match=r"ended by SIGKILL while working on batch \d+ \(scene north.*resume"):
         list(ProcessExecutor(2).run(jobs_of(plan), work_of(plan, tmp_path)))
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from swathe.store.geoparquet import GeoParquetStore
 
 from swathe.engine.run import run_detection
 from swathe.engine.settings import RunSettings
+from swathe.store.geoparquet import GeoParquetStore
 from swathe.testing.fakes import BLANK_READER, read_log, write_script
 from swathe.testing.scenes import SyntheticScene, scene_without_file
 
@@ -44,7 +44,7 @@ except KeyboardInterrupt:
 def test_a_run_that_was_ended_is_resumed(
     tmp_path: Path, scenes: list[SyntheticScene], settings: RunSettings, log: Path, end: signal.Signals, workers: int
 ) -> None:
-    spec = write_script(scenes, tmp_path / "script.json", log=log, delay=0.05)
+    spec = write_script(scenes, tmp_path / "script.json", clip="own", log=log, delay=0.05)
     described = [scene_without_file(scene) for scene in scenes]
     task, program, folder = tmp_path / "task.pickle", tmp_path / "program.py", tmp_path / "store"
     task.write_bytes(pickle.dumps((described, spec, replace(settings, workers=workers), folder, BLANK_READER)))
@@ -60,7 +60,7 @@ def test_a_run_that_was_ended_is_resumed(
         time.sleep(0.3)
         assert len(read_log(log)) == looked_at, "a worker goes on after the run has ended"
 
-    write_script(scenes, tmp_path / "script.json")
+    write_script(scenes, tmp_path / "script.json", clip="own")
     summary = run_detection(described, spec, GeoParquetStore(folder), settings, reader=BLANK_READER)
     assert 0 < summary.resumed_windows < summary.windows
     assert summary.detections == sum(len(scene.boxes) for scene in scenes)

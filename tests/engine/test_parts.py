@@ -35,7 +35,7 @@ def test_round_trip(tmp_path: Path, count: int) -> None:
     for name in ("boxes", "scores", "classes", "cut", "windows"):
         np.testing.assert_array_equal(getattr(part.raw, name), getattr(raw, name))
         assert getattr(part.raw, name).dtype == getattr(raw, name).dtype
-    assert [path.name for path in tmp_path.iterdir()] == ["part-000000007.arrow"]
+    assert [path.name for path in tmp_path.iterdir()] == ["part-000000007.npz"]
 
 
 @given(data=st.data())

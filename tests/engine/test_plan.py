@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from swathe.raster.scene import Scene
 
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.plan import LONGEST_BATCH, make_plan
 from swathe.engine.settings import RunSettings
 from swathe.errors import UsageError
+from swathe.raster.scene import Scene
 from swathe.testing.scenes import SyntheticScene, scene_without_file, synthetic_scene
 
 

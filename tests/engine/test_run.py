@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from swathe.store.geoparquet import GeoParquetStore
 
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.events import (
@@ -24,7 +23,8 @@ from swathe.engine.ledger import Ledger
 from swathe.engine.plan import make_plan
 from swathe.engine.run import run_detection
 from swathe.engine.settings import RunSettings
-from swathe.errors import ModelError, PartialError, StoreError, SwatheError
+from swathe.errors import ModelError, PartialError, StoreError
+from swathe.store.geoparquet import GeoParquetStore
 from swathe.testing.fakes import BLANK_READER, BROKEN_READER, Fault, read_log, write_script
 from swathe.testing.scenes import SyntheticScene, scene_without_file
 
@@ -94,13 +94,13 @@ def test_resuming_does_only_what_is_missing_and_gives_the_same_bytes(
     tmp_path: Path, scenes: list[SyntheticScene], settings: RunSettings, log: Path
 ) -> None:
     whole = GeoParquetStore.create(tmp_path / "whole")
-    run(scenes, write_script(scenes, tmp_path / "script.json"), whole, settings)
+    run(scenes, write_script(scenes, tmp_path / "script.json", clip="own"), whole, settings)
     store = GeoParquetStore.create(tmp_path / "store")
-    spec = write_script(scenes, tmp_path / "script.json", log=log, faults=[Fault("error", "south", 17)])
+    spec = write_script(scenes, tmp_path / "script.json", clip="own", log=log, faults=[Fault("error", "south", 17)])
     with pytest.raises(ModelError):
         run(scenes, spec, store, settings)
     tried = len(read_log(log))
-    write_script(scenes, tmp_path / "script.json", log=log)
+    write_script(scenes, tmp_path / "script.json", clip="own", log=log)
     summary = run(scenes, spec, store, settings)
     again = len(read_log(log)) - tried
     assert 0 < summary.resumed_windows < summary.windows
@@ -112,8 +112,8 @@ def test_damaged_parts_are_done_again(
     tmp_path: Path, scenes: list[SyntheticScene], settings: RunSettings, log: Path, store: GeoParquetStore
 ) -> None:
     whole = GeoParquetStore.create(tmp_path / "whole")
-    spec = write_script(scenes, tmp_path / "script.json", log=log, faults=[Fault("error", "north", 40)])
-    run(scenes, write_script(scenes, tmp_path / "calm.json"), whole, settings)
+    spec = write_script(scenes, tmp_path / "script.json", clip="own", log=log, faults=[Fault("error", "north", 40)])
+    run(scenes, write_script(scenes, tmp_path / "calm.json", clip="own"), whole, settings)
     with pytest.raises(ModelError):
         run(scenes, spec, store, settings)
     parts = sorted(store.path.glob(".work/*/part-*"))
@@ -123,7 +123,7 @@ def test_damaged_parts_are_done_again(
     content = bytearray(parts[2].read_bytes())
     content[len(content) // 2] ^= 1
     parts[2].write_bytes(content)
-    summary = run(scenes, write_script(scenes, tmp_path / "script.json"), store, settings)
+    summary = run(scenes, write_script(scenes, tmp_path / "script.json", clip="own"), store, settings)
     assert summary.detections == sum(len(scene.boxes) for scene in scenes)
     assert published(store.path) == published(whole.path)
 
@@ -135,8 +135,8 @@ def test_parts_of_another_layout_are_not_used(
     folder = store.work_folder(plan.run)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plan.json").write_text("{}")
-    (folder / "part-000000000.arrow").write_bytes(b"from another version")
-    (folder / ".part-000000001.arrow.0123456789ab.tmp").write_bytes(b"left by a crash")
+    (folder / "part-000000000.npz").write_bytes(b"from another version")
+    (folder / ".part-000000001.npz.0123456789ab.tmp").write_bytes(b"left by a crash")
     with Ledger(folder, plan):
         assert sorted(path.name for path in folder.iterdir()) == ["lock", "plan.json"]
 
@@ -145,7 +145,7 @@ def test_a_failing_scene_does_not_stop_the_others(
     tmp_path: Path, scenes: list[SyntheticScene], settings: RunSettings, store: GeoParquetStore, log: Path
 ) -> None:
     scenes = [scenes[0], replace(scenes[1], id="broken-south")]
-    spec = write_script(scenes, tmp_path / "script.json", log=log)
+    spec = write_script(scenes, tmp_path / "script.json", clip="own", log=log)
     events: list[ProgressEvent] = []
     summary = run(scenes, spec, store, settings, events=events, reader=BROKEN_READER)
     assert list(summary.failed) == ["broken-south"]
@@ -176,21 +176,7 @@ def test_two_processes_cannot_write_one_run(
 
 def test_a_scene_without_objects_is_stored_too(tmp_path: Path, settings: RunSettings, store: GeoParquetStore) -> None:
     nothing = SyntheticScene("empty", 500, 400, np.empty((0, 5)), np.empty(0, dtype=np.int64))
-    spec = write_script([nothing], tmp_path / "script.json")
+    spec = write_script([nothing], tmp_path / "script.json", clip="own")
     summary = run([nothing], spec, store, settings)
     assert summary.detections == 0
     assert [path.is_file() for path in summary.files] == [True]
-
-
-def test_a_killed_worker_leaves_a_resumable_run(
-    tmp_path: Path, scenes: list[SyntheticScene], settings: RunSettings, log: Path
-) -> None:
-    stores = [GeoParquetStore.create(tmp_path / name) for name in ("serial", "killed")]
-    spec = write_script(scenes, tmp_path / "script.json", log=log, faults=[Fault("kill", "north", 30)])
-    with pytest.raises(SwatheError, match="SIGKILL"):
-        run(scenes, spec, stores[1], replace(settings, workers=2))
-    write_script(scenes, tmp_path / "script.json")
-    resumed = run(scenes, spec, stores[1], replace(settings, workers=2))
-    assert 0 < resumed.resumed_windows < resumed.windows
-    run(scenes, spec, stores[0], settings)
-    assert published(stores[0].path) == published(stores[1].path)

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from swathe.raster.pyramid import Level
-from swathe.raster.reader import TileRead
-from swathe.raster.window import Window
 
 from swathe.detectors.protocol import DetectorSpec, TileDetections
 from swathe.detectors.registry import open_detector
@@ -18,6 +15,9 @@ from swathe.engine.settings import RunSettings
 from swathe.engine.task import BatchJob, Task, Work
 from swathe.engine.worker import PADDING, Worker, load_factory, make_tile, process_batch, to_scene, touches_inner_edge
 from swathe.errors import UsageError
+from swathe.raster.pyramid import Level
+from swathe.raster.reader import TileRead
+from swathe.raster.window import Window
 from swathe.testing.fakes import BLANK_READER, BlankReader, CountingReader, read_log
 from swathe.testing.scenes import SyntheticScene, scene_without_file
 

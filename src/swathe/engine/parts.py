@@ -1,25 +1,24 @@
 """Part files: the raw detections of one finished batch, published atomically and sealed with a checksum.
 
-A part is an Arrow stream followed by the 32 bytes of its SHA-256, so that any damage is seen.
+A part is a NumPy archive followed by the 32 bytes of its SHA-256, so that any damage is seen. Workers write these and
+nothing else, so they need no library of tables.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from swathe.engine.raw import RawDetections
 from swathe.errors import StoreError
 from swathe.store.atomic import published_file
 
 DIGEST_BYTES = 32
-BOX_COLUMNS = ("cx", "cy", "w", "h", "theta")
+COLUMNS = ("boxes", "scores", "classes", "cut", "windows")
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Part:
 
 def part_path(folder: Path, batch: int) -> Path:
     """Return where the part of a batch belongs."""
-    return folder / f"part-{batch:09d}.arrow"
+    return folder / f"part-{batch:09d}.npz"
 
 
 def write_part(folder: Path, batch: int, raw: RawDetections, skipped: int) -> Path:
@@ -50,14 +49,10 @@ def write_part(folder: Path, batch: int, raw: RawDetections, skipped: int) -> Pa
     Raises:
         StoreError: If it cannot be written.
     """
-    columns: dict[str, npt.NDArray[Any]] = {name: raw.boxes[:, number] for number, name in enumerate(BOX_COLUMNS)}
-    columns |= {"score": raw.scores, "class": raw.classes, "cut": raw.cut, "window": raw.windows}
-    table = pa.table({name: pa.array(values) for name, values in columns.items()})
-    table = table.replace_schema_metadata({"batch": str(batch), "skipped": str(skipped)})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    data = sink.getvalue().to_pybytes()
+    archive = io.BytesIO()
+    columns = {name: getattr(raw, name) for name in COLUMNS}
+    np.savez(archive, allow_pickle=False, head=np.array([batch, skipped], dtype=np.int64), **columns)
+    data = archive.getvalue()
     path = part_path(folder, batch)
     with published_file(path, overwrite=True) as stream:
         stream.write(data + hashlib.sha256(data).digest())
@@ -87,17 +82,7 @@ def read_part(folder: Path, batch: int) -> Part | None:
     body, digest = data[:-DIGEST_BYTES], data[-DIGEST_BYTES:]
     if hashlib.sha256(body).digest() != digest:
         return None
-    with pa.ipc.open_stream(pa.py_buffer(body)) as stream:
-        table = stream.read_all()
-    metadata = table.schema.metadata
-    if metadata[b"batch"] != str(batch).encode():
-        return None
-    columns = {name: table.column(name).to_numpy() for name in table.column_names}
-    raw = RawDetections(
-        boxes=np.column_stack([columns[name] for name in BOX_COLUMNS]),
-        scores=columns["score"],
-        classes=columns["class"],
-        cut=columns["cut"],
-        windows=columns["window"],
-    )
-    return Part(raw, int(metadata[b"skipped"]))
+    with np.load(io.BytesIO(body), allow_pickle=False) as archive:
+        owner, skipped = archive["head"].tolist()
+        raw = RawDetections(**{name: archive[name] for name in COLUMNS})
+    return Part(raw, skipped) if owner == batch else None

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from swathe.boxes import nms, overlapping_pairs
+from swathe import boxes as box_math
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -48,7 +48,7 @@ def merge(
     order = canonical_order(boxes, scores, classes, cut)
     stays = ~gives_way_to_whole(boxes[order], classes[order], cut[order], give_way)
     order = order[stays]
-    return order[nms(boxes[order], scores[order], classes[order], iou=merge_iou)]
+    return order[box_math.nms(boxes[order], scores[order], classes[order], iou=merge_iou)]
 
 
 def canonical_order(boxes: Floats, scores: Floats, classes: Integers, cut: Flags) -> Integers:
@@ -83,7 +83,7 @@ def gives_way_to_whole(boxes: Floats, classes: Integers, cut: Flags, give_way: f
     fragments = np.flatnonzero(cut)
     if not len(fragments):
         return dropped
-    pairs, shared = overlapping_pairs(boxes[fragments], boxes)
+    pairs, shared = box_math.overlapping_pairs(boxes[fragments], boxes)
     fragment, other = fragments[pairs[:, 0]], pairs[:, 1]
     areas = boxes[:, 2] * boxes[:, 3]
     more_whole = ~cut[other] | (areas[other] > areas[fragment] * (1.0 + AREA_ROUNDING))

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from swathe.boxes import canonical, from_polygons, hulls, to_polygons
+from swathe import boxes as box_math
+from swathe.boxes import canonical, hulls, to_polygons
 from swathe.detectors.protocol import Detector, DetectorSpec, Tile, TileDetections
 from swathe.errors import ModelError, SourceError, UsageError
 from swathe.raster.pyramid import Level
@@ -165,7 +166,7 @@ class PerfectDetector:
         if len(corners) < 3:
             return np.zeros(5)
         if self._clip == "minimum":
-            return np.asarray(from_polygons([corners])[0])
+            return np.asarray(box_math.from_polygons([corners])[0])
         return tightest_along(corners, float(box[4]))
 
 
