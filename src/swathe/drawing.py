@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from swathe.errors import StoreError, UsageError
+from swathe.atomic import published_file
+from swathe.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -202,16 +202,6 @@ def _write_legend(picture: Image.Image, entries: Sequence[tuple[str, int, tuple[
 
 
 def _publish(picture: Image.Image, path: Path) -> None:
-    """Write the picture under a temporary name, then rename it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("wb") as file:
-            picture.save(file, format=FORMATS[path.suffix.lower()], quality=90)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StoreError(
-            f"{path}: cannot write the picture ({error.strerror or error}); choose another place"
-        ) from error
+    """Write the picture, whole or not at all."""
+    with published_file(path, overwrite=True) as stream:
+        picture.save(stream, format=FORMATS[path.suffix.lower()], quality=90)

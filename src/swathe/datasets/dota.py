@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from swathe.atomic import published_file
 from swathe.datasets.sample import ImageFolder, Sample, label_files, polygon_array
 from swathe.errors import SourceError, UsageError
 
@@ -105,17 +105,8 @@ def write_labels(
     for polygon, name, mark in zip(sample.polygons.tolist(), sample.classes, sample.difficult.tolist(), strict=True):
         corners = " ".join(repr(value) for corner in polygon for value in corner)
         lines.append(f"{corners} {name} {int(mark)}")
-    _publish(path, "".join(f"{line}\n" for line in lines))
-
-
-def _publish(path: Path, text: str) -> None:
-    """Write a file under a temporary name beside it and rename it into place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    with published_file(path, overwrite=True) as stream:
+        stream.write("".join(f"{line}\n" for line in lines).encode())
 
 
 def _text(path: Path) -> str:

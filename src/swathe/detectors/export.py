@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from swathe.atomic import published_file
 from swathe.detectors.base import INPUT_NAME, RawMapDetector, output_names
 from swathe.detectors.extras import install_hint
 from swathe.detectors.files import file_sha256, seal_onnx
@@ -21,7 +22,6 @@ from swathe.detectors.openvino import OpenVinoDetector
 from swathe.detectors.protocol import DetectorSpec
 from swathe.detectors.torch import TorchDetector, load_network
 from swathe.errors import MissingExtraError, ModelError, StoreError, UsageError
-from swathe.model.checkpoint import publish
 from swathe.model.decode import Maps, decode
 from swathe.model.info import ModelInfo
 
@@ -82,7 +82,8 @@ def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False) -> E
         info = write_graph(checkpoint, draft)
         seal_onnx(draft, info)
         report = _compare_backends(checkpoint, draft, info, output)
-        publish(output, draft.read_bytes())
+        with published_file(output, overwrite=True) as stream:
+            stream.write(draft.read_bytes())
     return report
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from swathe.atomic import published_file, remove_leftovers
 from swathe.engine.parts import Part, part_path, read_part
 from swathe.engine.plan import Plan
 from swathe.errors import StoreError
-from swathe.store.atomic import published_file, remove_leftovers
 
 LOCK_NAME = "lock"
 PLAN_NAME = "plan.json"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from swathe.atomic import published_file
 from swathe.engine.raw import RawDetections
 from swathe.errors import StoreError
-from swathe.store.atomic import published_file
 
 DIGEST_BYTES = 32
 COLUMNS = ("boxes", "scores", "classes", "cut", "windows")

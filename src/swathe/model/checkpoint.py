@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from swathe.errors import MissingExtraError, ModelError, StoreError
+from swathe.atomic import published_file
+from swathe.errors import MissingExtraError, ModelError
 from swathe.model.info import METADATA_KEY, ModelInfo
 
 MISSING = "safetensors is not installed; run: pip install 'swathe[train]'"
@@ -58,7 +58,8 @@ def save_safetensors(path: Path, tensors: Tensors, info: ModelInfo) -> ModelInfo
         raise MissingExtraError(MISSING) from error
     info = replace(info, weights_sha256=tensors_sha256(tensors))
     data = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, {METADATA_KEY: info.to_json()})
-    publish(path, data)
+    with published_file(path, overwrite=True) as stream:
+        stream.write(data)
     return info
 
 
@@ -95,25 +96,3 @@ def load_safetensors(path: Path) -> tuple[dict[str, npt.NDArray[np.generic]], Mo
     if info.weights_sha256 != tensors_sha256(tensors):
         raise ModelError(f"{path}: the weights are not the ones that were written; copy or export the model again")
     return tensors, info
-
-
-def publish(path: Path, data: bytes) -> None:
-    """Write bytes under a temporary name and move them into place.
-
-    Args:
-        path: File to write or replace; its folder must exist.
-        data: The whole content.
-
-    Raises:
-        StoreError: If it cannot be written; nothing is left behind.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StoreError(f"{path}: cannot write ({error.strerror}); check the folder and the free space") from error

@@ -6,8 +6,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from swathe.atomic import published_file, published_folder
 from swathe.errors import UsageError
-from swathe.store.atomic import published_file, published_folder
 from swathe.store.geometry import closed_rings
 from swathe.store.schema import to_json
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from swathe.atomic import published_file, published_folder
 from swathe.detections import Detections
 from swathe.errors import StoreError
 from swathe.query import Query
-from swathe.store.atomic import published_file, published_folder
 from swathe.store.exports import write_geojson
 from swathe.store.geoparquet import GeoParquetStore, is_store
 from swathe.store.parquet import DetectionsFile, write_detections

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 from unicodedata import category
 from urllib.parse import unquote
 
+from swathe.atomic import published_file, published_folder, remove_leftovers
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query
-from swathe.store.atomic import published_file, published_folder, remove_leftovers
 from swathe.store.parquet import DetectionsFile, write_detections
 from swathe.store.schema import SCHEMA_VERSION, check_version, parse_json, to_json
 

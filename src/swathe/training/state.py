@@ -14,8 +14,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
+from swathe.atomic import published_file
 from swathe.errors import ModelError
-from swathe.model.checkpoint import publish
 from swathe.training.schedule import AveragedWeights
 
 KEY = "swathe-training"
@@ -54,7 +54,8 @@ def save_state(
             if isinstance(value, Tensor):
                 tensors[f"optimiser.{index}.{name}"] = value
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    publish(path, save_tensors(plain, {KEY: json.dumps(vars(progress))}))
+    with published_file(path, overwrite=True) as stream:
+        stream.write(save_tensors(plain, {KEY: json.dumps(vars(progress))}))
 
 
 def read_progress(path: Path) -> tuple[dict[str, Tensor], Progress]:
