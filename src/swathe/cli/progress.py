@@ -86,12 +86,12 @@ def _bar(unit: str) -> Bar:
     from rich.text import Text
 
     class RateColumn(ProgressColumn):
-        """Units per second."""
+        """Units per second since the start of this call; what was done before does not count."""
 
         def render(self, task: Task) -> Text:
             """Return the rate, once it is known."""
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:.1f} {unit}/s", style="progress.data.speed")
+            fresh, seconds = task.completed - task.fields["before"], task.finished_time or task.elapsed
+            return Text(f"{fresh / seconds:.1f} {unit}/s" if fresh and seconds else "", style="progress.data.speed")
 
     return Progress(
         TextColumn("{task.description}"),
@@ -124,7 +124,8 @@ class _DetectionBar:
             self._bar.console.print(
                 f"Memory   at most {event.memory_bytes / MEBIBYTE:,.0f} MiB with {workers} worker(s)"
             )
-            self._bar.add_task("Detect", total=event.windows, completed=event.resumed_windows, note="")
+            before = event.resumed_windows
+            self._bar.add_task("Detect", total=event.windows, completed=before, before=before, note="")
         elif isinstance(event, BatchFinished):
             self._found += event.detections
             task = self._bar.tasks[0].id
@@ -142,8 +143,8 @@ class _TrainingBar:
     def __call__(self, event: TrainingEvent) -> None:
         """Take notice of an event."""
         if not self._bar.tasks:
-            # What an earlier session did must not count into the rate.
-            self._bar.add_task("Train", total=event.steps, completed=event.step - 1, note="")
+            before = event.step - 1
+            self._bar.add_task("Train", total=event.steps, completed=before, before=before, note="")
         if "map50_area" in event.values:
             scores = "  ".join(f"{name} {value:.3f}" for name, value in event.values.items() if name.startswith("map"))
             self._bar.console.print(f"epoch {event.epoch:4d}  {scores}")
