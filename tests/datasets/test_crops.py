@@ -7,11 +7,11 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from swathe.raster.grid import Grid
-from swathe.raster.window import Window
 
 from swathe.datasets.crops import crop, crops, shares_inside
 from swathe.datasets.sample import Sample
+from swathe.raster.grid import Grid
+from swathe.raster.window import Window
 
 
 def sample_of(polygons: np.ndarray, difficult: bool = False) -> Sample:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from swathe import boxes
 from swathe.datasets.sample import Sample
-from swathe.errors import MissingExtraError, SourceError, UsageError
+from swathe.errors import SourceError, UsageError
+from swathe.raster import georeference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +85,6 @@ def read_polygons(
     Raises:
         SourceError: If the file is damaged, holds anything but polygons, or does not lie over the scene.
         UsageError: If not exactly one of `class_name` and `class_property` is given.
-        MissingExtraError: If pyproj is not installed.
     """
     labelled = read_rings(path, scene, class_name=class_name, class_property=class_property)
     rectangles = boxes.to_polygons(boxes.from_polygons(list(labelled.rings)))
@@ -109,7 +109,6 @@ def read_rings(
     Raises:
         SourceError: If the file is damaged, holds anything but polygons, or does not lie over the scene.
         UsageError: If not exactly one of `class_name` and `class_property` is given.
-        MissingExtraError: If pyproj is not installed.
     """
     if (class_name is None) == (class_property is None):
         raise UsageError("give either the class name of all polygons or the property that holds it, not both")
@@ -229,17 +228,12 @@ def _to_pixels(rings: list[Ring], crs: str, scene: GeoreferencedScene, path: Pat
     if not rings:
         return []
     try:
-        import pyproj
-    except ImportError as error:
-        raise MissingExtraError("labels on a map need pyproj; install it with: pip install 'swathe[geo]'") from error
-    try:
-        transformer = pyproj.Transformer.from_crs(crs, scene.crs, always_xy=True)
-    except pyproj.exceptions.CRSError as error:
-        raise SourceError(f"label file {path}: unknown reference system {crs!r} ({error}); correct it") from error
-    corners = np.concatenate(rings)
-    projected = np.stack(transformer.transform(corners[:, 0], corners[:, 1]), axis=1)
-    a, b, c, d, e, f = scene.transform
-    pixels = np.linalg.solve(np.array([[a, b], [d, e]]), (projected - (c, f)).T).T
+        corners = georeference.convert(crs, scene.crs, np.concatenate(rings))
+    except SourceError as error:
+        raise SourceError(f"label file {path} does not lie over scene {scene.id!r}: {error}") from error
+    pixels = georeference.from_crs(scene.transform, corners)
+    if not np.isfinite(pixels).all():
+        raise SourceError(f"label file {path} has positions outside the reference system of scene {scene.id!r}")
     return np.split(pixels, np.cumsum([len(ring) for ring in rings])[:-1])
 
 

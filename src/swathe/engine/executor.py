@@ -21,7 +21,7 @@ class Executor(Protocol):
                 no longer wanted.
             work: What all jobs have in common.
 
-        Yields:
-            One result per job, in any order; the part file of a result is there before the result is.
+        Returns:
+            A generator of one result per job, in any order; the part file of a result is there before the result is.
         """
         ...

@@ -7,6 +7,7 @@ holds the raw detections of one scene, about a hundred bytes each; that is not p
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ MEBIBYTE = 1 << 20
 INTERPRETER_BYTES = 260 * MEBIBYTE
 # Weights in the file, in the runtime, and once more while the runtime rearranges them at loading.
 COPIES_OF_WEIGHTS = 3
-# Feature maps alive at once, per pixel of the tile; what a wider network adds goes with the size of its weights. The sum
+# Feature maps alive at once, per pixel of the tile; what a wider network adds goes with its weights. The sum
 # is a bound, not an estimate: under ONNX Runtime at 1024 px, sizes n, s and m peaked at 418, 504 and 684 MiB where 700,
 # 770 and 932 were projected.
 ACTIVATION_BYTES_PER_PIXEL = 200
@@ -41,7 +42,8 @@ def worker_memory(scenes: Iterable[Scene], settings: RunSettings, detector: Dete
     Returns:
         Bytes.
     """
-    reading = max((reader_memory(scene, settings.tile, min(settings.scales)) for scene in scenes), default=0)
+    pairs = itertools.product(scenes, settings.scales)
+    reading = max((reader_memory(scene, settings.tile, scale) for scene, scale in pairs), default=0)
     # One window in work and its padded copy, besides those that are read ahead.
     windows = (settings.prefetch + 2) * settings.tile**2 * 3
     model = 0 if detector is None else model_memory(detector, settings.tile)

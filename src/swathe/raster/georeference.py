@@ -80,7 +80,7 @@ def to_lonlat(crs: str | None, transform: Transform | None, points: Points) -> P
         SourceError: If the scene has no georeference, its reference system cannot be brought to WGS 84, or a point is
             outside of what the system can describe.
     """
-    return _warp(_named(crs), LONGITUDE_LATITUDE, to_crs(transform, points))
+    return convert(_named(crs), LONGITUDE_LATITUDE, to_crs(transform, points))
 
 
 def from_lonlat(crs: str | None, transform: Transform | None, points: Points) -> Points:
@@ -98,7 +98,7 @@ def from_lonlat(crs: str | None, transform: Transform | None, points: Points) ->
         SourceError: If the scene has no georeference, its reference system cannot be brought to WGS 84, or a point is
             outside of what the system can describe.
     """
-    return from_crs(transform, _warp(LONGITUDE_LATITUDE, _named(crs), np.asarray(points, dtype=np.float64)))
+    return from_crs(transform, convert(LONGITUDE_LATITUDE, _named(crs), np.asarray(points, dtype=np.float64)))
 
 
 def ground_sample_distance(crs: str | None, transform: Transform | None, width: int, height: int) -> float | None:
@@ -136,20 +136,20 @@ def ground_sample_distance(crs: str | None, transform: Transform | None, width: 
     return math.sqrt(abs(x * v - y * u)) or None
 
 
-def _placed(transform: Transform | None) -> Transform:
-    if transform is None:
-        raise SourceError("the scene has no georeference; use pixel coordinates, or a GeoTIFF that has one")
-    return transform
+def convert(source: str, target: str, points: Points) -> Points:
+    """Bring points from one reference system to another.
 
+    Args:
+        source: Reference system of the points.
+        target: Reference system wanted.
+        points: (n, 2) x, y (longitude, latitude) in units of the source.
 
-def _named(crs: str | None) -> str:
-    if crs is None:
-        raise SourceError("the scene has no coordinate reference system; use pixel coordinates, or assign one to it")
-    return crs
+    Returns:
+        (n, 2) x, y in units of the target; of points without counterpart, PROJ refuses some and others become NaN.
 
-
-def _warp(source: str, target: str, points: Points) -> Points:
-    """Transform between reference systems; of points without counterpart, PROJ refuses some and others become NaN."""
+    Raises:
+        SourceError: If there is no way between the systems, or a point is outside of what one can describe.
+    """
     from rasterio._err import CPLE_BaseError  # what transform raises has no public name
     from rasterio.crs import CRS
     from rasterio.errors import CRSError
@@ -170,6 +170,18 @@ def _warp(source: str, target: str, points: Points) -> Points:
     warped = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
     warped[~np.isfinite(warped).all(axis=1)] = np.nan
     return warped
+
+
+def _placed(transform: Transform | None) -> Transform:
+    if transform is None:
+        raise SourceError("the scene has no georeference; use pixel coordinates, or a GeoTIFF that has one")
+    return transform
+
+
+def _named(crs: str | None) -> str:
+    if crs is None:
+        raise SourceError("the scene has no coordinate reference system; use pixel coordinates, or assign one to it")
+    return crs
 
 
 def _short(crs: str) -> str:

@@ -19,6 +19,7 @@ from swathe.datasets.classes import map_classes
 from swathe.datasets.crops import crop
 from swathe.datasets.sample import Sample
 from swathe.errors import SourceError
+from swathe.raster.georeference import ground_sample_distance
 from swathe.raster.grid import Grid
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader
@@ -57,6 +58,7 @@ class CropSet:
         self._kept: OrderedDict[int, TrainingImage] = OrderedDict()
         self._bytes = 0
         self._limit = cache_bytes
+        self._reader: RasterReader | None = None  # of the scene that was read last: its neighbours come next
 
     def __len__(self) -> int:
         """Return the number of crops."""
@@ -70,6 +72,20 @@ class CropSet:
         """
         found = [item.sample.boxes()[~item.sample.difficult, 2:4] for item in self.crops]
         return np.concatenate(found) if found else np.empty((0, 2))
+
+    def ground_sample_distance(self) -> float | None:
+        """Return the size of a crop pixel on the ground, as far as the scenes agree on it.
+
+        Returns:
+            Metres; None if a scene has no georeference or the largest is more than a tenth above the smallest.
+        """
+        found: set[float] = set()
+        for scene, scale in {item.scene.id: (item.scene, item.level.scale) for item in self.crops}.values():
+            size = ground_sample_distance(scene.crs, scene.transform, scene.width, scene.height)
+            if size is None:
+                return None
+            found.add(size / scale)
+        return round(float(np.median(list(found))), 4) if max(found) <= 1.1 * min(found) else None
 
     def load(self, index: int) -> TrainingImage:
         """Read one crop.
@@ -94,9 +110,17 @@ class CropSet:
             self._bytes -= old.pixels.nbytes + old.ignore.nbytes
         return image
 
+    def close(self) -> None:
+        """Close the file that was read last; it is opened again when it is needed."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
     def _read(self, item: LabelledCrop) -> TrainingImage:
-        with RasterReader(item.scene) as reader:
-            pixels = reader.read(item.level, item.window).pixels
+        if self._reader is None or self._reader.scene != item.scene:
+            self.close()
+            self._reader = RasterReader(item.scene)
+        pixels = self._reader.read(item.level, item.window).pixels
         height, width = pixels.shape[:2]
         ignore = np.zeros((height, width), np.uint8)
         if item.area is not None:

@@ -120,7 +120,9 @@ class _Run:
         self.per_epoch = math.ceil(views / (schedule.batch * self.gathered))
         self.total = self.per_epoch * schedule.epochs
         tensors, self.progress = self._earlier()
-        self.info = _info(config, self.progress.anchors)
+        self.info = replace(
+            _info(config, self.progress.anchors), ground_sample_distance=self.data.ground_sample_distance()
+        )
         torch.manual_seed(config.run.seed)
         self.model = YWCSL(self.info).to(memory_format=torch.channels_last)
         self.optimiser = make_optimiser(self.model, schedule)
@@ -187,6 +189,7 @@ class _Run:
                 save_state(self.folder / STATE, self.model, self.average, self.optimiser, progress)
                 saved = time.monotonic()
         batches.close()
+        self.data.close()
         seconds = self.progress.seconds + time.monotonic() - started
         if last == self.total and first < last:
             self._keep(LAST, scores)
