@@ -34,7 +34,7 @@ $(STAMPS)/base: requirements/build.txt
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/core: $(STAMPS)/base requirements/core.txt pyproject.toml requirements/uv
-	$(UV) pip install --quiet --require-hashes -r requirements/core.txt
+	$(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements/core.txt
 	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

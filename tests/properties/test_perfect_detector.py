@@ -7,6 +7,7 @@ order of batches and the kind of clipping must not matter. Scores differ from wi
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from swathe.detectors.protocol import DetectorSpec
 from swathe.detectors.registry import open_detector
 from swathe.engine.plan import Plan, make_plan
 from swathe.engine.raw import RawDetections
-from swathe.engine.run import merge_scene
+from swathe.engine.run import merge_scene, run_detection
 from swathe.engine.settings import RunSettings
 from swathe.engine.worker import process_batch
+from swathe.store.geoparquet import GeoParquetStore
 from swathe.testing.fakes import BlankReader, write_script
 from swathe.testing.scenes import ObjectRule, SyntheticScene, scene_without_file, synthetic_scene
 
@@ -90,6 +92,21 @@ def test_the_result_is_the_truth(tmp_path: Path, clip: str, group: int) -> None:
             raise AssertionError(f"combination {number}: {settings}") from error
         objects += len(scene.boxes)
     assert objects > 200
+
+
+@pytest.mark.parametrize("number", range(COMBINATIONS, COMBINATIONS + 12))
+def test_workers_change_nothing(tmp_path: Path, number: int) -> None:
+    """The same with a plan, worker processes, part files and a store in between."""
+    scene, settings = random_case(number)
+    spec = write_script([scene], tmp_path / "script.json", clip="own" if number % 2 else "minimum")
+    store = GeoParquetStore.create(tmp_path / "store")
+    settings = replace(settings, workers=number % 4)
+    run_detection(
+        [scene_without_file(scene)], spec, store, settings, reader=f"{BlankReader.__module__}:{BlankReader.__name__}"
+    )
+    found = store.scan()
+    names = np.array([scene.class_names.index(name) for name in found.classes], dtype=np.int64)
+    assert_is_truth(found.boxes, names, scene)
 
 
 def test_an_object_longer_than_the_overlap_is_whole_at_half_scale(tmp_path: Path) -> None:
