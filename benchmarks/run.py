@@ -14,7 +14,9 @@ ROOMS = ("micro", "reads", "end_to_end")
 def run(script: Path) -> bool:
     """Run one benchmark and keep its result; return whether it worked."""
     print(f"{script.relative_to(HERE.parent)} ...", flush=True)
-    done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, check=False)
+    module = f"{HERE.name}.{script.parent.name}.{script.stem}"
+    command = [sys.executable, "-m", module]
+    done = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=False)
     lines = done.stdout.splitlines()
     if done.returncode != 0 or not lines:
         print(f"  failed with code {done.returncode}", flush=True)

@@ -1,7 +1,8 @@
 """Windows per second of whole runs on the scene of the demo, beside the bare model in turn; ends in JSON.
 
-The ceiling is the model alone: as many processes as the run has workers, one thread each, no reading, no decoding of
-boxes, no merge and no store. What is missing to 1 in the ratio is everything that Swathe does around the model.
+The ceiling is the model alone, loaded and warm: as many processes as the run has workers, one thread each, no reading,
+no decoding of boxes, no merge and no store. What is missing to 1 in the ratio is everything that Swathe does around the
+model, the start of the worker processes included. Scale 1, so that both models look at the same windows.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks._machine import processor
 from swathe.detectors.base import RawMapDetector
 from swathe.detectors.protocol import DetectorSpec
 from swathe.detectors.registry import open_detector, resolve_model
@@ -33,7 +34,7 @@ from swathe.store.geoparquet import GeoParquetStore
 SCENE = Path(__file__).resolve().parents[2] / "data" / "banepa" / "banepa.tif"
 BARE_TILES = 12  # per process and round
 CLASSES = 15  # of the model with random weights, as in DOTA
-HIGH_SCORE = 0.9  # random weights find something everywhere; this leaves as much as a trained model would
+HIGH_SCORE = 0.9  # random weights find something everywhere; above this nothing is left to merge and store
 
 
 def bare_rate(spec: DetectorSpec, tiles: int) -> float:
@@ -105,20 +106,9 @@ def random_model(folder: Path) -> DetectorSpec:
     return resolve_model(folder / "model.onnx", min_score=HIGH_SCORE)[0]
 
 
-def processor() -> dict[str, object]:
-    """Name of the processor, and whether it has the wide vectors that figures depend on."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    flags = facts.get("flags", "").split()
-    name = facts.get("model name") or platform.processor()
-    return {"name": name, "cores": os.cpu_count(), "avx2": "avx2" in flags, "avx512": "avx512f" in flags}
-
-
 def main() -> None:
     """Measure the shipped model and one of size s, and print the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, help="also write the JSON to this file")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of bare model and whole run (default 5)")
     arguments = parser.parse_args()
     settings = RunSettings(stride=768)
@@ -135,8 +125,6 @@ def main() -> None:
         else:
             results.append(measure("random-s", spec, settings, arguments.rounds))
     report = {"benchmark": "windows per second", "cpu": processor(), "scene": SCENE.name, "models": results}
-    if arguments.output:
-        arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(report))
 
 

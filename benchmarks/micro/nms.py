@@ -1,15 +1,14 @@
 """Rotated NMS at realistic density, beside an STRtree with shapely and OpenCV's own, interleaved; ends in JSON.
 
 Every object of a scene is found several times by overlapping windows and scales. The ceiling is the exact overlap of
-the pairs that no bound decides: pairs times the time of one compiled clipping. Run on one core, for instance
-`taskset -c 0 python benchmarks/micro/nms.py --output nms.json`.
+each pair of a class that shares area, once: pairs times the time of one compiled overlap. Run on one core, for instance
+`taskset -c 0 python -m benchmarks.micro.nms`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
+from benchmarks._machine import processor
 from swathe.boxes import kernels, nms, overlapping_pairs, to_polygons
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def resident(field: str) -> int:
 
 
 def microseconds_per_pair() -> float:
-    """Time of one exact clipping, from twins that overlap."""
+    """Time of one exact overlap, from twins that share area."""
     boxes = make_scene(100_000)[0]
     first, second = (kernels.describe(boxes, np.arange(start, len(boxes), 2)) for start in (0, 1))
     kernels.paired_areas(first, second)
@@ -145,21 +145,9 @@ def microseconds_per_pair() -> float:
     return 1e6 * min(times) / len(first)
 
 
-def processor() -> dict[str, object]:
-    """Name of the processor and whether it has the wide vectors that figures depend on."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    facts = {key.strip(): value.strip() for key, value in fields.items()}
-    flags = facts.get("flags", "").split()
-    name = facts.get("model name") or platform.processor()
-    return {"name": name, "avx2": "avx2" in flags, "avx512": "avx512f" in flags}
-
-
 def main() -> None:
-    """Run the benchmark and print or write its JSON."""
+    """Run the benchmark and print its JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, help="also write the JSON to this file")
     parser.add_argument("--runs", type=int, default=7, help="timed runs per way and scene (default 7)")
     parser.add_argument("--boxes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="boxes per scene")
     arguments = parser.parse_args()
@@ -170,8 +158,6 @@ def main() -> None:
         for name, result in scene["ways"].items():  # type: ignore[attr-defined]
             timing = f"min {result['min_ms']:9.2f} ms  median {result['median_ms']:9.2f} ms"
             print(f"{scene['boxes']:>8} boxes  {name:<18} {timing}")
-    if arguments.output:
-        arguments.output.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import resource
 import statistics
 import tempfile
@@ -27,6 +26,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
+from benchmarks._machine import processor
 from swathe.raster.grid import Grid
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader
@@ -126,13 +126,6 @@ def measure(scenes: dict[str, Scene], runs: int, count: int) -> list[dict[str, A
         }
         for way, means in times.items()
     ]
-
-
-def processor() -> str:
-    """Name of the processor."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 def main() -> None:
