@@ -91,7 +91,7 @@ bench: setup-dev ## run all benchmarks, then write docs/benchmarks.md
 docs: setup-dev ## write docs/cli.md from the command line itself and check all links
 	$(BIN)/python docs/build.py
 
-train-buildings: setup-train ## train the model that ships with the project (under an hour on two cores)
+train-buildings: setup-train ## train the model that ships with the project (about an hour on two cores)
 	$(BIN)/swathe train recipes/buildings.toml
 
 clean: ## remove what was built, .venv included

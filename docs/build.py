@@ -1,11 +1,13 @@
-"""Writes the pages that are made from the program itself, and checks that every link in every page leads somewhere."""
+"""Writes the pages made from the program itself; checks that every link leads somewhere and every page is linked."""
 
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +65,8 @@ def _meaning(option: Any) -> str:
     return f"{text} Default: {getattr(option.default, 'value', option.default)}." if shown else text
 
 
-def broken_links() -> list[str]:
-    """Look for relative links that lead nowhere.
-
-    Returns:
-        One line per broken link: page and target.
-    """
+def pages() -> list[Path]:
+    """List all pages of the project, those that are not committed yet too."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
         cwd=ROOT,
@@ -76,21 +74,51 @@ def broken_links() -> list[str]:
         capture_output=True,
         text=True,
     )
-    broken = []
-    for page in (ROOT / name for name in listed.stdout.splitlines()):
-        text = CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))
-        for target in LINK.findall(text):
-            path = target.partition("#")[0]
-            if path and "://" not in path and not (page.parent / path).exists():
-                broken.append(f"{page.relative_to(ROOT)}: {target}")
-    return broken
+    return [path for name in listed.stdout.splitlines() if (path := ROOT / name).exists()]
+
+
+def links(page: Path) -> Iterator[Path]:
+    """Yield where the relative links of a page lead."""
+    for target in LINK.findall(CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        path = target.partition("#")[0]
+        if path and "://" not in path:
+            yield Path(os.path.normpath(page.parent / path))
+
+
+def broken_links() -> list[str]:
+    """Look for relative links that lead nowhere.
+
+    Returns:
+        One line per broken link: page and target.
+    """
+    return [
+        f"{page.relative_to(ROOT)}: {os.path.relpath(target, ROOT)}"
+        for page in pages()
+        for target in links(page)
+        if not target.exists()
+    ]
+
+
+def unreachable_pages() -> list[str]:
+    """Look for pages to which no chain of links leads from the README.
+
+    Returns:
+        The pages.
+    """
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached:
+            reached.add(page)
+            waiting += [target for target in links(page) if target.suffix == ".md" and target.exists()]
+    return [str(page.relative_to(ROOT)) for page in pages() if page not in reached]
 
 
 def main() -> int:
     """Write or check the pages.
 
     Returns:
-        0 if all is well, 1 if a page is out of date or a link is broken.
+        0 if all is well, 1 if a page is out of date or not linked, or a link is broken.
     """
     reference = cli_reference()
     failures = []
@@ -100,6 +128,7 @@ def main() -> int:
     else:
         REFERENCE.write_text(reference, encoding="utf-8")
     failures += [f"broken link in {line}" for line in broken_links()]
+    failures += [f"no link leads to {page}; name it in docs/README.md" for page in unreachable_pages()]
     for failure in failures:
         sys.stderr.write(f"{failure}\n")
     return 1 if failures else 0

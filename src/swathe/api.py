@@ -33,7 +33,7 @@ class Choices:
     classes: Sequence[str] = ()  # classes to report; empty: all
     min_score: float | None = None  # lowest score to report, 0 to 1; None: the model's own
     merge_iou: float = DEFAULT_MERGE_IOU  # of two boxes of a class that overlap more, only the better stays
-    workers: int | None = None  # worker processes; None: one per core
+    workers: int | None = None  # worker processes; 0: all in this process; None: one per core
     backend: str = "auto"  # inference library, see swathe.detectors.registry
 
     def settings(self, info: ModelInfo | None = None) -> RunSettings:
@@ -115,7 +115,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         workers: Worker processes; one per core if not given, 0 for none.
         output: Store to write; one that exists is added to, and an unfinished run in it is resumed. Without it nothing
             is left on disk.
-        backend: "onnx", "openvino", "torch", a plug-in's name, or "auto".
+        backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
 
     Returns:
         The detections of all images, boxes in each image's pixels, in canonical order.

@@ -1,1 +1,1 @@
-"""The testing kit: synthetic scenes with known objects, scripted detectors and readers, suites for plug-ins."""
+"""The testing kit: synthetic scenes with known objects, scripted detectors and readers."""

@@ -162,6 +162,7 @@ class PerfectDetector:
         return TileDetections(boxes[order], scores[order], self._classes[tile.scene][seen][order])
 
     def _rest(self, box: Floats, tile: Tile) -> Floats:
+        """Return the box (5,) of what a window leaves of an object; zeros if that is nothing."""
         corners = clip_to_window(to_polygons(box[None])[0], tile.width, tile.height)
         if len(corners) < 3:
             return np.zeros(5)
@@ -255,6 +256,7 @@ class FailingDetector:
 
     @staticmethod
     def _fail(fault: Fault) -> None:
+        """End the process or raise, as the fault says."""
         if fault.kind == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         raise ModelError(f"scene {fault.scene}: the script says that a window fails after {fault.call}")
@@ -266,6 +268,7 @@ def read_log(path: Path) -> list[str]:
 
 
 def _append(path: Path, line: str) -> None:
+    """Add a line to a file that several processes write to."""
     # One write in append mode: lines of several processes do not mix.
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.write(handle, f"{line}\n".encode())

@@ -140,6 +140,7 @@ def draw(
 def _inside(
     box: npt.NDArray[np.float64], x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_]:
+    """Tell which points of a grid (rows of y, columns of x, scene pixels) lie in a box (5,)."""
     cx, cy, w, h, theta = box
     dx, dy = x[None, :] - cx, y[:, None] - cy
     along = dx * math.cos(theta) + dy * math.sin(theta)
