@@ -217,6 +217,17 @@ def test_plan_counts_without_a_model(command: Command, tmp_path: Path) -> None:
     )
 
 
+def test_plan_with_a_model_is_the_plan_of_the_detection(
+    command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path
+) -> None:
+    (plan,) = command("plan", scene.path, "-m", tiny_model, *GRID, "--json").lines
+    (bare,) = command("plan", scene.path, *GRID, "--json").lines
+    summary = command("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "s", *GRID, "--json").lines[-1]
+    assert (plan["run"], plan["windows"]) == (summary["run"], summary["windows"])
+    assert plan["memory_bytes_per_worker"] > bare["memory_bytes_per_worker"]
+    assert command("plan", scene.path, "-m", "nothing").code == 4
+
+
 def test_plan_of_nothing(command: Command, tmp_path: Path) -> None:
     outcome = command("plan", tmp_path / "*.tif")
     assert (outcome.code, outcome.is_one_error) == (3, True)

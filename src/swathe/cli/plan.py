@@ -1,6 +1,8 @@
-"""`swathe plan`: what a detection would do, in numbers, without a model and without reading a pixel."""
+"""`swathe plan`: what a detection would do, in numbers, without looking at a pixel."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -9,9 +11,15 @@ from swathe.cli.options import Bands, Json, Scales, Sources, Stride, TileSize, n
 
 MEBIBYTE = 1 << 20
 
+PlannedModel = Annotated[
+    str | None,
+    typer.Option("--model", "-m", metavar="MODEL", help="Plan with the scales and the memory of this model."),
+]
+
 
 def plan(
     sources: Sources,
+    model: PlannedModel = None,
     scales: Scales = None,
     tile: TileSize = None,
     stride: Stride = None,
@@ -19,13 +27,14 @@ def plan(
     bands: Bands = None,
     json: Json = False,
 ) -> None:
-    """Count the windows of scenes and project the memory, without a model."""
+    """Count the windows of scenes and project the memory; without a model at scale 1."""
     from swathe.api import Choices, open_sources
     from swathe.engine.local import choose_executor
     from swathe.engine.plan import make_plan
 
-    settings = Choices(numbers("--scales", scales), tile, stride, workers=workers).settings()
-    planned = make_plan(open_sources(sources, bands=whole_numbers("--bands", bands)), settings)
+    chosen = Choices(numbers("--scales", scales), tile, stride, workers=workers)
+    spec, info = (None, None) if model is None else chosen.detector(model)
+    planned = make_plan(open_sources(sources, bands=whole_numbers("--bands", bands)), chosen.settings(info), spec)
     processes = max(1, choose_executor(workers).workers)
     memory = planned.memory_bytes(processes)
     if json:
@@ -34,4 +43,5 @@ def plan(
     typer.echo(describe(planned))
     for level in planned.to_json()["levels"]:
         typer.echo(f"         {level['windows']:,} windows at scale {level['scale']:g}")
-    typer.echo(f"Memory   at most {memory / MEBIBYTE:,.0f} MiB with {processes} worker(s), the model not counted")
+    counted = ", the model not counted" if model is None else ""
+    typer.echo(f"Memory   at most {memory / MEBIBYTE:,.0f} MiB with {processes} worker(s){counted}")
