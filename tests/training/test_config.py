@@ -52,6 +52,17 @@ def test_the_shipped_recipes_are_understood() -> None:
         ("loss", {"alpha": 0}, "alpha"),
         ("loss", {"box": "siou"}, "box loss"),
         ("schedule", {"epochs": 0}, "epochs"),
+        ("schedule", {"views": -5}, "views"),
+        ("schedule", {"momentum": 2.0}, "momentum"),
+        ("schedule", {"average_decay": 1.5}, "average_decay"),
+        ("run", {"validate_every": 0}, "validate_every"),
+        ("run", {"tile": 0}, "tile"),
+        ("model", {"classes": [1, 2]}, "type str"),
+        ("model", {"classes": ["ship", "ship"]}, "twice"),
+        ("model", {"size": "q"}, "size"),
+        ("loss", {"angle_radius": 0.0}, "angle_radius"),
+        ("augment", {"scale": [0.5]}, "2 numbers"),
+        ("augment", {"scale": ["a", "b"]}, "type float"),
         ("schedule", {"optimiser": "adam"}, "optimiser"),
         ("augment", {"mosaic": 2.0}, "mosaic"),
         ("optimizer", {}, "unknown table optimizer"),
@@ -72,11 +83,19 @@ def test_says_what_is_wrong(table: str, values: dict[str, Any], message: str) ->
         ({"kind": "geojson", "labels": "a"}, "scene"),
         ({"labels": "a"}, "kind"),
         ({"kind": "dota", "labels": "a", "images": "b", "scale": 0}, "scale"),
+        ({"kind": "dota", "labels": "a", "images": "b", "box": [1, 2, 3]}, "4 numbers"),
+        ({"kind": "dota", "labels": "a", "images": "b", "rename": "ship"}, "table of names"),
+        ({"kind": "dota", "labels": "a", "images": "b", "labelled": ["boat"]}, "does not have: boat"),
     ],
 )
 def test_says_what_a_data_set_lacks(entry: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_config({**minimal(), "train": [entry]}, where="test.toml")
+
+
+def test_a_run_without_data_is_refused() -> None:
+    with pytest.raises(UsageError, match="no training set"):
+        parse_config({**minimal(), "train": []}, where="test.toml")
 
 
 @pytest.mark.parametrize("missing", ["model", "run", "train"])

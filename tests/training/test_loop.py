@@ -23,7 +23,7 @@ import torch  # noqa: E402 - after the check
 
 from swathe.model.checkpoint import load_safetensors  # noqa: E402
 from swathe.training.config import TrainingConfig, parse_config  # noqa: E402
-from swathe.training.loop import BEST, LAST, STATE, train  # noqa: E402
+from swathe.training.loop import BEST, LAST, STATE, TrainingEvent, train  # noqa: E402
 
 SIDE = 160
 
@@ -113,6 +113,26 @@ def test_a_finished_run_is_left_alone(labelled: Path, tmp_path: Path) -> None:
     assert events == []
     assert again.scores == first.scores
     assert first.last.read_bytes() == before
+
+
+def test_a_run_stopped_before_its_first_checkpoint_goes_on(labelled: Path, tmp_path: Path) -> None:
+    def interrupt(_: TrainingEvent) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config(labelled, tmp_path / "early"), interrupt)
+    train(config(labelled, tmp_path / "early"))
+    train(config(labelled, tmp_path / "whole"))
+    assert steps_of(tmp_path / "early") == steps_of(tmp_path / "whole")
+    assert (tmp_path / "early" / LAST).read_bytes() == (tmp_path / "whole" / LAST).read_bytes()
+
+
+def test_a_run_stopped_after_its_last_step_still_leaves_its_weights(labelled: Path, tmp_path: Path) -> None:
+    first = train(config(labelled, tmp_path / "run"))
+    before = first.last.read_bytes()
+    first.last.unlink()
+    again = train(config(labelled, tmp_path / "run"))
+    assert again.last.read_bytes() == before
 
 
 def test_the_loss_falls(labelled: Path, tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ class LossSettings:
         """Refuse what the formulas do not allow."""
         if not (math.isfinite(self.alpha) and self.alpha > 0):
             raise UsageError(f"alpha must be a positive number, not {self.alpha}")
+        if not self.angle_radius > 0:
+            raise UsageError(f"angle_radius must be positive, not {self.angle_radius}")
         if self.box not in ("iou", "giou", "diou", "ciou"):
             raise UsageError(f"the box loss must be iou, giou, diou or ciou, not {self.box!r}")
         if self.objectness not in ("iou", "ciou", "powered"):

@@ -15,6 +15,8 @@ from swathe.model.loss import LossSettings
 Kind = Literal["dota", "dior-r", "geojson"]
 T = TypeVar("T")
 
+ALLOWED: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+
 
 @dataclass(frozen=True)
 class DataSettings:
@@ -62,7 +64,13 @@ class ModelSettings:
     extra: Mapping[str, Any] = field(default_factory=dict)  # travels in the model file, for people
 
     def __post_init__(self) -> None:
-        """Refuse a view that the strides do not divide."""
+        """Refuse classes and sizes that make no network, and a view that the strides do not divide."""
+        if not self.classes or not all(self.classes):
+            raise UsageError(f"model classes are {list(self.classes)}; name at least one, and none with an empty name")
+        if len(set(self.classes)) != len(self.classes):
+            raise UsageError(f"model classes name a class twice: {', '.join(self.classes)}")
+        if self.size not in ("n", "s", "m", "l", "x"):
+            raise UsageError(f"model size is {self.size!r}; use n, s, m, l or x")
         if self.input_size < 64 or self.input_size % 32:
             raise UsageError(f"input_size is {self.input_size}; it must be a multiple of 32, at least 64")
 
@@ -92,6 +100,12 @@ class ScheduleSettings:
         for name in ("epochs", "batch", "nominal_batch"):
             if getattr(self, name) < 1:
                 raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("views", "weight_decay", "warmup_epochs", "plain_epochs"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"schedule {name} is {getattr(self, name)}; it must not be negative")
+        for name in ("momentum", "average_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be within 0..1 and below 1")
         for name in ("learning_rate", "final_share", "average_ramp", "gradient_limit"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be positive")
@@ -114,6 +128,12 @@ class RunSettings:
     threads: int = 0  # 0: one per core
     cache_megabytes: int = 2048  # decoded crops kept in memory
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be followed."""
+        for name, least in {"tile": 1, "stride": 1, "validate_every": 1, "threads": 0, "cache_megabytes": 0}.items():
+            if getattr(self, name) < least:
+                raise UsageError(f"run {name} is {getattr(self, name)}; it must be at least {least}")
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -126,6 +146,18 @@ class TrainingConfig:
     loss: LossSettings = field(default_factory=LossSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     augment: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        """Refuse a run without data, and sets that label classes which the model does not have."""
+        if not self.train:
+            raise UsageError("the configuration names no training set; add a [[train]] table")
+        for entry in (*self.train, *self.validate):
+            unknown = [str(name) for name in entry.labelled if name not in self.model.classes]
+            if unknown:
+                raise UsageError(
+                    f"data {entry.labels} has `labelled` classes that the model does not have: {', '.join(unknown)}; "
+                    f"use the model's names: {', '.join(self.model.classes)}"
+                )
 
 
 def load_config(path: Path) -> TrainingConfig:
@@ -204,14 +236,25 @@ def _table(kind: type[T], values: object, where: str) -> T:
 def _value(value: object, kind: str, where: str) -> Any:
     """Bring a TOML value to the type that a field declares, or say what is wrong with it."""
     if isinstance(value, list) and kind.startswith("tuple"):
-        return tuple(value)
+        return _items(value, kind, where)
     simple = kind.replace(" | None", "")
     if simple == "Path" and isinstance(value, str):
         return Path(value).expanduser()
-    wanted: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
-    allowed = wanted.get(simple)
+    if simple == "Mapping[str, str]" and not (
+        isinstance(value, Mapping) and all(isinstance(name, str) for name in value.values())
+    ):
+        raise UsageError(f"{where} is {value!r}; it must be a table of names")
+    allowed = ALLOWED.get(simple)
     if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
         raise UsageError(f"{where} is {value!r}; it must be of type {simple}")
     if simple.startswith(("tuple", "Path")) and not isinstance(value, tuple):
         raise UsageError(f"{where} is {value!r}; it must be {'text' if simple == 'Path' else 'a list'}")
     return value
+
+
+def _items(values: list[object], kind: str, where: str) -> tuple[Any, ...]:
+    """Bring a TOML list to a field like `tuple[str, ...]` or `tuple[float, float]`."""
+    names = kind.removeprefix("tuple[").split("]")[0].split(", ")
+    if names[-1] != "..." and len(values) != len(names):
+        raise UsageError(f"{where} is {values!r}; it must hold {len(names)} numbers")
+    return tuple(_value(value, names[0], where) for value in values)

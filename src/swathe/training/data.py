@@ -127,7 +127,8 @@ class CropSet:
             ignore[:] = 1
             parts = getattr(item.area, "geoms", [item.area])
             for part in parts:
-                fill_polygons(ignore, [np.asarray(part.exterior.coords)], 0)
+                if part.geom_type == "Polygon":  # where the area only touches a crop's edge, lines and points are left
+                    fill_polygons(ignore, [np.asarray(part.exterior.coords)], 0)
         hard = item.sample.difficult
         fill_polygons(ignore, item.sample.polygons[hard])
         names = [item.sample.classes[position] for position in np.flatnonzero(~hard)]
@@ -218,7 +219,7 @@ def _cut(
         if area is not None:
             known = affinity.affine_transform(area, [scale, 0, 0, scale, -moved.col_off, -moved.row_off])
             known = shapely.intersection(known, shapely.box(0, 0, moved.width, moved.height))
-            if known.is_empty:
+            if known.area == 0:
                 continue
         yield LabelledCrop(scene, level, moved, cut.sample, known, labelled)
 

@@ -131,6 +131,9 @@ class _Run:
         self.average = AveragedWeights(self.model, schedule.average_decay, schedule.average_ramp)
         if tensors:
             restore(tensors, self.model, self.average, self.optimiser)
+        else:
+            # before anything else is written there: a run that is stopped early is known as a run
+            save_state(self.folder / STATE, self.model, self.average, self.optimiser, self.progress)
         self.loss = YWCSLLoss(self.info, config.loss)
         self.log = RunLog(self.folder, self.progress.steps)
 
@@ -191,7 +194,7 @@ class _Run:
         batches.close()
         self.data.close()
         seconds = self.progress.seconds + time.monotonic() - started
-        if last == self.total and first < last:
+        if last == self.total and (first < last or not (self.folder / LAST).exists()):  # stopped after the last step
             self._keep(LAST, scores)
             if not (self.folder / BEST).exists():
                 self._keep(BEST, scores)

@@ -24,7 +24,8 @@ def validate(model: YWCSL, crops: CropSet) -> dict[str, float]:
     """Judge a model on labelled crops.
 
     Each crop is its own image: objects that its edge cuts are ignored, and so are detections whose centre lies where
-    nobody knows. The numbers steer the training; the ones to quote come from detecting and evaluating whole scenes.
+    nobody knows or whose class the crop's set does not label. The numbers steer the training; the ones to quote come
+    from detecting and evaluating whole scenes.
 
     Args:
         model: The network, in evaluation mode.
@@ -59,7 +60,7 @@ def validate(model: YWCSL, crops: CropSet) -> dict[str, float]:
 def _detect(
     model: YWCSL, image: TrainingImage
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return boxes, scores and classes of one crop, without those whose centre lies in an ignored place."""
+    """Return boxes, scores and classes of one crop, without those that its labels cannot judge."""
     height, width = image.ignore.shape
     padded = np.full((-(-height // 32) * 32, -(-width // 32) * 32, 3), PADDING, np.uint8)
     padded[:height, :width] = image.pixels
@@ -71,4 +72,5 @@ def _detect(
     col = np.clip(found[:, 0].astype(np.int64), 0, width - 1)
     row = np.clip(found[:, 1].astype(np.int64), 0, height - 1)
     known = (found[:, 0] < width) & (found[:, 1] < height) & (image.ignore[row, col] == 0)
+    known &= image.labelled[classes]
     return found[known], scores[known], classes[known]
