@@ -168,7 +168,7 @@ def test_to_geopandas_places_detections():
 
 def test_a_mix_with_and_without_georeference_needs_a_choice():
     both = Detections.concat([random_detections(UTM, 2, 1), random_detections(PIXELS, 2, 1)])
-    with pytest.raises(UsageError, match="filter by scene first"):
+    with pytest.raises(UsageError, match="choose scenes of one kind"):
         both.to_geopandas()
     assert both.filter(Query(scenes=[UTM.id])).to_geopandas().crs.to_epsg() == 4326
 

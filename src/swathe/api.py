@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +94,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     scales: Sequence[float] | None = None,
     tile: int | None = None,
     stride: int | None = None,
-    classes: Sequence[str] | None = None,
+    classes: str | Sequence[str] | None = None,
     min_score: float | None = None,
     merge_iou: float = DEFAULT_MERGE_IOU,
     workers: int | None = None,
@@ -109,7 +109,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         scales: Scales to look at, 1 being full resolution; those the model was trained for if not given.
         tile: Side of the square windows, pixels; 1024 if not given.
         stride: Step between neighbouring windows, pixels; 3/4 of the tile if not given.
-        classes: Names of the classes to report; all if not given.
+        classes: Name or names of the classes to report; all if not given.
         min_score: Lowest score to report, 0 to 1; the model's own if not given.
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
         workers: Worker processes; one per core if not given, 0 for none.
@@ -132,13 +132,15 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     from swathe.engine.run import run_plan
     from swathe.query import Query
 
-    chosen = Choices(scales, tile, stride, tuple(classes or ()), min_score, merge_iou, workers, backend)
+    kept = (classes,) if isinstance(classes, str) else tuple(classes or ())
+    chosen = Choices(scales, tile, stride, kept, min_score, merge_iou, workers, backend)
     sources = [source] if isinstance(source, str | Path) else list(source)
     spec, info = chosen.detector(model)
-    plan = make_plan(open_sources(sources), chosen.settings(info), spec)
+    scenes, unopened = open_readable(sources)
+    plan = make_plan(scenes, chosen.settings(info), spec)
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         store = open_output(Path(folder) / "store" if output is None else Path(output), plan.run, append=True)
-        raise_for_failures(run_plan(plan, store))
+        raise_for_failures(with_unopened(run_plan(plan, store), unopened))
         return store.scan(Query(runs=(plan.run,)))
 
 
@@ -155,11 +157,61 @@ def open_sources(sources: Sequence[str | Path], *, bands: tuple[int, ...] | None
     Raises:
         SourceError: If nothing is found, or a file is missing, empty, damaged or no image.
     """
-    from swathe.raster.scene import find_sources, open_scene, scene_ids
+    from swathe.raster.scene import open_scene
+
+    return tuple(open_scene(path, bands=bands, scene_id=name) for name, path in _named(sources))
+
+
+def open_readable(
+    sources: Sequence[str | Path], *, bands: tuple[int, ...] | None = None
+) -> tuple[tuple[Scene, ...], dict[str, str]]:
+    """Find and open scenes like `open_sources`, but let one bad file among good ones not stop them.
+
+    Args:
+        sources: Files, folders, patterns.
+        bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
+
+    Returns:
+        The scenes that could be opened, and for the ids of the others why not.
+
+    Raises:
+        SourceError: If nothing is found, or no file can be opened.
+    """
+    from swathe.raster.scene import open_scene
+
+    scenes: list[Scene] = []
+    unopened: dict[str, str] = {}
+    for name, path in _named(sources):
+        try:
+            scenes.append(open_scene(path, bands=bands, scene_id=name))
+        except SourceError as error:
+            unopened[name] = str(error)
+    if not scenes:
+        first, *others = unopened.values()
+        more = f" (and {len(others)} more that cannot be opened)" if others else ""
+        raise SourceError(f"{first}{more}")
+    return tuple(scenes), unopened
+
+
+def with_unopened(summary: RunSummary, unopened: Mapping[str, str]) -> RunSummary:
+    """Count the scenes that could not even be opened among those that failed.
+
+    Args:
+        summary: What a run over the other scenes did.
+        unopened: Scene id -> why it cannot be opened.
+
+    Returns:
+        The summary of both.
+    """
+    return replace(summary, failed={**unopened, **summary.failed})
+
+
+def _named(sources: Sequence[str | Path]) -> list[tuple[str, Path]]:
+    """Find the files that are meant, each with its scene id."""
+    from swathe.raster.scene import find_sources, scene_ids
 
     paths = find_sources([str(source) for source in sources])
-    names = scene_ids(paths)
-    return tuple(open_scene(path, bands=bands, scene_id=name) for path, name in zip(paths, names, strict=True))
+    return list(zip(scene_ids(paths), paths, strict=True))
 
 
 def open_output(path: Path, run: str, *, append: bool = False, overwrite: bool = False) -> GeoParquetStore:

@@ -296,7 +296,7 @@ class Detections:
             without = next(scene.id for scene in self.scenes.values() if not scene.georeferenced)
             raise UsageError(
                 f"some scenes have a georeference and others, such as {without!r}, have none, so their geometries do "
-                "not fit into one table; filter by scene first"
+                "not fit into one table or file; choose scenes of one kind (--scenes)"
             )
         return kinds == {True}
 

@@ -149,8 +149,47 @@ def test_scene_that_breaks_does_not_take_the_others_along(
     assert set(Detections.open(tmp_path / "s").scene_ids.tolist()) == {"good"}
     assert outcome.lines[-1]["failed"].keys() == {"broken"}
     shutil.copy(scene.path, folder / "broken.tif")
-    mended = command(*words, "--append")
+    mended = command("detect", folder / "broken.tif", *words[2:], "--append")
     assert mended.code == 0
+    assert set(Detections.open(tmp_path / "s").scene_ids.tolist()) == {"broken", "good"}
+
+
+def test_scenes_that_cannot_be_opened_do_not_take_the_others_along(
+    command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    shutil.copy(scene.path, folder / "good.tif")
+    make_text(folder / "text.tif")
+    make_empty(folder / "empty.tif")
+    words = ("detect", folder, "-m", tiny_model, "-o", tmp_path / "s", *GRID, "--json")
+    for _ in range(2):  # also when the good one is done
+        outcome = command(*words)
+        assert outcome.code == 6
+        assert outcome.lines[0]["event"] == "scene_failed"
+        assert outcome.lines[-1]["failed"].keys() == {"empty", "text"}
+        assert outcome.lines[-1]["detections"] == len(scene.ships) + len(scene.planes)
+    (folder / "good.tif").unlink()
+    outcome = command("detect", folder, "-m", tiny_model, "-o", tmp_path / "other", *GRID)
+    assert (outcome.code, outcome.is_one_error) == (3, True)
+    assert "1 more" in outcome.err
+    assert not (tmp_path / "other").exists()
+
+
+def test_geojson_of_two_kinds_is_refused_before_the_work(
+    command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path
+) -> None:
+    plain = write_red_cells(tmp_path / "plain.tif", georeferenced=False).path
+    words = ("detect", scene.path, plain, "-m", tiny_model, "-o", tmp_path / "s", *GRID)
+    outcome = command(*words, "--geojson", tmp_path / "all.geojson")
+    assert (outcome.code, outcome.is_one_error) == (2, True)
+    assert "'plain'" in outcome.err
+    assert not (tmp_path / "s").exists()
+    assert command(*words).code == 0
+    table = command("query", tmp_path / "s")
+    assert table.code == 0
+    assert "lon or x" in table.out
+    assert {line.split()[0] for line in table.out.splitlines()[1:-1]} == {"harbour", "plain"}
 
 
 @pytest.mark.parametrize(

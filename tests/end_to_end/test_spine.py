@@ -90,4 +90,6 @@ def test_detect_from_python(tiny_model: Path, tmp_path: Path) -> None:
     assert again.equals(found)
     assert swathe.Detections.open(tmp_path / "store").equals(found)
     ships = swathe.detect(scene.path, tiny_model, tile=128, workers=0, classes=["ship"], output=tmp_path / "store")
+    alone = swathe.detect(scene.path, tiny_model, tile=128, workers=0, classes="ship")
+    assert len(alone) == len(ships)
     assert set(ships.classes.tolist()) == {"ship"}

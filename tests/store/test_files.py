@@ -36,7 +36,7 @@ def test_a_saved_store_can_be_queried_by_scene_and_run(found, tmp_path):
 def test_one_file_cannot_hold_both_kinds_of_coordinates(found, tmp_path):
     mixed = Detections.concat([found, random_detections(PIXELS, 5, 3)])
     for name in ("a.parquet", "a.geojson"):
-        with pytest.raises(UsageError, match="filter by scene first"):
+        with pytest.raises(UsageError, match="choose scenes of one kind"):
             mixed.save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

@@ -137,7 +137,7 @@ def test_an_empty_file_describes_its_scene(tmp_path):
 
 def test_a_mix_of_coordinates_is_refused():
     both = Detections.concat([random_detections(UTM, 2, 1), random_detections(PIXELS, 2, 1)])
-    with pytest.raises(UsageError, match="filter by scene first"):
+    with pytest.raises(UsageError, match="choose scenes of one kind"):
         write_detections(both, io.BytesIO())
 
 

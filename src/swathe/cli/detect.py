@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,10 +25,12 @@ from swathe.cli.options import (
     whole_numbers,
 )
 from swathe.cli.progress import detection_progress
+from swathe.errors import UsageError
 
 if TYPE_CHECKING:
     from swathe.engine.events import RunSummary
     from swathe.engine.plan import Plan
+    from swathe.raster.scene import Scene
     from swathe.store.geoparquet import GeoParquetStore
 
 Model = Annotated[
@@ -66,7 +69,8 @@ def detect(
     json: Json = False,
 ) -> None:
     """Find objects in scenes; the same command again resumes what was interrupted."""
-    from swathe.api import Choices, open_output, open_sources, raise_for_failures
+    from swathe.api import Choices, open_output, open_readable, raise_for_failures, with_unopened
+    from swathe.engine.events import SceneFailed
     from swathe.engine.plan import make_plan
     from swathe.engine.run import run_plan
     from swathe.store.geoparquet import DETECTIONS
@@ -78,13 +82,18 @@ def detect(
     )
     spec, info = chosen.detector(model)
     settings = chosen.settings(info)
-    plan = make_plan(open_sources(sources, bands=whole_numbers("--bands", bands)), settings, spec)
+    scenes, unopened = open_readable(sources, bands=whole_numbers("--bands", bands))
+    if geojson is not None:
+        _check_one_kind(scenes)
+    plan = make_plan(scenes, settings, spec)
     store = open_output(output, plan.run, append=append, overwrite=overwrite)
     if not json:
         typer.echo(f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}")
         typer.echo(describe(plan))
     with detection_progress(json=json) as progress:
-        summary = run_plan(plan, store, progress=progress)
+        for scene, reason in unopened.items():
+            progress(SceneFailed(scene, reason))
+        summary = with_unopened(run_plan(plan, store, progress=progress), unopened)
     files = [str(store.path / DETECTIONS / path.name) for path in summary.files]
     if geojson is not None:
         _write_geojson(store, plan.run, geojson, overwrite=overwrite)
@@ -104,6 +113,16 @@ def describe(plan: Plan) -> str:
         f"Plan     {len(plan.scenes):,} scene(s), {plan.windows:,} windows of {settings.tile} px every "
         f"{settings.stride} px at scale {scales}; merged from IoU {settings.merge_iou:g}"
     )
+
+
+def _check_one_kind(scenes: Sequence[Scene]) -> None:
+    """Refuse a GeoJSON of scenes with and without georeference before the work, not after it."""
+    without = [scene.id for scene in scenes if scene.crs is None or scene.transform is None]
+    if 0 < len(without) < len(scenes):
+        raise UsageError(
+            f"--geojson: some scenes have a georeference and others, such as {without[0]!r}, have none, so one file "
+            "cannot hold both; leave it out, and write one after the other with `swathe query --scenes`"
+        )
 
 
 def _write_geojson(store: GeoParquetStore, run: str, path: Path, *, overwrite: bool) -> None:

@@ -167,16 +167,16 @@ def _print_features(found: Detections) -> None:
 
 
 def _print_table(found: Detections) -> None:
-    """Print the first rows with a line about the rest."""
+    """Print the first rows with a line about the rest; each scene's places are of its own kind."""
     centres = found.to_polygons("geometry").mean(axis=1)
-    lonlat = bool(found.scenes) and found.georeferenced
-    places = ("longitude", "latitude") if lonlat else ("x", "y")
-    decimals = 7 if lonlat else 1
+    kinds = {scene.georeferenced for scene in found.scenes.values()}
+    places = ("lon or x", "lat or y") if len(kinds) > 1 else ("longitude", "latitude") if True in kinds else ("x", "y")
     titles = ("scene", "class", "score", *places, "long px", "short px", "angle")
     lines = [titles]
     best = found.scores.argsort(kind="stable")[::-1][:PRINTED_ROWS]
     for number in best:
         _, _, long_side, short_side, theta = found.boxes[number]
+        decimals = 7 if found.scenes[found.scene_ids[number]].georeferenced else 1
         place = (f"{value:.{decimals}f}" for value in centres[number])
         sizes = (f"{long_side:.1f}", f"{short_side:.1f}", f"{math.degrees(theta):.1f}")
         lines.append((found.scene_ids[number], found.classes[number], f"{found.scores[number]:.3f}", *place, *sizes))

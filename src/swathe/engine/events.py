@@ -34,7 +34,8 @@ class RunSummary:
             reasons = "\n".join(f"  {scene}: {reason}" for scene, reason in self.failed.items())
             raise PartialError(
                 f"{len(self.failed)} scene(s) failed, the others are stored:\n{reasons}\n"
-                "Mend or remove them, then run the same command again; finished work is kept"
+                "The same command again tries these once more. A mended file is a new input: detect it by itself, with "
+                "--append"
             )
 
     def to_json(self) -> dict[str, Any]:
