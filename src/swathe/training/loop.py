@@ -56,7 +56,7 @@ class TrainingResult:
     best: Path  # averaged weights with the best validation score (the last ones without validation)
     last: Path  # averaged weights at the end
     scores: Mapping[str, float]  # of the last validation
-    seconds: float  # training time over all sessions of the run
+    seconds: float  # training time over all calls of the run
 
 
 Watch = Callable[[TrainingEvent], None]
@@ -68,7 +68,7 @@ def train_from_config(path: Path, watch: Watch | None = None, *, stop_after: int
     Args:
         path: TOML file, see `swathe.training.config`.
         watch: Called after each step and each validation.
-        stop_after: Stop, resumable, after this many steps of this session; for tests and time slots.
+        stop_after: Stop, resumable, after this many steps of this call; for tests and time slots.
 
     Returns:
         Where the results are.
@@ -88,7 +88,7 @@ def train(config: TrainingConfig, watch: Watch | None = None, *, stop_after: int
     Args:
         config: The checked configuration.
         watch: Called after each step and each validation.
-        stop_after: Stop, resumable, after this many steps of this session.
+        stop_after: Stop, resumable, after this many steps of this call.
 
     Returns:
         Where the results are.
