@@ -1,0 +1,1 @@
+"""Benchmarks of what grows, or must not grow, with the scene."""
