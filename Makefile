@@ -79,6 +79,7 @@ check: setup-dev ## style, types, layers, docstrings, links
 	$(BIN)/lint-imports
 	$(BIN)/pydoclint --quiet src
 	$(BIN)/python docs/build.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 format: setup-dev ## put the source into its form
 	$(BIN)/ruff check --fix .
@@ -88,8 +89,10 @@ bench: setup-dev ## run all benchmarks, then write docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/report.py
 
-docs: setup-dev ## write docs/cli.md from the command line itself and check all links
+docs: setup-dev ## write the generated pages and figures, check all links, build the site into site/
 	$(BIN)/python docs/build.py
+	$(BIN)/python docs/figures.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 train-buildings: setup-train ## train the model that ships with the project (about an hour on two cores)
 	$(BIN)/swathe train recipes/buildings.toml

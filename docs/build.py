@@ -16,7 +16,7 @@ from typer.main import get_command
 from swathe.cli.main import EPILOG, app
 
 ROOT = Path(__file__).resolve().parents[1]
-REFERENCE = ROOT / "docs" / "cli.md"
+REFERENCE = ROOT / "docs" / "reference" / "cli.md"
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE_BLOCK = re.compile(r"^```.*?^```|^ {4}.*?$", re.MULTILINE | re.DOTALL)
 
@@ -128,7 +128,7 @@ def main() -> int:
     else:
         REFERENCE.write_text(reference, encoding="utf-8")
     failures += [f"broken link in {line}" for line in broken_links()]
-    failures += [f"no link leads to {page}; name it in docs/README.md" for page in unreachable_pages()]
+    failures += [f"no link leads to {page}; name it in docs/index.md" for page in unreachable_pages()]
     for failure in failures:
         sys.stderr.write(f"{failure}\n")
     return 1 if failures else 0

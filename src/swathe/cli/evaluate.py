@@ -28,7 +28,7 @@ def evaluate(
     curves: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw precision over recall.")] = None,
     json: Json = False,
 ) -> None:
-    """Compute average precision as DOTA task 1 does; docs/evaluation.md has the definitions."""
+    """Compute average precision as DOTA task 1 does; docs/reference/evaluation.md has the definitions."""
     from swathe.evaluation.evaluate import evaluate_folders
 
     if curves is not None:

@@ -198,10 +198,10 @@ def parse_config(document: Mapping[str, Any], *, where: str) -> TrainingConfig:
     """
     unknown = set(document) - {item.name for item in fields(TrainingConfig)}
     if unknown:
-        raise UsageError(f"{where}: unknown table {', '.join(sorted(unknown))}; see docs/training.md")
+        raise UsageError(f"{where}: unknown table {', '.join(sorted(unknown))}; see docs/reference/training.md")
     for name in ("model", "run", "train"):
         if name not in document:
-            raise UsageError(f"{where}: table `{name}` is missing; see docs/training.md")
+            raise UsageError(f"{where}: table `{name}` is missing; see docs/reference/training.md")
     return TrainingConfig(
         _table(ModelSettings, document["model"], f"{where}, model"),
         _table(RunSettings, document["run"], f"{where}, run"),
