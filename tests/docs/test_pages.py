@@ -2,7 +2,7 @@
 
 A page runs in a folder of its own that holds a part of the scene that ships with the project, under the scene's name.
 Comments that readers do not see say what else it needs: `<!-- with: detections -->` puts a store of that name there,
-`<!-- with: labels -->` also DOTA labels of its scene in val/labelTxt; `<!-- not run: REASON -->` leaves the next block out.
+`<!-- with: labels -->` also DOTA labels of its scene in val/labelTxt; `<!-- not run: REASON -->` leaves a block out.
 """
 
 from __future__ import annotations
