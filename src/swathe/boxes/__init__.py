@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from swathe.boxes.convention import canonical, hulls, to_polygons
-    from swathe.boxes.overlap import intersection_area, iou, iou_matrix, overlapping_pairs
+    from swathe.boxes.overlap import covered, intersection_area, iou, iou_matrix, overlapping_pairs
     from swathe.boxes.quadrilateral import polygon_iou, polygon_iou_matrix
     from swathe.boxes.rectangle import from_polygons
-    from swathe.boxes.suppress import nms
+    from swathe.boxes.suppress import nms, settle
     from swathe.boxes.transform import affine, affine_polygons, scale, shift
 
 __all__ = [
     "affine",
     "affine_polygons",
     "canonical",
+    "covered",
     "from_polygons",
     "hulls",
     "intersection_area",
@@ -30,16 +31,17 @@ __all__ = [
     "polygon_iou",
     "polygon_iou_matrix",
     "scale",
+    "settle",
     "shift",
     "to_polygons",
 ]
 
 _MODULES = {
     "convention": ("canonical", "hulls", "to_polygons"),
-    "overlap": ("intersection_area", "iou", "iou_matrix", "overlapping_pairs"),
+    "overlap": ("covered", "intersection_area", "iou", "iou_matrix", "overlapping_pairs"),
     "quadrilateral": ("polygon_iou", "polygon_iou_matrix"),
     "rectangle": ("from_polygons",),
-    "suppress": ("nms",),
+    "suppress": ("nms", "settle"),
     "transform": ("affine", "affine_polygons", "scale", "shift"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

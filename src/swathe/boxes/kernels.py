@@ -1,4 +1,4 @@
-"""Compiled loops over rectangles: shared area, a grid of many levels, greedy suppression, overlapping pairs.
+"""Compiled loops over rectangles: shared area, a grid of many levels, greedy suppression, cover, overlapping pairs.
 
 They stand in one file because numba's cache notices changes per file (see `swathe.boxes.compiled`).
 
@@ -31,6 +31,7 @@ LEVELS = 16
 LEVEL_RATIO = 4.0
 SAFETY = 1e-9  # relative slack of the quick bounds, far above their rounding
 NOISE = 1e-15  # shared area below this times the squared sum of the sides is rounding of touching sides
+DROPPED, KEPT, OPEN = range(3)  # what suppression says of a rectangle
 
 
 @compiled
@@ -268,36 +269,96 @@ def collect(
 
 
 @compiled
-def _suppress_group(rows: FloatArray, threshold: float, kept: npt.NDArray[np.bool_]) -> None:
-    """Greedy suppression of one class: rows by falling score, `kept` (n,) is filled in."""
+def _settle_group(
+    rows: FloatArray, threshold: float, complete: npt.NDArray[np.bool_], states: npt.NDArray[np.int8]
+) -> None:
+    """Greedy suppression of one class: rows by falling score, `states` (n,) is filled in; see `settle`."""
     cells, found = lay_out(rows), np.empty(len(rows), np.int32)
     for i in range(len(rows)):
-        probe, kept[i] = rows[i], True
+        probe, states[i] = rows[i], KEPT
         long, short = max(probe[HALF_W], probe[HALF_H]), min(probe[HALF_W], probe[HALF_H])
         if short == 0.0:
             continue  # no area: it overlaps nothing, now or later
+        if not complete[i]:
+            states[i] = OPEN
         # What two rectangles share is no longer than the diagonal of one, so their ratio is at most that diagonal over
         # the long side of the other. Hull side, long side and diagonal differ by at most a factor of sqrt(2).
         smallest = threshold * 2.0 * long / math.sqrt(2.0) * (1.0 - SAFETY)
         diagonal = 2.0 * math.sqrt(long * long + short * short)
         largest = diagonal * math.sqrt(2.0) * LEVEL_RATIO / threshold * (1.0 + SAFETY)
         for k in range(collect(cells, rows, rows, i, smallest, largest, found)):
-            if _exceeds(rows[found[k]], probe, threshold):
-                kept[i] = False
-                break
-        if kept[i]:
+            better = found[k]
+            if _exceeds(rows[better], probe, threshold):
+                if states[better] == KEPT:
+                    states[i] = DROPPED
+                    break
+                states[i] = OPEN
+        if states[i] != DROPPED:
             insert(cells, rows, i)
 
 
 @compiled
-def suppress(rows: FloatArray, starts: IndexArray, threshold: float) -> npt.NDArray[np.bool_]:
-    """Greedy suppression in each group rows[starts[g]:starts[g + 1]], ordered by falling score; flags of the kept."""
-    kept = np.ones(len(rows), np.bool_)
+def settle(
+    rows: FloatArray, starts: IndexArray, threshold: float, complete: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int8]:
+    """Greedy suppression as far as it can be decided while some rectangles are still to come.
+
+    A rectangle is dropped as soon as a kept one exceeds the threshold with it. It is kept when nothing that is to come
+    can touch it and every better one that exceeds the threshold with it is dropped. Else it stays open.
+
+    Args:
+        rows: Described rectangles (n, 8): groups one after the other, by falling score within each.
+        starts: First row of each group, and the end of the last one.
+        threshold: Largest tolerated ratio.
+        complete: (n,) true where nothing that is to come can touch the rectangle.
+
+    Returns:
+        (n,) DROPPED, KEPT or OPEN; none is open if all are complete.
+    """
+    states = np.full(len(rows), KEPT, np.int8)
     for group in range(len(starts) - 1):
         start, stop = starts[group], starts[group + 1]
-        if stop - start > 1:
-            _suppress_group(rows[start:stop], threshold, kept[start:stop])
-    return kept
+        if stop > start:
+            _settle_group(rows[start:stop], threshold, complete[start:stop], states[start:stop])
+    return states
+
+
+@compiled
+def covered(
+    rows: FloatArray,
+    groups: IndexArray,
+    weights: FloatArray,
+    probes: IndexArray,
+    least_weights: FloatArray,
+    share: float,
+) -> npt.NDArray[np.bool_]:
+    """Tell which rectangles a heavier one of their group covers by more than a share of their area.
+
+    Args:
+        rows: Described rectangles (n, 8), n >= 1.
+        groups: (n,) only rectangles of one group count for each other.
+        weights: (n,) weight of each rectangle.
+        probes: (k,) rows to decide on.
+        least_weights: (k,) weight that another one must exceed to count.
+        share: Share of the probe's area.
+
+    Returns:
+        (k,) flags.
+    """
+    cells, found = lay_out(rows), np.empty(len(rows), np.int32)
+    for i in range(len(rows)):
+        insert(cells, rows, i)
+    flags = np.zeros(len(probes), np.bool_)
+    for k in range(len(probes)):
+        i = probes[k]
+        enough = share * (4.0 * rows[i, HALF_W] * rows[i, HALF_H])
+        for entry in range(collect(cells, rows, rows, i, 0.0, np.inf, found)):
+            other = found[entry]
+            rival = other != i and groups[other] == groups[i] and weights[other] > least_weights[k]
+            if rival and shared_area(rows[i], rows[other]) > enough:
+                flags[k] = True
+                break
+    return flags
 
 
 @compiled

@@ -92,3 +92,34 @@ def overlapping_pairs(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[IndexArray, F
     if not len(first) or not len(second):
         return np.zeros((0, 2), dtype=np.int64), np.zeros(0)
     return kernels.overlapping(first, second)
+
+
+def covered(
+    boxes: npt.ArrayLike,
+    groups: npt.NDArray[np.int64],
+    weights: FloatArray,
+    which: IndexArray,
+    least_weights: FloatArray,
+    share: float,
+) -> npt.NDArray[np.bool_]:
+    """Tell which boxes a heavier one of their group covers by more than a share of their area.
+
+    Memory is linear in the boxes, however many of them overlap.
+
+    Args:
+        boxes: Boxes of shape (n, 5): cx, cy, w, h in pixels, theta in radians.
+        groups: (n,) only boxes of one group count for each other.
+        weights: (n,) weight of each box.
+        which: (k,) indexes of the boxes to decide on.
+        least_weights: (k,) weight that another box must exceed to count, for each of these.
+        share: Share of the area, in [0, 1], that the shared area must exceed.
+
+    Returns:
+        (k,) flags.
+
+    Raises:
+        UsageError: If boxes are malformed.
+    """
+    if not len(which):
+        return np.zeros(0, dtype=np.bool_)
+    return kernels.covered(_described(boxes, "boxes"), groups, weights, which, least_weights, float(share))

@@ -7,7 +7,10 @@ import numpy.typing as npt
 
 from swathe.boxes import kernels
 from swathe.boxes.convention import FloatArray, IndexArray, as_boxes
+from swathe.boxes.kernels import DROPPED, KEPT, OPEN
 from swathe.errors import UsageError
+
+__all__ = ["DROPPED", "KEPT", "OPEN", "nms", "settle"]
 
 MOST_SHORT_CLASSES = 2**16
 
@@ -34,18 +37,54 @@ def nms(
         UsageError: If an argument is malformed or the lengths differ.
     """
     array, ranks = as_boxes(boxes), _as_scores(scores)
-    if len(ranks) != len(array):
-        raise UsageError(f"{len(array)} boxes have {len(ranks)} scores; pass one score per box")
+    order, states = _settled(array, ranks, classes, iou, np.ones(len(array), dtype=np.bool_))
+    return order[states[order] == KEPT]
+
+
+def settle(
+    boxes: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    classes: npt.ArrayLike | None,
+    complete: npt.ArrayLike,
+    iou: float = 0.2,
+) -> npt.NDArray[np.int8]:
+    """Decide as much of `nms` as can be decided while some boxes are still to come.
+
+    Args:
+        boxes: Boxes of shape (n, 5): cx, cy, w, h in pixels, theta in radians.
+        scores: Scores (n,), any finite values.
+        classes: Whole numbers (n,); None treats all boxes as one class.
+        complete: (n,) true where no box that is still to come can share area with this one.
+        iou: Largest tolerated intersection over union, in [0, 1].
+
+    Returns:
+        (n,) `DROPPED` or `KEPT` where `nms` of all boxes will say so whatever comes, `OPEN` elsewhere.
+
+    Raises:
+        UsageError: If an argument is malformed or the lengths differ.
+    """
+    array, ranks, flags = as_boxes(boxes), _as_scores(scores), np.asarray(complete)
+    if flags.shape != (len(array),) or flags.dtype != np.bool_:
+        raise UsageError(f"complete must be {len(array)} flags, not {flags.dtype} of shape {flags.shape}")
+    return _settled(array, ranks, classes, iou, flags)[1]
+
+
+def _settled(
+    boxes: FloatArray, scores: FloatArray, classes: npt.ArrayLike | None, iou: float, complete: npt.NDArray[np.bool_]
+) -> tuple[IndexArray, npt.NDArray[np.int8]]:
+    """Return the order by falling score and, by index of the box, what suppression says of it."""
+    if len(scores) != len(boxes):
+        raise UsageError(f"{len(boxes)} boxes have {len(scores)} scores; pass one score per box")
     if not 0.0 <= iou <= 1.0:
         raise UsageError(f"iou must lie in [0, 1], not {iou!r}")
-    order = _by_falling_score(ranks)
+    order = _by_falling_score(scores)
     if classes is None:
         grouped, starts = order, np.array([0, len(order)])
     else:
-        grouped, starts = _group(order, _as_classes(classes, len(array)))
-    kept = np.empty(len(array), dtype=np.bool_)
-    kept[grouped] = kernels.suppress(kernels.describe(array, grouped), starts, float(iou))
-    return order[kept[order]]
+        grouped, starts = _group(order, _as_classes(classes, len(boxes)))
+    states = np.empty(len(boxes), dtype=np.int8)
+    states[grouped] = kernels.settle(kernels.describe(boxes, grouped), starts, float(iou), complete[grouped])
+    return order, states
 
 
 def _as_scores(scores: npt.ArrayLike) -> FloatArray:
