@@ -1,10 +1,10 @@
-"""Detections: a table of oriented boxes with class and score, and the scenes they were found in."""
+"""The value `Detections`: rows of boxes with their scenes, classes and runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,94 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from swathe import boxes as box_math
-from swathe.errors import MissingExtraError, SourceError, UsageError
+from swathe.detections.table import BOX_COLUMNS, NAME_TYPE, SCHEMA, make_table, order_rows, ranks
+from swathe.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     import geopandas
 
+    from swathe.detections.scene import Coordinates, SceneInfo
     from swathe.query import Query
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IndexArray: TypeAlias = npt.NDArray[np.int64]
-Transform: TypeAlias = tuple[float, float, float, float, float, float]
-Coordinates: TypeAlias = Literal["pixel", "lonlat", "crs", "geometry"]
-
-NAME_TYPE = pa.dictionary(pa.int32(), pa.string())
-BOX_COLUMNS = ("cx", "cy", "w", "h", "theta")
-SCHEMA = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("run", NAME_TYPE, nullable=False),
-        pa.field("scene", NAME_TYPE, nullable=False),
-        pa.field("class", NAME_TYPE, nullable=False),
-        pa.field("score", pa.float64(), nullable=False),
-        *(pa.field(name, pa.float64(), nullable=False) for name in BOX_COLUMNS),
-        pa.field("cut", pa.bool_(), nullable=False),
-    ]
-)
-
-
-@dataclass(frozen=True)
-class SceneInfo:
-    """What must be known of a scene to place its detections on the ground."""
-
-    id: str  # name, unique within a run
-    uri: str  # where the pixels are
-    width: int  # columns, pixels
-    height: int  # rows, pixels
-    crs: str | None = None  # coordinate reference system as WKT, None without georeference
-    transform: Transform | None = None  # a, b, c, d, e, f: x = a col + b row + c, y = d col + e row + f; None without
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot name or place a scene."""
-        if not self.id or not _is_text(self.id) or not _is_text(self.uri):
-            raise UsageError(
-                f"scene {self.id!r} ({self.uri!r}): its name must be Unicode text and not empty; rename it"
-            )
-        if self.width < 1 or self.height < 1:
-            raise UsageError(f"scene {self.id!r}: {self.width} x {self.height} is not the size of an image")
-        if self.transform is not None:
-            values = tuple(float(value) for value in self.transform)
-            if np.shape(values) != (6,) or not np.isfinite(values).all():
-                raise UsageError(f"scene {self.id!r}: transform {values} is not six finite numbers")
-            object.__setattr__(self, "transform", values)
-
-    @property
-    def georeferenced(self) -> bool:
-        """Whether pixels can be placed on the ground."""
-        return self.crs is not None and self.transform is not None
-
-    def place(self, points: FloatArray, coordinates: Coordinates) -> FloatArray:
-        """Bring points from scene pixels into other coordinates.
-
-        Args:
-            points: Points (n, 2) as x, y in scene pixels.
-            coordinates: "pixel" leaves them as they are; "crs" gives x, y in the scene's reference system; "lonlat"
-                gives longitude, latitude in degrees; "geometry" is "lonlat" with georeference and "pixel" without.
-
-        Returns:
-            Points (n, 2) in these coordinates.
-
-        Raises:
-            UsageError: If the scene has no georeference to place them with.
-            SourceError: If a point lies where the scene's reference system has no longitude and latitude.
-        """
-        if coordinates == "pixel" or (coordinates == "geometry" and not self.georeferenced):
-            return points
-        if self.crs is None or self.transform is None:
-            raise UsageError(f"scene {self.id!r} has no georeference; ask for pixel coordinates or filter by scene")
-        from swathe.raster import georeference
-
-        if coordinates == "crs":
-            return georeference.to_crs(self.transform, points)
-        placed = georeference.to_lonlat(self.crs, self.transform, points)
-        if not np.isfinite(placed).all():
-            raise SourceError(
-                f"scene {self.id!r} reaches beyond the area its reference system can describe; correct its georeference"
-            )
-        return placed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,29 +89,9 @@ class Detections:
             UsageError: If lengths differ, a value is not finite, a class index is unknown, or a name is empty.
         """
         canonical = box_math.canonical(boxes) + 0.0  # -0.0 becomes 0.0: equal boxes shall be equal bytes
-        count = len(canonical)
-        values = _column(scores, count, "scores", np.float64) + 0.0
-        indexes = _column(class_indices, count, "class indices", np.int64)
-        marks = _column(np.zeros(count, np.bool_) if cut is None else cut, count, "cut flags", np.bool_)
         names = tuple(class_names)
-        _check_names(run, names)
-        if not np.isfinite(values).all():
-            raise UsageError(f"scene {scene.id!r}: a score is not a finite number; remove such detections first")
-        if count and (indexes.min() < 0 or indexes.max() >= len(names)):
-            raise UsageError(f"scene {scene.id!r}: a class index lies outside the {len(names)} classes of the model")
-        order = _order(canonical, values, leading=[_ranks(names)[indexes]], trailing=[marks])
-        numbers = np.empty(count, dtype=np.int64)
-        numbers[order] = np.arange(count)
-        columns = [
-            pc.binary_join_element_wise(run, scene.id, pa.array(numbers).cast(pa.string()), "/"),
-            _repeated(run, count),
-            _repeated(scene.id, count),
-            pa.DictionaryArray.from_arrays(pa.array(indexes.astype(np.int32)), pa.array(names, pa.string())),
-            pa.array(values),
-            *(pa.array(canonical[:, number]) for number in range(len(BOX_COLUMNS))),
-            pa.array(marks),
-        ]
-        return cls(pa.table(columns, schema=SCHEMA), {scene.id: scene}, names, {run: dict(run_info or {})})
+        table = make_table(canonical, scores, class_indices, cut, names, scene.id, run)
+        return cls(table, {scene.id: scene}, names, {run: dict(run_info or {})})
 
     @classmethod
     def empty(cls, class_names: Sequence[str] = (), scenes: Iterable[SceneInfo] = ()) -> Self:
@@ -377,12 +282,12 @@ class Detections:
         Returns:
             The same detections in canonical order.
         """
-        ranks = {}
+        by_name = {}
         for name in ("scene", "class", "run"):
             names, codes = self._coded(name)
-            ranks[name] = _ranks(names)[codes]
-        leading, trailing = [ranks["scene"], ranks["class"]], [self.cut, ranks["run"]]
-        return self.take(_order(self.boxes, self.scores, leading, trailing))
+            by_name[name] = ranks(names)[codes]
+        leading, trailing = [by_name["scene"], by_name["class"]], [self.cut, by_name["run"]]
+        return self.take(order_rows(self.boxes, self.scores, leading, trailing))
 
     def equals(self, other: Detections) -> bool:
         """Compare rows in order, scenes, class names and runs; floats bit by bit up to the sign of zero.
@@ -449,46 +354,3 @@ class Detections:
         """Return the names of a dictionary column and each row's index into them."""
         encoded = self.table.column(column).combine_chunks()
         return np.asarray(encoded.dictionary.to_pylist(), dtype=np.str_), encoded.indices.to_numpy()
-
-
-def _order(
-    boxes: FloatArray, scores: FloatArray, leading: Sequence[npt.NDArray[Any]], trailing: Sequence[npt.NDArray[Any]]
-) -> IndexArray:
-    """Return the order by `leading` keys, falling score, box and `trailing` keys, the most important first."""
-    keys = [*leading, -scores, *boxes.T, *trailing]
-    return np.asarray(np.lexsort(keys[::-1]), dtype=np.int64)
-
-
-def _ranks(names: Sequence[str] | npt.NDArray[np.str_]) -> IndexArray:
-    """Return the place of each name in alphabetical order; numbers sort faster than text."""
-    return np.unique(np.asarray(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
-
-
-def _column(values: npt.ArrayLike, count: int, name: str, dtype: type[Any]) -> npt.NDArray[Any]:
-    """Return values as an array of `count`, or say that there are more or fewer."""
-    array = np.asarray(values)
-    if array.shape != (count,) and not (count == 0 and array.size == 0):
-        raise UsageError(f"{count} boxes need {count} {name}, not an array of shape {array.shape}")
-    return array.reshape(count).astype(dtype)
-
-
-def _check_names(run: str, class_names: tuple[str, ...]) -> None:
-    """Refuse names that no file can hold."""
-    if not run or not _is_text(run):
-        raise UsageError(f"run {run!r}: the id of a run must be Unicode text and not empty")
-    if len(set(class_names)) != len(class_names) or not all(name and _is_text(name) for name in class_names):
-        raise UsageError(f"class names {list(class_names)} must be different from each other and not empty")
-
-
-def _is_text(name: str) -> bool:
-    """Return whether a name can be stored as UTF-8; file names of another encoding cannot."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _repeated(name: str, count: int) -> pa.DictionaryArray:
-    """Return a dictionary column of one name."""
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), pa.array([name], pa.string()))
