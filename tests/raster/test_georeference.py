@@ -89,6 +89,42 @@ def test_systems_that_cannot_be_placed(crs: str, capfd: pytest.CaptureFixture[st
     assert not capfd.readouterr().err, "what PROJ has to say is in the error"
 
 
-def test_points_outside_of_the_projection() -> None:
-    with pytest.raises(SourceError, match="domain"):
-        georeference.to_lonlat("EPSG:32645", (1.0, 0.0, 1e12, 0.0, 1.0, 1e12), POINTS)
+def test_points_outside_of_the_projection_have_no_place_and_the_others_keep_theirs() -> None:
+    crs, transform = UTM
+    points = np.array([[10.0, 20.0], [1e12, 1e12], [30.0, 40.0], [-1e12, 5.0], [50.0, 60.0]])
+    found = georeference.to_lonlat(crs, transform, points)
+    np.testing.assert_array_equal(np.isnan(found[:, 0]), [False, True, False, True, False])
+    np.testing.assert_array_equal(found[::2], georeference.to_lonlat(crs, transform, points[::2]))
+
+
+@pytest.mark.parametrize("start", [-180.0, 0.0, 170.0, -200.0])
+def test_longitudes_of_any_turn_come_back(start: float) -> None:
+    transform = (0.01, 0.0, start, 0.0, -0.01, 5.0)
+    points = np.array([[0.0, 0.0], [5.0, 70.0], [2000.0, 30.0], [-300.0, 2.0], [20_000.0, 900.0]])
+    degrees = georeference.to_lonlat("EPSG:4326", transform, points)
+    assert (np.abs(degrees[:, 0]) <= 180).all()
+    turns = (degrees[:, 0] - (points[:, 0] * 0.01 + start)) / 360
+    np.testing.assert_allclose(turns, np.rint(turns), atol=1e-9)
+    np.testing.assert_allclose(georeference.from_lonlat("EPSG:4326", transform, degrees), points, atol=1e-6)
+
+
+def test_beyond_the_poles_is_nowhere() -> None:
+    degrees = georeference.to_lonlat("EPSG:4326", (1.0, 0.0, 0.0, 0.0, -1.0, 90.0), np.array([[3.0, 0.0], [3.0, -1.0]]))
+    np.testing.assert_array_equal(degrees, [[3.0, 90.0], [np.nan, np.nan]])
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3832", "EPSG:3995", "EPSG:3031", "EPSG:3413", "EPSG:32601", "EPSG:32660"])
+def test_across_the_antimeridian_and_over_the_poles(crs: str) -> None:
+    from pyproj import Transformer
+
+    centre = {"EPSG:3832": (3_339_584.7, 0.0), "EPSG:32601": (166_021.4, 5e4), "EPSG:32660": (833_978.6, 5e4)}
+    x, y = centre.get(crs, (0.0, 0.0))
+    transform = (100.0, 0.0, x - 5000.0, 0.0, -100.0, y + 5000.0)
+    points = np.random.default_rng(0).uniform(0, 100, (200, 2))
+    found = georeference.to_lonlat(crs, transform, points)
+    expected = np.column_stack(
+        Transformer.from_crs(crs, "OGC:CRS84", always_xy=True).transform(*(georeference.to_crs(transform, points).T))
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert np.ptp(found[:, 0]) > 180, "both sides"
+    np.testing.assert_allclose(georeference.from_lonlat(crs, transform, found), points, atol=1e-3)

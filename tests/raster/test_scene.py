@@ -32,7 +32,7 @@ def test_a_georeferenced_scene(write: Write, picture: Picture) -> None:
     path = write(picture(300, 200), crs="EPSG:32645", transform=transform, overviews=(2, 4), nodata=7, **TILED)
     scene = open_scene(path)
     assert (scene.id, scene.uri, scene.width, scene.height) == ("scene", str(path), 300, 200)
-    assert (scene.bands, scene.dtype, scene.nodata, scene.value_range) == ((1, 2, 3), "uint8", 7.0, None)
+    assert (scene.bands, scene.dtype, scene.nodata, scene.value_range) == ((1, 2, 3), "uint8", (7.0, 7.0, 7.0), None)
     assert (scene.tiled, scene.block_shape, scene.overviews) == (True, (64, 64), (2, 4))
     assert scene.has_mask
     assert scene.transform == tuple(transform)[:6]

@@ -1,4 +1,4 @@
-"""Which bands of a raster make its picture, and which one tells where there is none."""
+"""Which bands of a raster make its picture, what their values mean, and what tells where there is none."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from swathe.errors import SourceError, UsageError
+from swathe.raster.remote import shown
 
 
 def alpha_band(dataset: Any) -> int | None:
@@ -32,20 +33,19 @@ def choose_bands(dataset: Any, wanted: Sequence[int] | None) -> tuple[int, ...]:
         UsageError: If the bands asked for do not exist or are not one or three.
         SourceError: If the raster has no bands, or the chosen ones have different or complex data types.
     """
+    name = shown(dataset.name)
     if dataset.count == 0:
-        raise SourceError(f"{dataset.name}: holds no bands of its own; give one of the images inside it as a file")
+        raise SourceError(f"{name}: holds no bands of its own; give one of the images inside it as a file")
     bands = _default_bands(dataset) if wanted is None else tuple(int(band) for band in wanted)
     if len(bands) not in {1, 3}:
-        raise UsageError(f"bands {bands} of {dataset.name}: give three (red, green, blue) or one (grey)")
+        raise UsageError(f"bands {bands} of {name}: give three (red, green, blue) or one (grey)")
     absent = [band for band in bands if not 1 <= band <= dataset.count]
     if absent:
-        raise UsageError(
-            f"{dataset.name} has no band {absent[0]}: it has {dataset.count}, counted from 1; choose among them"
-        )
+        raise UsageError(f"{name} has no band {absent[0]}: it has {dataset.count}, counted from 1; choose among them")
     types = {dataset.dtypes[band - 1] for band in bands}
     if len(types) > 1 or any(name.startswith("complex") for name in types):
         raise SourceError(
-            f"{dataset.name}: bands {bands} are of the type {', '.join(sorted(types))}; "
+            f"{name}: bands {bands} are of the type {', '.join(sorted(types))}; "
             f"choose bands of one type that are real numbers, or convert the file"
         )
     return bands
@@ -59,3 +59,64 @@ def _default_bands(dataset: Any) -> tuple[int, ...]:
         return tags[ColorInterp.red], tags[ColorInterp.green], tags[ColorInterp.blue]
     plain = [band for band in dataset.indexes if dataset.colorinterp[band - 1] != ColorInterp.alpha]
     return tuple(plain[:3]) if len(plain) >= 3 else tuple(plain[:1] or (1,))
+
+
+def mask_bands(dataset: Any, bands: Sequence[int]) -> tuple[int, ...]:
+    """Tell which masks have to be read beside the pixels: those that neither alpha nor a nodata value makes.
+
+    Args:
+        dataset: The open raster, or one of its overviews.
+        bands: The bands shown.
+
+    Returns:
+        The first band if one mask serves all, every band if each has its own, nothing if there are no masks. Nodata
+        values of 64-bit integers, which floats cannot hold, are left to GDAL and so count as masks.
+    """
+    from rasterio.enums import MaskFlags
+
+    flags = set(dataset.mask_flag_enums[bands[0] - 1])
+    if MaskFlags.alpha in flags or MaskFlags.all_valid in flags:
+        return ()
+    if MaskFlags.per_dataset in flags:
+        return (bands[0],)
+    if MaskFlags.nodata in flags:
+        return tuple(bands) if dataset.dtypes[bands[0] - 1] in {"int64", "uint64"} else ()
+    return tuple(bands)
+
+
+def nodata_values(dataset: Any, bands: Sequence[int]) -> tuple[float, ...] | None:
+    """Return the value of each band that stands for no data.
+
+    Args:
+        dataset: The open raster.
+        bands: The bands shown.
+
+    Returns:
+        One value per band shown; None if a band has no such value, so that all of its pixels hold data, or if masks
+        are read instead.
+    """
+    values = [dataset.nodatavals[band - 1] for band in bands]
+    if None in values or dataset.dtypes[bands[0] - 1] in {"int64", "uint64"}:
+        return None
+    return tuple(float(value) for value in values)
+
+
+def has_palette(dataset: Any, bands: Sequence[int]) -> bool:
+    """Tell whether the only band shown holds numbers of colours."""
+    from rasterio.enums import ColorInterp
+
+    whole = dataset.dtypes[bands[0] - 1] in {"uint8", "uint16"}
+    return whole and len(bands) == 1 and dataset.colorinterp[bands[0] - 1] == ColorInterp.palette
+
+
+def counts_from_white(dataset: Any, bands: Sequence[int]) -> bool:
+    """Tell whether low values are bright, as in a TIFF of the photometric kind MINISWHITE."""
+    return dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES" and not has_palette(dataset, bands)
+
+
+def full_range(dataset: Any, bands: Sequence[int]) -> tuple[float, float] | None:
+    """Return the lowest and highest value of 8-bit bands that use fewer bits, such as 0 and 1 of one bit."""
+    bits = dataset.tags(bands[0], ns="IMAGE_STRUCTURE").get("NBITS", "8")
+    if dataset.dtypes[bands[0] - 1] != "uint8" or bits not in {"1", "2", "3", "4", "5", "6", "7"}:
+        return None
+    return 0.0, 2.0 ** int(bits) - 1.0

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from swathe.errors import SourceError
+from swathe.raster import remote
 
 CACHE_BYTES = 128 << 20  # a plain number is bytes for GDAL_CACHEMAX, whatever its size
 FORMATS = {"GTiff": "GeoTIFF", "VRT": "VRT", "PNG": "PNG", "JPEG": "JPEG", "JP2OpenJPEG": "JPEG 2000"}
@@ -23,12 +24,15 @@ _warnings_lock = threading.Lock()
 
 
 @contextmanager
-def settings() -> Iterator[None]:
-    """Apply the settings under which Swathe opens and reads rasters."""
+def settings(**more: str | float) -> Iterator[None]:
+    """Apply the settings under which Swathe opens and reads rasters, and more of GDAL's if given."""
     import rasterio
+    from rasterio.session import DummySession
 
     # A JPEG that ends too early is but a warning to GDAL, which then makes up the missing rows.
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_ERROR_ON_LIBJPEG_WARNING=True):
+    options = {"GDAL_CACHEMAX": CACHE_BYTES, "GDAL_ERROR_ON_LIBJPEG_WARNING": True, **remote.options(), **more}
+    # GDAL finds the credentials for S3 by itself; rasterio would load another library for it at every read.
+    with rasterio.Env(session=DummySession(), **options):
         yield
 
 
@@ -36,32 +40,35 @@ def open_dataset(uri: str, overview: int | None = None) -> Any:
     """Open a raster.
 
     Args:
-        uri: The file.
+        uri: The file, or the address of a remote one.
         overview: Place of the overview to open instead of the full resolution.
 
     Returns:
         The rasterio dataset; the caller closes it.
 
     Raises:
-        SourceError: If it is not a raster of a known format, or damaged.
+        SourceError: If it is not a raster of a known format, or damaged, or its server does not give it out.
     """
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
     options = {} if overview is None else {"overview_level": overview}
+    path = remote.gdal_path(uri)
     try:
-        with settings(), _warnings_lock, warnings.catch_warnings():
+        with settings(**({} if path == uri else remote.OPENING_OPTIONS)), _warnings_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = rasterio.open(uri, **options)
+            dataset = rasterio.open(path, **options)
     except RasterioError as error:
+        if path != uri and not remote.is_about_content(reason(error)):
+            raise SourceError(remote.explain(uri, reason(error))) from error
         raise SourceError(
-            f"{uri}: is not an image that can be opened ({reason(error)}); it should be one of "
+            f"{remote.shown(uri)}: is not an image that can be opened ({reason(error)}); it should be one of "
             f"{', '.join(FORMATS.values())}, fetch it again if it was cut short"
         ) from error
     if dataset.driver not in FORMATS:
         dataset.close()
         raise SourceError(
-            f"{uri}: is of the format {dataset.driver}, not one of {', '.join(FORMATS.values())}; "
+            f"{remote.shown(uri)}: is of the format {dataset.driver}, not one of {', '.join(FORMATS.values())}; "
             f"convert it, for instance with gdal_translate"
         )
     return dataset
@@ -69,7 +76,7 @@ def open_dataset(uri: str, overview: int | None = None) -> Any:
 
 def reason(error: BaseException) -> str:
     """Return what GDAL said, which rasterio often hides in the cause of its own error."""
-    return str(error.__cause__ or error).rstrip(". ")
+    return remote.shown(str(error.__cause__ or error)).rstrip(". ")
 
 
 def has_dataset_mask(dataset: Any, band: int) -> bool:

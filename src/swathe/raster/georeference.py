@@ -24,6 +24,7 @@ ECCENTRICITY_SQUARED = 0.006_694_379_990_141_316
 # Pixels over which the ground sample distance is measured: far enough that the noise of a projection's inverse
 # (a millionth of a metre) does not show, near enough that the scale is that of the centre.
 BASELINE = 64.0
+LATITUDE_NOISE = 1e-9  # degrees by which rounding may leave the sphere
 
 
 def to_crs(transform: Transform | None, points: Points) -> Points:
@@ -74,13 +75,17 @@ def to_lonlat(crs: str | None, transform: Transform | None, points: Points) -> P
         points: (n, 2) x, y in scene pixels.
 
     Returns:
-        (n, 2) longitude, latitude in degrees; NaN where the reference system has none.
+        (n, 2) longitude, latitude in degrees, longitudes from -180 to 180 also for a system that counts from 0 to
+        360; NaN where the reference system has none, beyond the poles for instance.
 
     Raises:
-        SourceError: If the scene has no georeference, its reference system cannot be brought to WGS 84, or a point is
-            outside of what the system can describe.
+        SourceError: If the scene has no georeference, or its reference system cannot be brought to WGS 84.
     """
-    return convert(_named(crs), LONGITUDE_LATITUDE, to_crs(transform, points))
+    degrees = convert(_named(crs), LONGITUDE_LATITUDE, to_crs(transform, points))
+    turned = np.abs(degrees[:, 0]) > 180.0
+    degrees[turned, 0] = (degrees[turned, 0] + 180.0) % 360.0 - 180.0
+    degrees[np.abs(degrees[:, 1]) > 90.0 + LATITUDE_NOISE] = np.nan
+    return degrees
 
 
 def from_lonlat(crs: str | None, transform: Transform | None, points: Points) -> Points:
@@ -92,13 +97,18 @@ def from_lonlat(crs: str | None, transform: Transform | None, points: Points) ->
         points: (n, 2) longitude, latitude in degrees.
 
     Returns:
-        (n, 2) x, y in scene pixels; NaN where the reference system does not reach.
+        (n, 2) x, y in scene pixels; NaN where the reference system does not reach. In a system of degrees, a longitude
+        is taken at the turn that lies from 90 degrees before the scene's first column up to 270 degrees after it.
 
     Raises:
-        SourceError: If the scene has no georeference, its reference system cannot be brought to WGS 84, or a point is
-            outside of what the system can describe.
+        SourceError: If the scene has no georeference, or its reference system cannot be brought to WGS 84.
     """
-    return from_crs(transform, convert(LONGITUDE_LATITUDE, _named(crs), np.asarray(points, dtype=np.float64)))
+    placed = convert(LONGITUDE_LATITUDE, _named(crs), np.asarray(points, dtype=np.float64))
+    a, b, c, *_ = _placed(transform)
+    if _in_degrees(_named(crs)):
+        start = c - 90.0 if a + b >= 0 else c - 270.0
+        placed[:, 0] = (placed[:, 0] - start) % 360.0 + start
+    return from_crs(transform, placed)
 
 
 def ground_sample_distance(crs: str | None, transform: Transform | None, width: int, height: int) -> float | None:
@@ -145,31 +155,67 @@ def convert(source: str, target: str, points: Points) -> Points:
         points: (n, 2) x, y (longitude, latitude) in units of the source.
 
     Returns:
-        (n, 2) x, y in units of the target; of points without counterpart, PROJ refuses some and others become NaN.
+        (n, 2) x, y in units of the target; NaN for points without counterpart.
 
     Raises:
-        SourceError: If there is no way between the systems, or a point is outside of what one can describe.
+        SourceError: If there is no way between the systems.
     """
-    from rasterio._err import CPLE_BaseError  # what transform raises has no public name
+    from rasterio._err import CPLE_BaseError, CPLE_NotSupportedError  # what transform raises has no public name
     from rasterio.crs import CRS
     from rasterio.errors import CRSError
     from rasterio.warp import transform
 
-    points = points.reshape(-1, 2)
-    if not len(points):
-        return np.empty((0, 2))
+    def warp(some: Points) -> Points:
+        """PROJ refuses all points for one outside of its domain: it is found by halving, and becomes NaN."""
+        try:
+            x, y = transform(*systems, some[:, 0], some[:, 1])
+        except CPLE_NotSupportedError:
+            raise
+        except CPLE_BaseError:
+            half = len(some) // 2
+            return np.concatenate([warp(some[:half]), warp(some[half:])]) if half else np.full((1, 2), np.nan)
+        return np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
+
+    points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     try:
         with settings():
             systems = CRS.from_user_input(source), CRS.from_user_input(target)
-            x, y = transform(*systems, points[:, 0], points[:, 1])
-    except (CRSError, CPLE_BaseError) as error:
+            warped = warp(points) if len(points) else points.copy()
+    except (CRSError, CPLE_NotSupportedError) as error:
         raise SourceError(
             f"coordinates cannot be brought from {_short(source)} to {_short(target)} ({error}); "
             f"assign the right reference system to the scene, for instance with gdal_edit -a_srs"
         ) from error
-    warped = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
     warped[~np.isfinite(warped).all(axis=1)] = np.nan
     return warped
+
+
+def reaches_wgs84(crs: str) -> bool:
+    """Tell whether there is a way from a reference system to longitude and latitude.
+
+    Args:
+        crs: WKT or a name such as "EPSG:3857".
+
+    Returns:
+        False for engineering, local and geocentric systems, those of other planets, and what is no system at all.
+    """
+    from rasterio.crs import CRS
+    from rasterio.errors import CRSError
+
+    try:
+        known = CRS.from_user_input(crs)
+        convert(crs, LONGITUDE_LATITUDE, np.zeros((1, 2)))
+    except (CRSError, SourceError):
+        return False
+    return bool(known.is_geographic or known.is_projected)
+
+
+def _in_degrees(crs: str) -> bool:
+    """Whether a reference system that is known to exist has longitude and latitude as coordinates."""
+    from rasterio.crs import CRS
+
+    with settings():
+        return bool(CRS.from_user_input(crs).is_geographic)
 
 
 def _placed(transform: Transform | None) -> Transform:

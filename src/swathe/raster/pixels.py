@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from swathe.raster.scene import Scene
 
 SAMPLE_SIDE = 1024  # pixels; the scale is measured on a view no larger than this
+READ_WHOLE = 1 << 26  # pixels; of scenes with more of them and no overviews, the scale is measured on pieces
+PIECES, PIECE = 16, 64  # pieces per row and column, and the side of each in pixels
+LARGEST = 1e300  # values beyond it count as this, so that their differences stay finite
 PERCENTILES = (2.0, 98.0)
+EIGHT_BITS = (0.0, 255.0)
 
 Bytes = npt.NDArray[np.uint8]
 ToBytes = Callable[[StoredPixels], Bytes]
 
 
 def measure_value_range(source: Source) -> tuple[float, float]:
-    """Measure which values to show as 0 and 255, from a thinned out view of a scene.
+    """Measure which values to show as 0 and 255, from a part of the pixels that depends on the scene's size alone.
 
     Args:
         source: The scene.
@@ -35,17 +39,33 @@ def measure_value_range(source: Source) -> tuple[float, float]:
     Raises:
         SourceError: If the file cannot be read.
     """
-    step = max(1, math.ceil(max(source.width, source.height) / SAMPLE_SIDE))
-    shape = math.ceil(source.height / step), math.ceil(source.width / step)
-    stored = source.read(Window(0, 0, source.width, source.height), shape)
-    values = stored.values if stored.valid is None else stored.values[stored.valid]
-    values = values[np.isfinite(values)].astype(np.float64)
+    samples = [_numbers(stored) for stored in _sample(source)]
+    values = np.clip(np.concatenate(samples), -LARGEST, LARGEST)
     if not values.size:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(values, PERCENTILES))
     if low == high:
         low, high = float(values.min()), float(values.max())
     return (low, high) if low < high else (low, low + max(1.0, abs(low)))
+
+
+def _sample(source: Source) -> Iterator[StoredPixels]:
+    """Read a view of the whole scene; of one that is too large to be read twice, pieces spread over it evenly."""
+    width, height = source.width, source.height
+    if source.has_overviews or width * height <= READ_WHOLE:
+        step = max(1, math.ceil(max(width, height) / SAMPLE_SIDE))
+        yield source.read(Window(0, 0, width, height), (math.ceil(height / step), math.ceil(width / step)))
+        return
+    rows, columns = (np.linspace(0, max(size - PIECE, 0), PIECES).astype(int).tolist() for size in (height, width))
+    for row in sorted(set(rows)):
+        for column in sorted(set(columns)):
+            yield source.read(Window(column, row, min(PIECE, width), min(PIECE, height)))
+
+
+def _numbers(stored: StoredPixels) -> npt.NDArray[np.float64]:
+    values = stored.values if stored.valid is None else stored.values[stored.valid]
+    numbers: npt.NDArray[np.float64] = values[np.isfinite(values)].astype(np.float64)
+    return numbers
 
 
 def to_bytes(scene: Scene, palette: Palette | None) -> ToBytes:
@@ -58,25 +78,24 @@ def to_bytes(scene: Scene, palette: Palette | None) -> ToBytes:
     Returns:
         A function from stored pixels to (height, width, 1 or 3) uint8. Pixels without data become 0.
     """
-    dtype = np.dtype(scene.dtype)
     if palette is not None:
         return lambda stored: _blank(palette[:, :3][stored.values[..., 0]], stored.valid)
-    if scene.value_range is None:
+    if scene.value_range is None and not scene.inverted:
         return lambda stored: _blank(np.ascontiguousarray(stored.values), stored.valid)
-    low, high = scene.value_range
+    dtype, (low, high) = np.dtype(scene.dtype), scene.value_range or EIGHT_BITS
+    flip = np.uint8(255 if scene.inverted else 0)
     if dtype.kind in "iu" and dtype.itemsize <= 2:
         # A table over all values of the type; signed ones are looked up by their bits.
         unsigned = np.dtype(f"u{dtype.itemsize}")
         values = np.arange(np.iinfo(unsigned).max + 1, dtype=unsigned).view(dtype)
-        table = _stretch(values, low, high)
+        table = _stretch(values, low, high) ^ flip
         return lambda stored: _blank(table[np.ascontiguousarray(stored.values).view(unsigned)], stored.valid)
-    return lambda stored: _blank(_stretch(stored.values, low, high), stored.valid)
+    return lambda stored: _blank(_stretch(stored.values, low, high) ^ flip, stored.valid)
 
 
 def _stretch(values: npt.NDArray[Any], low: float, high: float) -> Bytes:
     """Map low..high to 0..255, rounded; NaN becomes 0."""
-    dtype = np.float32 if values.dtype == np.float32 else np.float64
-    share = np.clip(values, dtype(low), dtype(high)).astype(dtype, copy=False)
+    share = np.clip(values, low, high, dtype=np.float64)
     share -= low
     share *= 255.0
     share /= high - low

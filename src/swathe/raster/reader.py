@@ -21,6 +21,7 @@ from swathe.raster.band import BAND_BYTES, SAMPLES, STRIP_ROWS, RowBand
 from swathe.raster.gdal import CACHE_BYTES
 from swathe.raster.pixels import ToBytes, to_bytes
 from swathe.raster.pyramid import Level, choose_overview
+from swathe.raster.remote import shown
 from swathe.raster.resample import Chunk, Resampling, Span
 from swathe.raster.scene import Scene
 from swathe.raster.source import Source
@@ -118,7 +119,8 @@ class RasterReader:
         """
         if window.col_off + window.width > level.width or window.row_off + window.height > level.height:
             raise UsageError(
-                f"window {window} of {self.scene.uri} reaches beyond its level of {level.width} x {level.height} pixels"
+                f"window {window} of {shown(self.scene.uri)} reaches beyond its level of {level.width} x "
+                f"{level.height} pixels"
             )
         chunk = self._render(level, window) if self._band is None else self._band.read(level, window)
         pixels = chunk.pixels if chunk.pixels.shape[2] == 3 else np.repeat(chunk.pixels, 3, axis=2)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.errors import SourceError
-from swathe.raster import gdal
+from swathe.raster import gdal, vsi
+from swathe.raster.bands import has_palette, mask_bands
 from swathe.raster.window import Window
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class StoredPixels:
 class Source:
     """The full resolution of a scene, or one of its overviews.
 
-    A pixel holds no data where the alpha band or the mask of the file is 0, where all bands shown have the nodata
-    value, where all are NaN, or where its colour in the palette is transparent.
+    A pixel holds no data where the alpha band or the mask of the file is 0, where all bands shown have their nodata
+    value, where all are NaN or infinite, or where its colour in the palette is transparent.
     """
 
     def __init__(self, scene: Scene, overview: int | None = None) -> None:
@@ -39,12 +40,13 @@ class Source:
         self._dataset = gdal.open_dataset(scene.uri, overview)
         self.width: int = self._dataset.width  # columns
         self.height: int = self._dataset.height  # rows
+        self.has_overviews = bool(self._dataset.overviews(scene.bands[0]))
         self.reads = 0  # calls to GDAL so far
         self.bytes = 0  # of the pixels they gave
-        self.palette = _palette(self._dataset, scene.bands) if scene.dtype in {"uint8", "uint16"} else None
+        self.palette = _palette(self._dataset, scene.bands) if has_palette(self._dataset, scene.bands) else None
         self._extra = [] if scene.alpha is None or scene.alpha in scene.bands else [scene.alpha]
         self._nodata = _stored(scene.nodata, np.dtype(scene.dtype))
-        self._masked = gdal.has_dataset_mask(self._dataset, scene.bands[0])
+        self._masks = list(mask_bands(self._dataset, scene.bands))
 
     def __enter__(self) -> Self:
         return self
@@ -56,12 +58,12 @@ class Source:
         """Close the file."""
         self._dataset.close()
 
-    def read(self, window: Window, shape: tuple[int, int] | None = None) -> StoredPixels:
+    def read(self, window: Window, thinned: tuple[int, int] | None = None) -> StoredPixels:
         """Read pixels.
 
         Args:
             window: What to read, pixels of this resolution.
-            shape: Rows and columns to thin it out to by leaving out pixels; None for all pixels.
+            thinned: Rows and columns to thin it out to by leaving out pixels; None for all pixels.
 
         Returns:
             The bands of the scene.
@@ -72,7 +74,7 @@ class Source:
         from rasterio.errors import RasterioError
         from rasterio.windows import Window as RasterioWindow
 
-        scene, (height, width) = self._scene, shape or (window.height, window.width)
+        scene, (height, width) = self._scene, thinned or (window.height, window.width)
         indexes = [*scene.bands, *self._extra]
         values = np.empty((height, width, len(indexes)), dtype=scene.dtype)
         place = RasterioWindow(window.col_off, window.row_off, window.width, window.height)
@@ -81,52 +83,55 @@ class Source:
             with gdal.settings():
                 # GDAL fills pixels in our order, bands last, which saves a copy.
                 self._dataset.read(indexes, window=place, out=values.transpose(2, 0, 1))
-                if self._masked:
-                    mask = self._dataset.read_masks(scene.bands[0], window=place, out_shape=(height, width))
+                if self._masks:
+                    shape = len(self._masks), height, width
+                    mask = self._dataset.read_masks(self._masks, window=place, out_shape=shape)
         except RasterioError as error:
-            raise SourceError(
-                f"{scene.uri}: {window} cannot be read ({gdal.reason(error)}); the file is damaged or cut short, "
-                f"fetch or export it again"
-            ) from error
-        self.reads += 1 + self._masked
+            raise SourceError(vsi.why_unread(scene.uri, window, error)) from error
+        self.reads += 1 + bool(self._masks)
         self.bytes += values.nbytes + (0 if mask is None else mask.nbytes)
         return StoredPixels(values[..., : len(scene.bands)], self._valid(values, mask))
 
     def _valid(self, values: npt.NDArray[Any], mask: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.bool_] | None:
         shown = [values[..., place] for place in range(len(self._scene.bands))]
-        tests = [] if mask is None else [mask > 0]
+        tests = [] if mask is None else [mask.any(axis=0)]
         if self._scene.alpha is not None:
             place = [*self._scene.bands, *self._extra].index(self._scene.alpha)
             tests.append(values[..., place] > 0)
-        if self._nodata is not None:
-            tests.append(reduce(np.logical_or, (band != self._nodata for band in shown)))
-        if values.dtype.kind == "f":
-            tests.append(~reduce(np.logical_and, (np.isnan(band) for band in shown)))
+        if self._nodata is not None or values.dtype.kind == "f":
+            absent = self._nodata or [None] * len(shown)
+            tests.append(reduce(np.logical_or, (_holds_data(*pair) for pair in zip(shown, absent, strict=True))))
         if self.palette is not None and not self.palette[:, 3].all():
             tests.append(self.palette[:, 3][shown[0]] > 0)
         valid = reduce(np.logical_and, tests) if tests else None
         return None if valid is None or valid.all() else valid
 
 
-def _palette(dataset: Any, bands: tuple[int, ...]) -> Palette | None:
-    """Return the colours of a band that holds numbers of colours."""
-    from rasterio.enums import ColorInterp
+def _holds_data(band: npt.NDArray[Any], nodata: Any) -> npt.NDArray[np.bool_]:
+    """Return where a band has a finite number other than its nodata value."""
+    if band.dtype.kind != "f":
+        return np.asarray(band != nodata)
+    finite = np.isfinite(band)
+    return finite if nodata is None else finite & (band != nodata)
 
-    if len(bands) > 1 or dataset.colorinterp[bands[0] - 1] != ColorInterp.palette:
-        return None
+
+def _palette(dataset: Any, bands: tuple[int, ...]) -> Palette:
+    """Return the colours of a band that holds numbers of colours; numbers without colour are black."""
     colours = np.zeros((np.iinfo(dataset.dtypes[bands[0] - 1]).max + 1, 4), dtype=np.uint8)
     colours[:, 3] = 255
     for value, colour in dataset.colormap(bands[0]).items():
-        colours[value] = colour
+        if value < len(colours):
+            colours[value] = colour
     return colours
 
 
-def _stored(nodata: float | None, dtype: np.dtype[Any]) -> Any:
-    """Return the nodata value in the type of the pixels, None if no pixel can have it or it is NaN."""
-    if nodata is None or np.isnan(nodata):
+def _stored(nodata: tuple[float, ...] | None, dtype: np.dtype[Any]) -> list[Any] | None:
+    """Return the nodata values in the type of the pixels, None if no pixel can have all of them."""
+    if nodata is None:
         return None
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
-            return dtype.type(nodata)
+            return [dtype.type(value) for value in nodata]
     limits = np.iinfo(dtype)
-    return dtype.type(int(nodata)) if nodata == int(nodata) and limits.min <= nodata <= limits.max else None
+    possible = all(value.is_integer() and limits.min <= value <= limits.max for value in nodata)
+    return [dtype.type(int(value)) for value in nodata] if possible else None

@@ -1,0 +1,132 @@
+"""What tells that the pixels of a scene are no longer those that were described.
+
+A file is told by its size and its time of last change. Pixels may also lie beside it, in `.msk` and `.ovr` files, and
+those of a VRT lie in other files altogether: then the sizes are added up, and a hash of all names, sizes and times
+stands for the time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+from swathe.errors import SourceError
+from swathe.raster import vsi
+from swathe.raster.remote import is_remote
+
+BESIDE = (".msk", ".ovr")  # what GDAL appends to a file's name for masks and overviews
+VRT_START = b"<VRTDataset"
+VRT_START_WITHIN = 1024  # bytes
+VRT_BYTES = 256 << 20  # a VRT of a million parts is smaller
+VRT_DEPTH = 16  # VRTs in one another
+FILE_TAGS = frozenset({"SourceFilename", "SourceDataset"})
+
+Print = tuple[int, int]
+
+
+def fingerprint(path: str) -> Print:
+    """Return what changes when a file, the files beside it, or the parts of a mosaic do.
+
+    Args:
+        path: The file, or the address of a remote one.
+
+    Returns:
+        Its size in bytes and its time of last change in nanoseconds; with parts, the sum and a hash. For remote files
+        see `vsi.fingerprint`.
+
+    Raises:
+        SourceError: If it or a part of it is missing, a folder, empty, or may not be read.
+    """
+    if is_remote(path):
+        return vsi.fingerprint(path)
+    alone = _print_of(Path(path))
+    others = [(name, _print_of(Path(name), part_of=path)) for name in vrt_parts(path)]
+    others += [(path + suffix, _print_of(Path(path + suffix))) for suffix in BESIDE if Path(path + suffix).exists()]
+    if not others:
+        return alone
+    digest = hashlib.sha256(repr([alone, *others]).encode(errors="surrogateescape")).digest()
+    return alone[0] + sum(size for _, (size, _) in others), int.from_bytes(digest[:7], "big")
+
+
+def _print_of(path: Path, part_of: str | None = None) -> Print:
+    """Return the size and time of one file."""
+    name = str(path) if part_of is None else f"{part_of}: its part {path}"
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        missing = "check the path" if part_of is None else "put it back, or make the VRT again without it"
+        raise SourceError(f"{name}: cannot be found ({getattr(error, 'strerror', error)}); {missing}") from error
+    if path.is_dir():
+        raise SourceError(f"{name}: is a folder; name the image files in it")
+    if status.st_size == 0:
+        raise SourceError(f"{name}: is empty; fetch or export it again")
+    return status.st_size, status.st_mtime_ns
+
+
+def vrt_parts(path: str) -> list[str]:
+    """Return the files that a VRT is put together from, and those that the VRTs among them are.
+
+    Names that are no plain paths, such as `/vsicurl/...` or `GTIFF_DIR:1:scene.tif`, are left to GDAL.
+
+    Args:
+        path: Any file.
+
+    Returns:
+        Absolute paths, each once, in the order of the file; none if the file is no VRT.
+
+    Raises:
+        SourceError: If the VRT, or one that it refers to, is not well-formed, or holds itself.
+    """
+    found: dict[str, None] = {}
+    _collect(os.path.abspath(path), (), found)  # noqa: PTH100 - links stay, GDAL follows relative names from them
+    return list(found)
+
+
+def _collect(path: str, above: tuple[str, ...], found: dict[str, None]) -> None:
+    """Add the parts of one VRT, and theirs."""
+    way = (*above, path)
+    if len(way) > VRT_DEPTH:
+        raise SourceError(f"{way[0]}: is a VRT of VRTs, more than {VRT_DEPTH} deep; make one VRT of the images")
+    for part in _named_in(path):
+        if part in way:
+            raise SourceError(f"{way[0]}: holds itself, by way of {path}; make the VRT again")
+        if part not in found:
+            found[part] = None
+            _collect(part, way, found)
+
+
+def _named_in(path: str) -> Iterator[str]:
+    """Yield the files that one VRT names."""
+    text = _vrt_text(path)
+    if text is None:
+        return
+    try:
+        if b"<!ENTITY" in text:
+            raise ElementTree.ParseError("it declares entities")
+        tree = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise SourceError(f"{path}: is not a well-formed VRT ({error}); make it again with gdalbuildvrt") from error
+    for element in tree.iter():
+        name = (element.text or "").strip()
+        if element.tag not in FILE_TAGS or not name or ":" in name or name.startswith(("/vsi", "<")):
+            continue
+        relative = element.get("relativeToVRT", element.get("relativetoVRT", "0")).strip() == "1"
+        folder = os.path.dirname(path) if relative else ""  # noqa: PTH120 - as above
+        yield os.path.abspath(os.path.join(folder, name))  # noqa: PTH100, PTH118 - as above
+
+
+def _vrt_text(path: str) -> bytes | None:
+    """Return what is in a file if it is a VRT."""
+    if not Path(path).is_file():
+        return None  # said when its size is asked for
+    try:
+        with Path(path).open("rb") as file:
+            start = file.read(VRT_START_WITHIN)
+            if VRT_START not in start:
+                return None
+            return start + file.read(VRT_BYTES)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error

@@ -1,0 +1,105 @@
+"""Where a raster says it lies on the ground, and if that cannot be used, why not.
+
+A scene is placed by one affine transform and a reference system that PROJ can bring to WGS 84. Ground control points
+are used where an affine transform meets every one of them to within `TOLERANCE` pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from swathe.raster.georeference import Transform, reaches_wgs84, to_lonlat
+
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)  # what GDAL gives for a file without a transform
+TOLERANCE = 1.0  # pixels by which the fitted transform may miss a ground control point
+FEWEST_POINTS = 3  # an affine transform has six numbers, a point gives two
+WAY_OUT = "detections stay in pixels; "
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The georeference of a raster, or why it has none."""
+
+    crs: str | None  # coordinate reference system as WKT
+    transform: Transform | None  # a, b, c, d, e, f: x = a col + b row + c, y = d col + e row + f
+    note: str | None = None  # what the user should know, None if all is well or there is nothing to use
+
+
+def place(dataset: Any) -> Placement:
+    """Find out where a raster lies.
+
+    Args:
+        dataset: The open raster.
+
+    Returns:
+        Reference system and transform. Without a usable reference system, the system is None; without a usable
+        transform, both are.
+    """
+    a, b, c, d, e, f = (float(value) for value in dataset.transform[:6])
+    transform, crs, note = (a, b, c, d, e, f), dataset.crs, None
+    if transform == IDENTITY:
+        points, crs = dataset.gcps
+        if not points:
+            return Placement(None, None, _why_without_transform(dataset))
+        fitted = fit_points([(point.col, point.row, point.x, point.y) for point in points])
+        if isinstance(fitted, str):
+            return Placement(None, None, f"not georeferenced: {fitted}; {WAY_OUT}warp it first, with gdalwarp -tps")
+        transform = fitted
+    elif not math.isfinite(sum(transform)) or a * e - b * d == 0:
+        note = f"not georeferenced: its transform {transform} maps pixels onto a line; {WAY_OUT}see gdal_edit -a_ullr"
+        return Placement(None, None, note)
+    if not crs:
+        note = f"not georeferenced: it names no reference system; {WAY_OUT}name one with gdal_edit -a_srs"
+        return Placement(None, transform, note)
+    wkt = crs.to_wkt()
+    if not reaches_wgs84(wkt):
+        note = f"not georeferenced: its reference system has no way to WGS 84; {WAY_OUT}name another with gdal_edit"
+        return Placement(None, transform, f"{note} -a_srs")
+    if not np.isfinite(to_lonlat(wkt, transform, np.array([[dataset.width / 2, dataset.height / 2]]))).all():
+        note = f"not georeferenced: its centre lies outside of its reference system; {WAY_OUT}correct it with gdal_edit"
+        return Placement(None, transform, note)
+    return Placement(wkt, transform)
+
+
+def _why_without_transform(dataset: Any) -> str | None:
+    if dataset.rpcs is not None:
+        return f"not georeferenced: it has only RPCs; {WAY_OUT}orthorectify it first, with gdalwarp -rpc"
+    if dataset.crs:
+        return f"not georeferenced: it names a reference system, but no transform; {WAY_OUT}see gdal_edit -a_ullr"
+    return None
+
+
+def fit_points(points: Sequence[tuple[float, float, float, float]]) -> Transform | str:
+    """Fit an affine transform to ground control points by least squares.
+
+    Longitudes on both sides of the antimeridian are not joined: such points are refused by their distance.
+
+    Args:
+        points: Column and row in pixels, corner-based, and x and y in units of the reference system.
+
+    Returns:
+        The transform, or why there is none: fewer than three points, points on a line, or a point that the transform
+        misses by more than `TOLERANCE` pixels.
+    """
+    table = np.asarray(points, dtype=np.float64).reshape(-1, 4)
+    if len(table) < FEWEST_POINTS or not np.isfinite(table).all():
+        return f"it has {len(table)} ground control point(s), and at least {FEWEST_POINTS} with coordinates are needed"
+    middle = table.mean(axis=0)  # large numbers would cost precision
+    centred = table - middle
+    size = max(float(np.abs(centred[:, :2]).max()), 1.0)
+    solved, _, rank, _ = np.linalg.lstsq(centred[:, :2] / size, centred[:, 2:], rcond=1e-9)
+    linear = solved.T / size  # rows x and y, columns column and row
+    if rank < 2 or np.linalg.matrix_rank(linear) < 2:
+        return "its ground control points lie on a line"
+    missed = np.linalg.solve(linear, (centred[:, :2] @ linear.T - centred[:, 2:]).T)
+    worst = float(np.hypot(*missed).max())
+    if not worst <= TOLERANCE:
+        return f"an affine transform misses its ground control points by up to {worst:.1f} pixels"
+    (a, b), (d, e) = linear.tolist()
+    c, f = (middle[2:] - linear @ middle[:2]).tolist()
+    return a, b, c, d, e, f
