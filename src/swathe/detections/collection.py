@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from swathe import boxes as box_math
+from swathe.detections import footprints
 from swathe.detections.table import BOX_COLUMNS, NAME_TYPE, SCHEMA, make_table, order_rows, ranks
 from swathe.errors import MissingExtraError, UsageError
 
@@ -228,8 +229,46 @@ class Detections:
                 corners[rows] = scene.place(corners[rows].reshape(-1, 2), coordinates).reshape(-1, 4, 2)
         return corners
 
+    def footprints(self) -> npt.NDArray[Any]:
+        """Compute what the boxes cover, in geometry coordinates; regions of queries are compared with it.
+
+        Returns:
+            Shapely geometries (n,), rings counter-clockwise (x right, y up). Mostly polygons of the four corners; boxes
+            that span more than one degree of longitude (near a pole, mostly) have points along their sides too, those
+            across the antimeridian are multipolygons cut at 180 degrees, and those over a pole reach up to its edge.
+
+        Raises:
+            SourceError: If a corner lies where a scene's reference system has no longitude and latitude.
+        """
+        corners = self.to_polygons("geometry")
+        polygons = footprints.simple_polygons(corners)
+        for scene, rows in self._rows_by_scene():
+            wide = rows[footprints.wide_rows(corners[rows])]
+            if scene.georeferenced and len(wide):
+                points = footprints.points_along_sides(self.boxes[wide])
+                placed = scene.place(points.reshape(-1, 2), "lonlat").reshape(points.shape)
+                polygons[wide] = footprints.cut_at_antimeridian(placed)
+        return polygons
+
+    def measures(self) -> FloatArray:
+        """Measure the boxes on the ground.
+
+        Returns:
+            Measures (n, 3): length (the side that is longer on the ground) and width in metres, and the azimuth of the
+            long side in degrees clockwise from true north, in [0, 180). NaN for scenes without georeference.
+
+        Raises:
+            SourceError: If a box lies where a scene's reference system has no longitude and latitude.
+        """
+        from swathe.raster.ground import measure
+
+        measures = np.empty((len(self), 3))
+        for scene, rows in self._rows_by_scene():
+            measures[rows] = measure(scene.crs, scene.transform, self.boxes[rows])
+        return measures
+
     def to_geopandas(self) -> geopandas.GeoDataFrame:
-        """Make a GeoDataFrame with a polygon for each detection.
+        """Make a GeoDataFrame with the footprint of each detection.
 
         Returns:
             The table's columns and `geometry`: longitude, latitude (EPSG:4326) where all scenes are georeferenced,
@@ -246,11 +285,8 @@ class Detections:
             raise MissingExtraError(
                 "to_geopandas needs geopandas; install it with: pip install 'swathe[geo]'"
             ) from error
-        import shapely
-
         crs = "EPSG:4326" if self.georeferenced else None
-        geometry = shapely.polygons(self.to_polygons("geometry"))
-        return geopandas.GeoDataFrame(self.table.to_pandas(), geometry=geometry, crs=crs)
+        return geopandas.GeoDataFrame(self.table.to_pandas(), geometry=self.footprints(), crs=crs)
 
     def filter(self, query: Query) -> Detections:
         """Keep what a query asks for.

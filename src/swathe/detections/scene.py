@@ -10,10 +10,13 @@ import numpy.typing as npt
 
 from swathe.detections.table import is_text
 from swathe.errors import SourceError, UsageError
+from swathe.times import parse_utc, utc_text
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Transform: TypeAlias = tuple[float, float, float, float, float, float]
 Coordinates: TypeAlias = Literal["pixel", "lonlat", "crs", "geometry"]
+
+HALF_TURN = 180.0  # degrees
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class SceneInfo:
     height: int  # rows, pixels
     crs: str | None = None  # coordinate reference system as WKT, None without georeference
     transform: Transform | None = None  # a, b, c, d, e, f: x = a col + b row + c, y = d col + e row + f; None without
+    acquired: str | None = None  # when the picture was taken, ISO 8601 in UTC ("2024-05-01T10:20:30Z"), None if unknown
 
     def __post_init__(self) -> None:
         """Refuse what cannot name or place a scene."""
@@ -40,6 +44,8 @@ class SceneInfo:
             if np.shape(values) != (6,) or not np.isfinite(values).all():
                 raise UsageError(f"scene {self.id!r}: transform {values} is not six finite numbers")
             object.__setattr__(self, "transform", values)
+        if self.acquired is not None:
+            object.__setattr__(self, "acquired", utc_text(parse_utc(self.acquired)))
 
     @property
     def georeferenced(self) -> bool:
@@ -52,7 +58,8 @@ class SceneInfo:
         Args:
             points: Points (n, 2) as x, y in scene pixels.
             coordinates: "pixel" leaves them as they are; "crs" gives x, y in the scene's reference system; "lonlat"
-                gives longitude, latitude in degrees; "geometry" is "lonlat" with georeference and "pixel" without.
+                gives longitude in [-180, 180] and latitude, in degrees; "geometry" is "lonlat" with georeference and
+                "pixel" without.
 
         Returns:
             Points (n, 2) in these coordinates.
@@ -74,4 +81,6 @@ class SceneInfo:
             raise SourceError(
                 f"scene {self.id!r} reaches beyond the area its reference system can describe; correct its georeference"
             )
+        beyond = np.abs(placed[:, 0]) > HALF_TURN
+        placed[beyond, 0] = (placed[beyond, 0] + HALF_TURN) % (2 * HALF_TURN) - HALF_TURN
         return placed
