@@ -1,8 +1,8 @@
 """Every code block of the README and of the documentation works as it stands, page by page, from top to bottom.
 
 A page runs in a folder of its own that holds a part of the scene that ships with the project, under the scene's name.
-Comments that readers do not see say what else it needs: `<!-- with: detections -->` puts a store of that name there,
-`<!-- with: labels -->` also DOTA labels of its scene in val/labelTxt; `<!-- not run: REASON -->` leaves a block out.
+Comments that readers do not see say what else it needs: `<!-- with: whole scene -->`; `<!-- with: detections -->`, a store;
+`<!-- with: labels -->`, that and DOTA labels of its scene in val/labelTxt. `<!-- not run: REASON -->` leaves a block out.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ GENERATED = {"docs/reference/cli.md", "docs/benchmarks.md"}
 NOT_RUN = re.compile(r"<!-- not run: \S.*? -->\s*$")
 LANGUAGES = {"bash", "python", "sql", "toml", "json", "text"}
 WITH_STORE, WITH_LABELS = "<!-- with: detections -->", "<!-- with: labels -->"
+WITH_WHOLE_SCENE = "<!-- with: whole scene -->"
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 
@@ -160,6 +161,8 @@ def blocks(text: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("page", [page for page in PAGES if page_name(page) not in GENERATED], ids=page_name)
 def test_blocks_of_page(page: Path, folder: Path) -> None:
     text = page.read_text(encoding="utf-8")
+    if WITH_WHOLE_SCENE in text:
+        shutil.copy(SCENE, folder / "data" / "banepa" / "banepa.tif")
     runner = Page()
     found = blocks(text)
     if WITH_STORE in text or WITH_LABELS in text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ need("cv2")
 import torch  # noqa: E402 - after the check
 
 from swathe.model.checkpoint import load_safetensors  # noqa: E402
+from swathe.training.check import check_config  # noqa: E402
 from swathe.training.config import TrainingConfig, parse_config  # noqa: E402
 from swathe.training.loop import BEST, LAST, STATE, TrainingEvent, train  # noqa: E402
 
@@ -125,6 +127,28 @@ def test_a_run_stopped_before_its_first_checkpoint_goes_on(labelled: Path, tmp_p
     train(config(labelled, tmp_path / "whole"))
     assert steps_of(tmp_path / "early") == steps_of(tmp_path / "whole")
     assert (tmp_path / "early" / LAST).read_bytes() == (tmp_path / "whole" / LAST).read_bytes()
+
+
+def test_an_interrupt_waits_for_the_step_and_saves_it(labelled: Path, tmp_path: Path) -> None:
+    def interrupt(event: TrainingEvent) -> None:
+        if event.step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config(labelled, tmp_path / "parts"), interrupt)
+    seen: list[int] = []
+    train(config(labelled, tmp_path / "parts"), lambda event: seen.append(event.step))
+    assert min(seen) == 3
+    train(config(labelled, tmp_path / "whole"))
+    assert (tmp_path / "parts" / LAST).read_bytes() == (tmp_path / "whole" / LAST).read_bytes()
+
+
+def test_check_counts_without_training(labelled: Path, tmp_path: Path) -> None:
+    found = check_config(config(labelled, tmp_path / "run"))
+    assert (found.steps, found.views, found.crops) == (4, 6, 6)
+    assert found.objects == {"bar": 30}
+    assert found.held_out_objects["bar"] >= 30
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_stopped_after_its_last_step_still_leaves_its_weights(labelled: Path, tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ class _TrainingBar:
         """Take notice of an event."""
         if not self._bar.tasks:
             before = event.step - 1
+            if before:
+                self._bar.console.print(f"Resuming: {before} of {event.steps} steps are done")
             self._bar.add_task("Train", total=event.steps, completed=before, before=before, note="")
         if "map50_area" in event.values:
             scores = "  ".join(f"{name} {value:.3f}" for name, value in event.values.items() if name.startswith("map"))

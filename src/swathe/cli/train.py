@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -25,10 +26,14 @@ def need_torch() -> None:
 
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to train on, and how; see recipes/.")],
+    check: Annotated[bool, typer.Option("--check", help="Read configuration and labels, count, and end.")] = False,
     json: Json = False,
 ) -> None:
     """Train a model; a run that was interrupted goes on where it was."""
     need_torch()
+    if check:
+        _check(config, json=json)
+        return
     from swathe.training.loop import train_from_config
 
     with training_progress(json=json) as watch:
@@ -49,3 +54,19 @@ def train(
         typer.echo(f"{name:8s} {value:.4f}")
     typer.echo(f"Best     {result.best}")
     typer.echo(f"Next     swathe export {result.folder}")
+
+
+def _check(path: Path, *, json: bool) -> None:
+    """Print what a run would do."""
+    from swathe.training.check import check_config
+    from swathe.training.config import load_config
+
+    found = check_config(load_config(path))
+    if json:
+        print_json({"event": "check", **asdict(found)})
+        return
+    typer.echo(f"Train    {found.steps:,} steps, {found.views:,} views per epoch, from {found.crops:,} crops")
+    for name, count in found.objects.items():
+        held_out = f", {found.held_out_objects[name]:,} held out" if found.held_out_objects else ""
+        typer.echo(f"         {count:,} {name}{held_out}")
+    typer.echo(f"Validate {found.held_out_crops:,} crops; an object counts in each crop that holds it")

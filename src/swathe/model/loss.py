@@ -47,6 +47,9 @@ class LossSettings:
         """Refuse what the formulas do not allow."""
         if not (math.isfinite(self.alpha) and self.alpha > 0):
             raise UsageError(f"alpha must be a positive number, not {self.alpha}")
+        for name in ("box_gain", "class_gain", "objectness_gain", "angle_gain"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UsageError(f"{name} must be a number that is not negative, not {getattr(self, name)}")
         if not self.angle_radius > 0:
             raise UsageError(f"angle_radius must be positive, not {self.angle_radius}")
         if self.box not in ("iou", "giou", "diou", "ciou"):

@@ -116,7 +116,7 @@ class ScheduleSettings:
 
 
 @dataclass(frozen=True)
-class RunSettings:
+class TrainingRunSettings:
     """Where results go and how often."""
 
     output: Path
@@ -140,7 +140,7 @@ class TrainingConfig:
     """A whole training run."""
 
     model: ModelSettings
-    run: RunSettings
+    run: TrainingRunSettings
     train: tuple[DataSettings, ...]
     validate: tuple[DataSettings, ...] = ()
     loss: LossSettings = field(default_factory=LossSettings)
@@ -204,7 +204,7 @@ def parse_config(document: Mapping[str, Any], *, where: str) -> TrainingConfig:
             raise UsageError(f"{where}: table `{name}` is missing; see docs/reference/training.md")
     return TrainingConfig(
         _table(ModelSettings, document["model"], f"{where}, model"),
-        _table(RunSettings, document["run"], f"{where}, run"),
+        _table(TrainingRunSettings, document["run"], f"{where}, run"),
         _tables(document["train"], f"{where}, train"),
         _tables(document.get("validate", []), f"{where}, validate"),
         _table(LossSettings, document.get("loss", {}), f"{where}, loss"),

@@ -27,6 +27,7 @@ from swathe.model.yolov5 import YWCSL
 from swathe.training.anchors import ENOUGH, fit_anchors, recall_of
 from swathe.training.config import TrainingConfig, load_config
 from swathe.training.data import Batch, CropSet, make_batch, open_sets, prefetched
+from swathe.training.interrupt import deferred_interrupt
 from swathe.training.log import RunLog
 from swathe.training.schedule import AveragedWeights, alpha_at, learning_rate, make_optimiser
 from swathe.training.state import Progress, read_progress, restore, save_state
@@ -78,6 +79,7 @@ def train_from_config(path: Path, watch: Watch | None = None, *, stop_after: int
         UsageError: If the configuration is wrong.
         ModelError: If the initial weights do not fit or the loss stops being a number.
         StoreError: If the run's folder belongs to another configuration or cannot be written.
+        KeyboardInterrupt: On Ctrl-C, when the step that it came in is made and saved; a second one ends at once.
     """
     return train(load_config(path), watch, stop_after=stop_after)
 
@@ -98,6 +100,7 @@ def train(config: TrainingConfig, watch: Watch | None = None, *, stop_after: int
         UsageError: If the configuration is wrong.
         ModelError: If the initial weights do not fit or the loss stops being a number.
         StoreError: If the run's folder belongs to another configuration or cannot be written.
+        KeyboardInterrupt: On Ctrl-C, when the step that it came in is made and saved; a second one ends at once.
     """
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
@@ -168,7 +171,11 @@ class _Run:
         return fit_anchors(sizes, len(DEFAULT_ANCHORS), len(DEFAULT_ANCHORS[0]))
 
     def go(self, watch: Watch, stop_after: int | None) -> TrainingResult:
-        """Make the missing steps."""
+        """Make the missing steps; an interrupt ends the work after the step it came in."""
+        with deferred_interrupt() as interrupted:
+            return self._go(watch, stop_after, interrupted)
+
+    def _go(self, watch: Watch, stop_after: int | None, interrupted: Callable[[], bool]) -> TrainingResult:
         first = self.progress.steps
         last = self.total if stop_after is None else min(self.total, first + stop_after)
         started = saved = time.monotonic()
@@ -187,10 +194,12 @@ class _Run:
                 progress = replace(progress, best=max(progress.best, scores.get("map50_area", -1.0)))
                 self.progress = replace(self.progress, best=progress.best)
                 watch(TrainingEvent(done, self.total, epoch, self.config.schedule.epochs, scores))
-            if done == last or time.monotonic() - saved > self.config.run.checkpoint_seconds:
+            if done == last or interrupted() or time.monotonic() - saved > self.config.run.checkpoint_seconds:
                 self.log.flush()
                 save_state(self.folder / STATE, self.model, self.average, self.optimiser, progress)
                 saved = time.monotonic()
+            if interrupted():
+                raise KeyboardInterrupt
         batches.close()
         self.data.close()
         seconds = self.progress.seconds + time.monotonic() - started

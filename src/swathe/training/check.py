@@ -1,0 +1,67 @@
+"""What a configuration would train on, without training: the way to find a wrong path before the night."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from swathe.errors import UsageError
+from swathe.training.config import TrainingConfig
+from swathe.training.data import CropSet, open_sets
+
+
+@dataclass(frozen=True)
+class TrainingCheck:
+    """What a run would do."""
+
+    steps: int  # optimiser steps
+    views: int  # views per epoch
+    crops: int  # that views are taken from
+    objects: Mapping[str, int]  # class name -> objects in the crops, counted again in each crop that holds them
+    held_out_crops: int
+    held_out_objects: Mapping[str, int]  # class name -> objects
+
+
+def check_config(config: TrainingConfig) -> TrainingCheck:
+    """Read all labels and describe all images of a configuration.
+
+    Args:
+        config: The checked configuration.
+
+    Returns:
+        What a run would do.
+
+    Raises:
+        SourceError: If data is missing or damaged; pixels are not read.
+        UsageError: If there is nothing to learn from.
+    """
+    schedule, size = config.schedule, config.model.input_size
+    training = open_sets(config.train, config, config.run.tile, config.run.stride)
+    objects = _count(training, config)
+    if not any(objects.values()):
+        raise UsageError("the training sets hold no object of the model's classes; check labels and class names")
+    held_out = open_sets(config.validate, config, size, size * 3 // 4) if config.validate else None
+    views = schedule.views or len(training)
+    batches = max(1, round(schedule.nominal_batch / schedule.batch))
+    return TrainingCheck(
+        steps=math.ceil(views / (schedule.batch * batches)) * schedule.epochs,
+        views=views,
+        crops=len(training),
+        objects=objects,
+        held_out_crops=0 if held_out is None else len(held_out),
+        held_out_objects={} if held_out is None else _count(held_out, config),
+    )
+
+
+def _count(crops: CropSet, config: TrainingConfig) -> dict[str, int]:
+    """Count the objects of each class that are learned, those of no class that the model knows left out."""
+    samples = [crop.sample for crop in crops.crops]
+    counts = Counter(
+        name
+        for sample in samples
+        for name, difficult in zip(sample.classes, sample.difficult, strict=True)
+        if not difficult
+    )
+    return {name: counts[name] for name in config.model.classes}
