@@ -22,8 +22,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def names(found: list[Path], folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in found]
+def names(found: list[str], folder: Path) -> list[str]:
+    return [Path(path).relative_to(folder).as_posix() for path in found]
 
 
 def test_folders_are_searched_for_rasters(folder: Path) -> None:
