@@ -17,10 +17,12 @@ import pytest
 from swathe.boxes import to_polygons
 from swathe.detectors.protocol import DetectorSpec
 from swathe.detectors.registry import open_detector
+from swathe.engine.parts import Part
 from swathe.engine.plan import Plan, make_plan
 from swathe.engine.raw import RawDetections
-from swathe.engine.run import merge_scene, run_detection
+from swathe.engine.run import run_detection
 from swathe.engine.settings import RunSettings
+from swathe.engine.sweep import merge_parts
 from swathe.engine.worker import process_batch
 from swathe.store.geoparquet import GeoParquetStore
 from swathe.testing.fakes import BlankReader, write_script
@@ -30,16 +32,15 @@ SCALE_SETS = [(1.0,), (0.5,), (1.5,), (0.5, 1.0), (1.0, 1.5), (0.5, 1.0, 1.5)]
 COMBINATIONS = 240
 
 
-def run_in_memory(plan: Plan, spec: DetectorSpec, order: npt.NDArray[np.int64]) -> tuple[RawDetections, npt.NDArray]:
+def run_in_memory(plan: Plan, spec: DetectorSpec, order: npt.NDArray[np.int64]) -> RawDetections:
     """The run without files: batches in the order given, then the merge."""
     detector, reader = open_detector(spec), BlankReader(plan.scenes[0])
     settings = plan.settings
-    parts = [
-        process_batch(plan.batch(int(index)), reader, detector, settings.cut_margin, settings.prefetch)[0]
-        for index in order
-    ]
-    raw = RawDetections.concat(parts)
-    return raw, merge_scene(raw, settings, plan.windows)
+
+    def load(index: int) -> Part:
+        return Part(*process_batch(plan.batch(index), reader, detector, settings.cut_margin, settings.prefetch))
+
+    return merge_parts(load, order.tolist(), settings, single=plan.windows == 1).kept
 
 
 def assert_is_truth(boxes: npt.NDArray[np.float64], classes: npt.NDArray[np.int64], scene: SyntheticScene) -> None:
@@ -85,9 +86,9 @@ def test_the_result_is_the_truth(tmp_path: Path, clip: str, group: int) -> None:
         scene, settings = random_case(number)
         spec = write_script([scene], tmp_path / "script.json", clip=clip)
         plan = make_plan([scene_without_file(scene)], settings, spec)
-        raw, kept = run_in_memory(plan, spec, np.random.default_rng(number).permutation(plan.batch_count))
+        kept = run_in_memory(plan, spec, np.random.default_rng(number).permutation(plan.batch_count))
         try:
-            assert_is_truth(raw.boxes[kept], raw.classes[kept], scene)
+            assert_is_truth(kept.boxes, kept.classes, scene)
         except AssertionError as error:
             raise AssertionError(f"combination {number}: {settings}") from error
         objects += len(scene.boxes)
@@ -115,12 +116,12 @@ def test_an_object_longer_than_the_overlap_is_whole_at_half_scale(tmp_path: Path
     spec = write_script([scene], tmp_path / "script.json")
     for scales in ((1.0,), (0.5, 1.0)):
         plan = make_plan([scene_without_file(scene)], RunSettings(tile=128, stride=28, scales=scales), spec)
-        raw, kept = run_in_memory(plan, spec, np.arange(plan.batch_count))
+        kept = run_in_memory(plan, spec, np.arange(plan.batch_count))
         if scales == (1.0,):
-            assert raw.cut[kept].any(), "an object that no window sees whole stays marked as cut"
+            assert kept.cut.any(), "an object that no window sees whole stays marked as cut"
         else:
-            assert_is_truth(raw.boxes[kept], raw.classes[kept], scene)
-            assert not raw.cut[kept].any()
+            assert_is_truth(kept.boxes, kept.classes, scene)
+            assert not kept.cut.any()
 
 
 def test_a_scene_of_one_window_is_passed_through(tmp_path: Path) -> None:
@@ -129,6 +130,6 @@ def test_a_scene_of_one_window_is_passed_through(tmp_path: Path) -> None:
     scene = SyntheticScene("one", 100, 100, boxes, np.array([0, 0]))
     spec = write_script([scene], tmp_path / "script.json")
     plan = make_plan([scene_without_file(scene)], RunSettings(tile=128, stride=100), spec)
-    _, kept = run_in_memory(plan, spec, np.arange(plan.batch_count))
+    kept = run_in_memory(plan, spec, np.arange(plan.batch_count))
     assert plan.windows == 1
     assert len(kept) == 2

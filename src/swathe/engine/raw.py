@@ -23,6 +23,12 @@ class RawDetections:
         """Return the number of detections."""
         return len(self.scores)
 
+    def take(self, rows: npt.NDArray[np.int64]) -> RawDetections:
+        """Return these rows, in this order."""
+        return RawDetections(
+            self.boxes[rows], self.scores[rows], self.classes[rows], self.cut[rows], self.windows[rows]
+        )
+
     @classmethod
     def empty(cls) -> RawDetections:
         """Return no detections."""

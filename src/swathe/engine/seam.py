@@ -81,12 +81,8 @@ def gives_way_to_whole(boxes: Floats, classes: Integers, cut: Flags, give_way: f
     """
     dropped = np.zeros(len(boxes), dtype=np.bool_)
     fragments = np.flatnonzero(cut)
-    if not len(fragments):
-        return dropped
-    pairs, shared = box_math.overlapping_pairs(boxes[fragments], boxes)
-    fragment, other = fragments[pairs[:, 0]], pairs[:, 1]
     areas = boxes[:, 2] * boxes[:, 3]
-    more_whole = ~cut[other] | (areas[other] > areas[fragment] * (1.0 + AREA_ROUNDING))
-    rival = (fragment != other) & (classes[fragment] == classes[other]) & more_whole
-    dropped[fragment[rival & (shared > give_way * areas[fragment])]] = True
+    wholeness = np.where(cut, areas, np.inf)
+    least = areas[fragments] * (1.0 + AREA_ROUNDING)
+    dropped[fragments] = box_math.covered(boxes, classes, wholeness, fragments, least, give_way)
     return dropped
