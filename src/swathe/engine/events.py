@@ -22,6 +22,7 @@ class RunSummary:
     per_class: Mapping[str, int]  # rows per class name, every class of the model listed
     files: tuple[Path, ...]  # published files, in the order of the scenes
     resumed_windows: int = 0  # windows finished by an earlier call
+    lost_windows: int = 0  # windows of failed scenes that are not done
     failed: Mapping[str, str] = field(default_factory=dict)  # scene id -> why it failed
 
     def raise_for_failures(self) -> None:
@@ -51,6 +52,7 @@ class RunPlanned:
     scenes: int  # number of scenes
     windows: int  # windows of all scenes and scales
     resumed_windows: int  # of these, finished by an earlier call
+    resumed_scenes: int  # scenes that an earlier call has published
     workers: int  # worker processes, 0 when the work is done in this process
     memory_bytes: int  # projected peak of all processes together
 
@@ -65,7 +67,7 @@ class BatchFinished:
     skipped: int  # of these, without data
     detections: int  # raw detections before the merge
     done_windows: int  # windows finished so far, resumed ones included
-    total_windows: int  # windows of the run
+    total_windows: int  # windows of the run, without those of failed scenes that will not be done
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,25 @@ class SceneMerged:
     raw: int  # detections before the merge
     detections: int  # detections after it
     seconds: float  # time of merge and publishing
+    done_scenes: int  # scenes published so far, resumed ones included
+    total_scenes: int  # scenes of the run
+
+
+@dataclass(frozen=True)
+class BatchRetried:
+    """A worker was lost (killed, out of memory, or silent for too long); another one does its batch again."""
+
+    scene: str  # scene id
+    reason: str  # what happened
 
 
 @dataclass(frozen=True)
 class SceneFailed:
-    """A scene could not be read; the run goes on with the others."""
+    """A scene could not be read, or workers died over it; the run goes on with the others."""
 
     scene: str  # scene id
     reason: str  # message of the error
+    lost_windows: int = 0  # its windows that are not done and will not be in this call
 
 
 @dataclass(frozen=True)
@@ -93,5 +106,5 @@ class RunFinished:
     summary: RunSummary
 
 
-ProgressEvent = RunPlanned | BatchFinished | SceneMerged | SceneFailed | RunFinished
+ProgressEvent = RunPlanned | BatchFinished | BatchRetried | SceneMerged | SceneFailed | RunFinished
 Progress = Callable[[ProgressEvent], None]

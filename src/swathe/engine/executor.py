@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import Protocol
 
-from swathe.engine.task import BatchJob, BatchResult, Work
+from swathe.engine.task import BatchJob, BatchResult, Retry, Work
 
 
 class Executor(Protocol):
@@ -13,7 +13,7 @@ class Executor(Protocol):
 
     workers: int  # worker processes, 0 when the work is done in the calling process
 
-    def run(self, jobs: Iterable[BatchJob], work: Work) -> Generator[BatchResult, None, None]:
+    def run(self, jobs: Iterable[BatchJob], work: Work) -> Generator[BatchResult | Retry, None, None]:
         """Carry out jobs; closing the generator ends all work at once.
 
         Args:
@@ -23,5 +23,6 @@ class Executor(Protocol):
 
         Returns:
             A generator of one result per job, in any order; the part file of a result is there before the result is.
+            Between them stand retries, one for each time that a job is begun again.
         """
         ...

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Generator, Iterable
-from multiprocessing.connection import Connection, Pipe, wait
-from pathlib import Path
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
 from typing import cast
 
+from swathe.engine.child import Deadlines, WorkerLostError, WorkerProcess
 from swathe.engine.executor import Executor
-from swathe.engine.task import BatchJob, BatchResult, Work
+from swathe.engine.task import BatchJob, BatchResult, Retry, Work
 from swathe.engine.worker import Worker
 from swathe.errors import SwatheError
 
-# Libraries that would each start one thread per core in every worker.
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-# How long a worker may take to end when it is told to, seconds.
-PATIENCE = 5.0
+# How many workers may be lost over one batch before its scene is given up.
+ATTEMPTS = 3
+# How many may be lost in a row, without one batch done meanwhile, before the run is: then it is not the scenes.
+HOPELESS = 4 * ATTEMPTS
 
 
 def choose_executor(workers: int | None) -> Executor:
     """Return the executor for a number of workers.
 
     Args:
-        workers: Worker processes; None for one per core this process may use, 0 or 1 for none.
+        workers: Worker processes; None for one per core this process may use, 0 for none.
 
     Returns:
         The executor.
     """
     count = available_cores() if workers is None else workers
-    return ProcessExecutor(count) if count > 1 else SerialExecutor()
+    return ProcessExecutor(count) if count > 0 else SerialExecutor()
 
 
 def available_cores() -> int:
@@ -41,11 +39,11 @@ def available_cores() -> int:
 
 
 class SerialExecutor:
-    """Does one batch after the other in the calling process."""
+    """Does one batch after the other in the calling process; nobody can help if that is killed or hangs."""
 
     workers = 0
 
-    def run(self, jobs: Iterable[BatchJob], work: Work) -> Generator[BatchResult, None, None]:
+    def run(self, jobs: Iterable[BatchJob], work: Work) -> Generator[BatchResult | Retry, None, None]:
         """Carry out jobs in their order.
 
         Args:
@@ -58,7 +56,10 @@ class SerialExecutor:
         worker = Worker(work)
         try:
             for job in jobs:
-                yield worker.run(job)
+                try:
+                    yield worker.run(job)
+                except MemoryError:
+                    yield given_up(job, f"this process ran out of memory on {job.batch.describe()}: lower --tile")
         finally:
             worker.close()
 
@@ -67,13 +68,14 @@ class ProcessExecutor:
     """Keeps a number of worker processes busy, each with a pipe of its own.
 
     Workers are fresh interpreters in a session of their own: Ctrl-C at a terminal reaches only this process, which ends
-    them; a caller's main module is not run again in them; they end by themselves when this process is killed.
+    them; a caller's main module is not run again in them; they end by themselves when this process is killed. A worker
+    that is killed, or takes far too long, is replaced, and its job begun again.
     """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def run(self, jobs: Iterable[BatchJob], work: Work) -> Generator[BatchResult, None, None]:
+    def run(self, jobs: Iterable[BatchJob], work: Work) -> Generator[BatchResult | Retry, None, None]:
         """Carry out jobs, each by the next worker that is free.
 
         Args:
@@ -81,106 +83,112 @@ class ProcessExecutor:
             work: What all jobs have in common.
 
         Yields:
-            One result per job, as they come.
+            One result per job, as they come; a retry whenever a worker was lost. A job over which too many were lost
+            has a result that says so.
 
         Raises:
-            SwatheError: If a worker ends unexpectedly; errors raised in a worker come through as they are.
+            SwatheError: If workers are lost one after the other; errors raised in a worker come through as they are.
         """
-        source = iter(jobs)
-        busy: dict[Connection, _WorkerProcess] = {}
+        crew = _Crew(iter(jobs), work)
         try:
-            while len(busy) < self.workers and (job := next(source, None)) is not None:
-                worker = _WorkerProcess(work)
-                busy[worker.connection] = worker
-                worker.submit(job)
-            while busy:
-                for connection in wait(list(busy)):
-                    worker = busy[cast("Connection", connection)]
-                    result = worker.receive()
-                    # Hand out the next job first: the caller may merge a whole scene before it asks again.
-                    if (job := next(source, None)) is not None:
-                        worker.submit(job)
-                    else:
-                        del busy[worker.connection]
-                        worker.stop()
-                    yield result
+            crew.start(self.workers)
+            while crew.busy:
+                yield from crew.next_results()
         finally:
-            for worker in busy.values():
+            for worker in crew.busy.values():
                 worker.terminate()
 
 
-class _WorkerProcess:
-    """One worker process and the job it is busy with."""
+class _Crew:
+    """The workers of a run that have a job, and what is known of their losses."""
 
-    def __init__(self, work: Work) -> None:
-        self.connection, theirs = Pipe()
-        self._job: BatchJob | None = None
-        threads = str(work.detector.threads)
-        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, threads)
-        environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-        # Standard output belongs to the caller (it may be machine-readable), so a library's chatter goes to the errors.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "swathe.engine.process", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=2,
-            start_new_session=True,
-        )
-        theirs.close()
-        self._send(work)
+    def __init__(self, source: Iterator[BatchJob], work: Work) -> None:
+        self._source, self._work = source, work
+        self._deadlines = Deadlines(work.settings.batch_timeout)
+        self._lost: Counter[int] = Counter()  # index of a batch -> workers lost over it
+        self._lost_in_a_row = 0
+        self.busy: dict[Connection, WorkerProcess] = {}
 
-    def submit(self, job: BatchJob) -> None:
-        """Give the process something to do."""
-        self._job = job
-        self._send(job)
+    def start(self, workers: int) -> None:
+        """Start workers as long as there are jobs for them."""
+        while len(self.busy) < workers and (job := next(self._source, None)) is not None:
+            self._employ(job)
 
-    def receive(self) -> BatchResult:
-        """Return the result of the job; raise what the worker raised, or that it ended."""
+    def next_results(self) -> Iterator[BatchResult | Retry]:
+        """Wait for an answer or a deadline, and yield what there is to tell."""
+        patience = max(0.0, min(worker.remaining for worker in self.busy.values()))
+        # The caller may have merged for minutes: what lies in a pipe by now was in time.
+        ready = wait(list(self.busy), None if patience == float("inf") else patience)
+        for connection in ready:
+            yield self._answer(self.busy[cast("Connection", connection)])
+        for worker in [worker for worker in self.busy.values() if worker.connection not in ready]:
+            if worker.remaining <= 0 and not worker.connection.poll():
+                worker.kill()
+                yield self._replace(worker, f"gave no answer for {worker.seconds:.0f} seconds")
+
+    def _employ(self, job: BatchJob) -> None:
+        """Start a worker for a job."""
+        worker = WorkerProcess(self._work)
+        self.busy[worker.connection] = worker
+        worker.submit(job, self._deadlines.seconds(job.batch))
+
+    def _answer(self, worker: WorkerProcess) -> BatchResult | Retry:
+        """Take the result of a worker and give it the next job."""
+        job = cast("BatchJob", worker.job)
         try:
-            answer = self.connection.recv()
-        except (EOFError, ConnectionError):
-            raise self._ended() from None
-        if isinstance(answer, SwatheError):
-            raise answer
-        return cast("BatchResult", answer)
+            result = worker.receive()
+        except WorkerLostError as error:
+            return self._replace(worker, str(error))
+        self._deadlines.learn(job.batch, worker.seconds)
+        self._lost_in_a_row = 0
+        # Hand out the next job first: the caller may merge a whole scene before it asks again.
+        if (following := next(self._source, None)) is not None:
+            worker.submit(following, self._deadlines.seconds(following.batch))
+        else:
+            del self.busy[worker.connection]
+            worker.stop()
+        return result
 
-    def stop(self) -> None:
-        """Let an idle process end."""
-        self.connection.close()
-        self._wait()
-
-    def terminate(self) -> None:
-        """End the process whatever it is doing; its part file appears whole or not at all."""
-        self.connection.close()
-        self._process.terminate()
-        self._wait()
-
-    def _send(self, value: Work | BatchJob) -> None:
-        try:
-            self.connection.send(value)
-        except ConnectionError:
-            raise self._ended() from None
-
-    def _wait(self) -> None:
-        try:
-            self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _ended(self) -> SwatheError:
-        self._wait()
-        doing = "starting" if self._job is None else f"working on {self._job.batch.describe()}"
-        return SwatheError(
-            f"a worker process {describe_end(self._process.returncode)} while {doing}. Finished batches are kept: run "
-            "the same command again to resume, with fewer workers if memory ran out"
-        )
+    def _replace(self, worker: WorkerProcess, reason: str) -> BatchResult | Retry:
+        """Let another worker try the job of one that was lost, unless that has been in vain too often."""
+        job = cast("BatchJob", worker.job)
+        del self.busy[worker.connection]
+        worker.connection.close()
+        self._lost[job.batch.index] += 1
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= HOPELESS:
+            raise SwatheError(
+                f"{HOPELESS} worker processes were lost one after the other, the last one on {job.batch.describe()}: "
+                f"it {reason}. Finished batches are kept: run the same command again to resume, with fewer --workers or "
+                "a smaller --tile if memory ran out"
+            )
+        if self._lost[job.batch.index] < ATTEMPTS:
+            self._employ(job)
+            return Retry(job.batch.index, f"a worker {reason} on {job.batch.describe()}; another one tries again")
+        if (following := next(self._source, None)) is not None:
+            self._employ(following)
+        return given_up(job, _why_lost(job, reason))
 
 
-def describe_end(code: int) -> str:
-    """Say in words how a process ended, from its return code (negative: minus the signal's number)."""
-    if code >= 0:
-        return f"ended with code {code}"
-    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-    return f"was ended by {name}"
+def given_up(job: BatchJob, reason: str) -> BatchResult:
+    """Return the result of a job that cannot be done.
+
+    Args:
+        job: The job.
+        reason: Why not.
+
+    Returns:
+        A result with an error, upon which the scene counts as failed.
+    """
+    return BatchResult(job.batch.index, job.batch.count, 0, 0, reason)
+
+
+def _why_lost(job: BatchJob, reason: str) -> str:
+    """Say why a scene is given up, and what to do."""
+    hung = reason.startswith("gave no answer")
+    advice = (
+        "if source and model are merely slow, raise --batch-timeout"
+        if hung
+        else "probably out of memory: lower --workers or --tile"
+    )
+    return f"workers died {ATTEMPTS} times on these windows: {job.batch.describe()}; the last one {reason}; {advice}"

@@ -9,19 +9,29 @@ from swathe.engine.task import Work
 from swathe.engine.worker import Worker
 from swathe.errors import SwatheError
 
+# Code of a worker that could not get the memory it asked for: another one may be luckier.
+OUT_OF_MEMORY = 71
 
-def main(handle: int) -> None:
+
+def main(handle: int) -> int:
     """Take the work and then jobs from a pipe until it is closed.
 
     Args:
         handle: File descriptor of this end of the pipe.
+
+    Returns:
+        The code to end with.
     """
     with Connection(handle) as connection:
         try:
             work: Work = connection.recv()
-        except EOFError:
-            return
-        serve(connection, work)
+        except (EOFError, ConnectionError):
+            return 0
+        try:
+            serve(connection, work)
+        except MemoryError:
+            return OUT_OF_MEMORY
+    return 0
 
 
 def serve(connection: Connection, work: Work) -> None:
@@ -47,4 +57,4 @@ def serve(connection: Connection, work: Work) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    sys.exit(main(int(sys.argv[1])))

@@ -8,11 +8,13 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from swathe.detections import Detections, SceneInfo
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.events import (
     BatchFinished,
+    BatchRetried,
     Progress,
     ProgressEvent,
     RunFinished,
@@ -24,11 +26,11 @@ from swathe.engine.events import (
 from swathe.engine.executor import Executor
 from swathe.engine.ledger import Ledger, SceneRecord
 from swathe.engine.local import choose_executor
-from swathe.engine.parts import Part
 from swathe.engine.plan import Plan, make_plan
+from swathe.engine.raw import RawDetections
+from swathe.engine.seam import canonical_order, merge
 from swathe.engine.settings import RunSettings
-from swathe.engine.sweep import merge_parts
-from swathe.engine.task import BatchJob, BatchResult, Work
+from swathe.engine.task import BatchJob, BatchResult, Retry, Work
 from swathe.errors import StoreError, UsageError
 from swathe.raster.scene import Scene
 from swathe.store.protocol import Store
@@ -130,7 +132,7 @@ class _Run:
         self._records: dict[int, SceneRecord] = {}
         self._failed: dict[str, str] = {}
         self._missing: dict[int, set[int]] = {}
-        self._done_windows = self._resumed_windows = 0
+        self._done_windows = self._resumed_windows = self._lost_windows = 0
 
     def carry_out(self, executor: Executor, reader: str) -> None:
         """Do all that is missing and publish each scene as it is complete."""
@@ -141,6 +143,7 @@ class _Run:
                 scenes=len(self._scenes),
                 windows=self._plan.windows,
                 resumed_windows=self._resumed_windows,
+                resumed_scenes=len(self._records),
                 workers=executor.workers,
                 memory_bytes=self._plan.memory_bytes(executor.workers),
             )
@@ -151,7 +154,12 @@ class _Run:
         # Closing ends the workers at once, also when this process is interrupted.
         with closing(executor.run(self._jobs(), work)) as results:
             for result in results:
-                self._take(result)
+                if isinstance(result, Retry):
+                    self._tell(BatchRetried(self._plan.batch(result.batch).scene, result.reason))
+                elif result.error is not None:
+                    self._give_up(result.batch, result.error)
+                else:
+                    self._take(result)
 
     def summary(self, seconds: float) -> RunSummary:
         """Add up the published scenes."""
@@ -169,6 +177,7 @@ class _Run:
             per_class=per_class,
             files=tuple(self._store.scene_path(self._plan.run, record.scene) for record in records),
             resumed_windows=self._resumed_windows,
+            lost_windows=self._lost_windows,
             failed=dict(self._failed),
         )
 
@@ -197,14 +206,21 @@ class _Run:
                     break
                 yield BatchJob(self._plan.batch(index), scene)
 
+    def _give_up(self, index: int, reason: str) -> None:
+        """Count the scene of a batch as failed; batches of it that are in work may still come in."""
+        scene = self._plan.batch(index).scene
+        if scene not in self._failed:
+            self._failed[scene] = reason
+            lost = sum(self._plan.batch(missing).count for missing in self._missing[self._scenes[scene]])
+            self._lost_windows += lost
+            self._tell(SceneFailed(scene, reason, lost))
+
     def _take(self, result: BatchResult) -> None:
+        """Count a finished batch, and finish its scene if that was the last one."""
         batch = self._plan.batch(result.batch)
-        if result.error is not None:
-            if batch.scene not in self._failed:
-                self._failed[batch.scene] = result.error
-                self._tell(SceneFailed(batch.scene, result.error))
-            return
         self._done_windows += result.windows
+        if batch.scene in self._failed:
+            self._lost_windows -= result.windows
         self._tell(
             BatchFinished(
                 scene=batch.scene,
@@ -213,7 +229,7 @@ class _Run:
                 skipped=result.skipped,
                 detections=result.detections,
                 done_windows=self._done_windows,
-                total_windows=self._plan.windows,
+                total_windows=self._plan.windows - self._lost_windows,
             )
         )
         number = self._scenes[batch.scene]
@@ -225,38 +241,57 @@ class _Run:
         """Merge a complete scene, publish it and close its account."""
         started = time.perf_counter()
         scene = self._plan.scenes[number]
+        raw, skipped = self._gather(number)
         windows = self._plan.scene_windows(number)
         info = scene_info(scene)
-        batches = self._plan.scene_batches(number)
-        merged = merge_parts(self._part, batches, self._plan.settings, single=windows == 1)
-        kept = merged.kept
+        kept = merge_scene(raw, self._plan.settings, windows)
         detections = Detections.from_arrays(
-            kept.boxes,
-            kept.scores,
-            kept.classes,
+            raw.boxes[kept],
+            raw.scores[kept],
+            raw.classes[kept],
             self._detector.classes,
             info,
             self._plan.run,
-            cut=kept.cut,
+            cut=raw.cut[kept],
             run_info=self._plan.description(),
         )
         self._store.publish_scene(self._plan.run, detections, info)
-        counts = np.bincount(kept.classes, minlength=len(self._detector.classes)).tolist()
+        counts = np.bincount(raw.classes[kept], minlength=len(self._detector.classes)).tolist()
         per_class = dict(zip(self._detector.classes, counts, strict=True))
-        record = SceneRecord(scene.id, windows, merged.skipped, len(kept), per_class)
+        record = SceneRecord(scene.id, windows, skipped, len(kept), per_class)
         self._ledger.close_scene(number, record)
         self._records[number] = record
-        self._tell(SceneMerged(scene.id, merged.raw, len(kept), time.perf_counter() - started))
+        seconds = time.perf_counter() - started
+        self._tell(SceneMerged(scene.id, len(raw), len(kept), seconds, len(self._records), len(self._scenes)))
 
-    def _part(self, index: int) -> Part:
-        """Read the part of a finished batch."""
-        part = self._ledger.part(index)
-        if part is None:
-            raise StoreError(
-                f"{self._ledger.folder}: the part of {self._plan.batch(index).describe()} was damaged after it was "
-                "written; check the disk, then run the same command again to redo it"
-            )
-        return part
+    def _gather(self, number: int) -> tuple[RawDetections, int]:
+        """Read all parts of a scene."""
+        parts = []
+        for index in self._plan.scene_batches(number):
+            part = self._ledger.part(index)
+            if part is None:
+                raise StoreError(
+                    f"{self._ledger.folder}: the part of {self._plan.batch(index).describe()} was damaged after it was "
+                    "written; check the disk, then run the same command again to redo it"
+                )
+            parts.append(part)
+        return RawDetections.concat([part.raw for part in parts]), sum(part.skipped for part in parts)
+
+
+def merge_scene(raw: RawDetections, settings: RunSettings, windows: int) -> npt.NDArray[np.int64]:
+    """Choose the raw detections of a scene that stay; a scene of one window needs no merge.
+
+    Args:
+        raw: All detections of the scene.
+        settings: Thresholds of the merge.
+        windows: Windows of the scene over all scales.
+
+    Returns:
+        Indexes of the kept rows, in an order that depends on their values alone.
+    """
+    if windows == 1:
+        return canonical_order(raw.boxes, raw.scores, raw.classes, raw.cut)
+    return merge(raw.boxes, raw.scores, raw.classes, raw.cut, merge_iou=settings.merge_iou, give_way=settings.give_way)
 
 
 def scene_info(scene: Scene) -> SceneInfo:

@@ -12,7 +12,7 @@ from swathe.errors import UsageError
 class RunSettings:
     """How scenes are cut into windows and how the findings of the windows are merged.
 
-    All fields but `workers` and `prefetch` are part of the run's identity, because they change the result.
+    All fields but `workers`, `prefetch` and `batch_timeout` change the result, and are part of the run's identity.
     """
 
     tile: int = 1024  # side of the square windows, level pixels
@@ -21,8 +21,9 @@ class RunSettings:
     merge_iou: float = 0.2  # of two boxes of a class that overlap more, only the better stays
     give_way: float = 0.45  # share of a cut fragment's area that a whole object must cover to replace it
     cut_margin: float = 2.0  # a box this close to an inner window edge counts as cut by it, level pixels
-    workers: int | None = None  # worker processes; None: one per core, 0 or 1: no process but this one
+    workers: int | None = None  # worker processes; None: one per core, 0: no process but this one
     prefetch: int = 2  # windows read ahead of the detector in each worker
+    batch_timeout: float | None = None  # seconds a worker may take for a batch; 0: any time, None: by measured times
 
     def __post_init__(self) -> None:
         """Refuse values that no run could follow."""
@@ -37,6 +38,8 @@ class RunSettings:
             raise UsageError(f"workers {self.workers}: give 0 for none, or leave it out for one per core")
         if self.prefetch < 1:
             raise UsageError(f"prefetch {self.prefetch}: at least one window must be read ahead")
+        if self.batch_timeout is not None and not (math.isfinite(self.batch_timeout) and self.batch_timeout >= 0):
+            raise UsageError(f"batch timeout {self.batch_timeout}: give seconds, or 0 to wait for ever")
 
     def _check_scales(self) -> None:
         if not self.scales:

@@ -78,6 +78,14 @@ class BatchResult:
 
 
 @dataclass(frozen=True)
+class Retry:
+    """A batch is handed out again because its worker died or hung; a result follows later."""
+
+    batch: int  # index of the batch
+    reason: str  # what happened to the worker
+
+
+@dataclass(frozen=True)
 class Work:
     """All that a worker needs to know for a whole run; small and picklable."""
 

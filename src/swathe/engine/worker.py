@@ -52,6 +52,7 @@ class Worker:
         Raises:
             ModelError: If the detector cannot be opened or fails.
             StoreError: If the part file cannot be written.
+            MemoryError: If memory runs out.
         """
         if self._detector is None:
             self._detector = open_detector(self._work.detector)
@@ -59,6 +60,8 @@ class Worker:
         try:
             reader = self._reader(job.scene)
             raw, skipped = process_batch(batch, reader, self._detector, settings.cut_margin, settings.prefetch)
+            # A part must never hold pixels of two pictures, nor a scene parts of two.
+            reader.check_unchanged()
         except SourceError as error:
             return BatchResult(batch.index, batch.count, 0, 0, str(error))
         write_part(self._work.folder, batch.index, raw, skipped)

@@ -58,6 +58,14 @@ class Reader(Protocol):
         """
         ...
 
+    def check_unchanged(self) -> None:
+        """Make sure that all windows so far came from the source that the scene describes.
+
+        Raises:
+            SourceError: If the source has been replaced or altered meanwhile.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of files and caches."""
         ...
@@ -96,6 +104,14 @@ class RasterReader:
     def bytes(self) -> int:
         """Bytes of pixels read from the file so far, decoded."""
         return sum(source.bytes for source, _ in self._opened.values())
+
+    def check_unchanged(self) -> None:
+        """Make sure that the file is still the one that the scene describes.
+
+        Raises:
+            SourceError: If the file is gone, or has another size or time of change.
+        """
+        self.scene.check_unchanged()
 
     def close(self) -> None:
         """Close the file; the counts remain, reading is over."""

@@ -42,7 +42,7 @@ Floats = npt.NDArray[np.float64]
 class Fault:
     """Something that goes wrong when the detector is given a certain window."""
 
-    kind: str  # "error" raises ModelError, "kill" ends the process at once
+    kind: str  # "error" raises ModelError, "kill" ends the process at once, "hang" blocks, "memory" asks for too much
     scene: str  # scene id
     call: int  # not before this many windows of the scene were looked at, over all processes
     times: int = 1  # how often it happens
@@ -259,6 +259,10 @@ class FailingDetector:
         """End the process or raise, as the fault says."""
         if fault.kind == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if fault.kind == "hang":
+            signal.pause()
+        if fault.kind == "memory":
+            np.empty(1 << 60, dtype=np.uint8)
         raise ModelError(f"scene {fault.scene}: the script says that a window fails after {fault.call}")
 
 
@@ -298,6 +302,9 @@ class BlankReader:
         grey = np.broadcast_to(np.uint8(128), (window.height, window.width, 3))
         return TileRead(grey, 1.0)
 
+    def check_unchanged(self) -> None:
+        """Do nothing: there is no source."""
+
     def close(self) -> None:
         """Do nothing."""
 
@@ -318,6 +325,10 @@ class CountingReader:
         """Count, then read."""
         self.windows.append((level.scale, window))
         return self._reader.read(level, window)
+
+    def check_unchanged(self) -> None:
+        """Let the reader behind check."""
+        self._reader.check_unchanged()
 
     def close(self) -> None:
         """Close the reader behind."""
