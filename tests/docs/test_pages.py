@@ -1,8 +1,9 @@
 """Every code block of the README and of the documentation works as it stands, page by page, from top to bottom.
 
 A page runs in a folder of its own that holds a part of the scene that ships with the project, under the scene's name.
-Comments that readers do not see say what else it needs: `<!-- with: whole scene -->`; `<!-- with: detections -->`, a store;
-`<!-- with: labels -->`, that and DOTA labels of its scene in val/labelTxt. `<!-- not run: REASON -->` leaves a block out.
+Comments that readers do not see say what else it needs: `<!-- with: whole scene -->`; `<!-- with: detections -->`: a
+store; `<!-- with: labels -->`: that, and DOTA labels of its scene in val/labelTxt. `<!-- not run: REASON -->` leaves
+the block below out.
 """
 
 from __future__ import annotations
