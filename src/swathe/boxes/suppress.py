@@ -38,7 +38,8 @@ def nms(
     """
     array, ranks = as_boxes(boxes), _as_scores(scores)
     order, states = _settled(array, ranks, classes, iou, np.ones(len(array), dtype=np.bool_))
-    return order[states[order] == KEPT]
+    kept: npt.NDArray[np.bool_] = states[order] == KEPT
+    return order[kept]
 
 
 def settle(
