@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from detection_samples import MERCATOR, PIXELS, UTM, random_detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query
-from swathe.store.geoparquet import GeoParquetStore, file_name, is_store
+from swathe.store.geoparquet import GeoParquetStore, is_store
+from swathe.store.layout import file_name
 
 
 def everything_below(folder: Path) -> dict[str, bytes]:
@@ -34,10 +35,11 @@ def test_the_layout_on_disk(store):
     assert set(everything_below(store.path)) == {
         "swathe-store.json",
         "runs/run%2Da.json",
+        "index/run%2Da.json",
         f"detections/{path.name}",
         "detections/run%2Da-बनेपा%201.parquet",
     }
-    assert json.loads((store.path / "swathe-store.json").read_text()) == {"kind": "geoparquet", "schema_version": 1}
+    assert json.loads((store.path / "swathe-store.json").read_text()) == {"kind": "geoparquet", "schema_version": 2}
 
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -100,7 +102,7 @@ def test_a_failed_replacement_leaves_the_old_scene(store, monkeypatch):
     found = random_detections(UTM, 30, 1)
     store.publish_scene("run-a", found, UTM)
     with monkeypatch.context() as patch:
-        patch.setattr("swathe.store.geoparquet.write_detections", lambda *_: 1 / 0)
+        patch.setattr("swathe.store.folder.write_detections", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.publish_scene("run-a", found.take([1]), UTM)
     assert store.scan().equals(found.sorted())
@@ -210,7 +212,8 @@ def test_damaged_files_in_the_store_are_named(store):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(StoreError, match=r"run%2Da-harbour\.parquet is no whole Parquet file"):
         store.scan()
-    store.commit("run-a", {})
+    with pytest.raises(StoreError, match=r"run%2Da-harbour\.parquet is no whole Parquet file"):
+        store.commit("run-a", {})
     (store.path / "runs" / "run%2Da.json").write_text("{")
     with pytest.raises(StoreError, match=r"run%2Da\.json is damaged"):
         store.manifest("run-a")

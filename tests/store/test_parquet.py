@@ -16,7 +16,8 @@ from detection_samples import MERCATOR, PIXELS, UTM, random_detections
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query, reference_filter
-from swathe.store.parquet import DetectionsFile, write_detections
+from swathe.store.detections_file import DetectionsFile
+from swathe.store.parquet import write_detections
 from swathe.store.schema import FILE_SCHEMA
 from swathe.store.seal import seal_footer
 
@@ -118,7 +119,7 @@ def test_a_small_box_touches_few_row_groups(tmp_path, monkeypatch):
     )
     matches = file.scan(query)
     assert len(matches) > 0
-    assert 0 < len(read) <= 3
+    assert 0 < len(set(read)) <= 3
     read.clear()
     assert len(file.scan(Query(min_score=2.0))) == 0
     assert len(file.scan(Query(classes=["nowhere"]))) == 0
@@ -189,8 +190,8 @@ def rewritten(path: Path, change: dict[bytes, bytes | None], *, without: str | N
 def test_files_of_others_and_of_newer_versions_are_refused(tmp_path):
     path = written(random_detections(UTM, 5, 1), tmp_path / "a.parquet")
     head = json.loads(pq.read_metadata(path).metadata[b"swathe"])
-    with pytest.raises(StoreError, match="version 2; this version of Swathe reads"):
-        DetectionsFile(rewritten(path, {b"swathe": json.dumps({**head, "schema_version": 2}).encode()}))
+    with pytest.raises(StoreError, match="schema version 3, newer than 2"):
+        DetectionsFile(rewritten(path, {b"swathe": json.dumps({**head, "schema_version": 3}).encode()}))
     with pytest.raises(StoreError, match="description is damaged"):
         DetectionsFile(rewritten(path, {b"swathe": json.dumps({**head, "scenes": [{"id": "a"}]}).encode()}))
     with pytest.raises(StoreError, match="is damaged"):

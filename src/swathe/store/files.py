@@ -8,9 +8,10 @@ from swathe.atomic import published_file, published_folder
 from swathe.detections import Detections
 from swathe.errors import StoreError
 from swathe.query import Query
+from swathe.store.detections_file import DetectionsFile
 from swathe.store.exports import write_geojson
 from swathe.store.geoparquet import GeoParquetStore, is_store
-from swathe.store.parquet import DetectionsFile, write_detections
+from swathe.store.parquet import write_detections
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,20 +1,13 @@
-"""Footprints as files want them: closed rings that go counter-clockwise, their hulls, and well-known binary."""
+"""Footprints as files want them: outlines that go counter-clockwise."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
-
-POLYGON = 3  # geometry type of the OGC Simple Features well-known binary
-RING_POINTS = 5
-_RECORD = np.dtype(
-    [("little", "u1"), ("type", "<u4"), ("rings", "<u4"), ("points", "<u4"), ("xy", "<f8", (RING_POINTS, 2))]
-)
 
 
 def closed_rings(corners: FloatArray) -> FloatArray:
@@ -33,31 +26,24 @@ def closed_rings(corners: FloatArray) -> FloatArray:
     return np.concatenate([turned, turned[:, :1]], axis=1)
 
 
-def ring_hulls(rings: FloatArray) -> FloatArray:
-    """Compute the axis-aligned rectangles around rings.
+def counter_clockwise(geometries: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Let the outlines of polygons go counter-clockwise (x right, y up); each keeps its first corner.
 
     Args:
-        rings: Rings (n, k, 2).
+        geometries: Shapely polygons or multipolygons (n,) without holes.
 
     Returns:
-        Rectangles (n, 4) as xmin, ymin, xmax, ymax.
+        The same geometries (n,).
     """
-    return np.concatenate([rings.min(axis=1), rings.max(axis=1)], axis=1)
+    import shapely
 
-
-def to_wkb(rings: FloatArray) -> pa.BinaryArray:
-    """Encode rings as well-known binary polygons, little-endian.
-
-    Args:
-        rings: Closed rings (n, 5, 2).
-
-    Returns:
-        Binary column of n polygons.
-    """
-    records = np.empty(len(rings), dtype=_RECORD)
-    records["little"], records["type"], records["rings"], records["points"] = 1, POLYGON, 1, RING_POINTS
-    records["xy"] = rings
-    fixed = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(_RECORD.itemsize), len(rings), [None, pa.py_buffer(records.tobytes())]
-    )
-    return fixed.cast(pa.binary())
+    parts, owners = shapely.get_parts(geometries, return_index=True)
+    wrong = ~shapely.is_ccw(shapely.get_exterior_ring(parts))
+    turned = geometries.copy()
+    rows = np.unique(owners[wrong])
+    for row in rows[shapely.get_type_id(geometries[rows]) == shapely.GeometryType.MULTIPOLYGON]:
+        own = parts[owners == row]
+        turned[row] = shapely.MultiPolygon(np.where(wrong[owners == row], shapely.reverse(own), own).tolist())
+    plain = rows[shapely.get_type_id(geometries[rows]) == shapely.GeometryType.POLYGON]
+    turned[plain] = shapely.reverse(geometries[plain])
+    return turned

@@ -1,32 +1,28 @@
-"""The embedded store: a folder with a GeoParquet file for each run and scene. See docs/store-format.md."""
+"""The embedded store: a folder with GeoParquet files of detections, by run and scene. See docs/store-format.md."""
 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from unicodedata import category
-from urllib.parse import unquote
 
 from swathe.atomic import published_file, published_folder, remove_leftovers
-from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query
-from swathe.store.parquet import DetectionsFile, write_detections
+from swathe.store.folder import DetectionsFolder
+from swathe.store.layout import DETECTIONS, INDEX, MARK, RUNS, SEPARATOR, WORK, run_name, run_of, split_name
+from swathe.store.lock import run_lock, store_lock
+from swathe.store.protocol import Published
 from swathe.store.schema import SCHEMA_VERSION, check_version, parse_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from swathe.detections import SceneInfo
+    from swathe.detections import Detections, SceneInfo
 
-MARK = "swathe-store.json"
 KIND = "geoparquet"
-DETECTIONS, RUNS, WORK = "detections", "runs", ".work"
-_SEPARATOR = "-"  # between run and scene in file names; escaped within runs
-_LONGEST_NAME = 100  # bytes of an escaped run or scene id: file systems take 255 in all
 
 
 @dataclass(frozen=True)
@@ -79,9 +75,13 @@ class GeoParquetStore:
         """
         (folder / DETECTIONS).mkdir()
         (folder / RUNS).mkdir()
-        with published_file(folder / MARK, overwrite=False) as stream:
-            stream.write(to_json({"kind": KIND, "schema_version": SCHEMA_VERSION}).encode())
+        _mark(folder)
         return cls(folder)
+
+    @property
+    def files(self) -> DetectionsFolder:
+        """The files of detections."""
+        return DetectionsFolder(self.path)
 
     def publish_scene(self, run: str, detections: Detections, scene: SceneInfo) -> Path:
         """Make the detections of a scene visible; doing it again replaces them.
@@ -105,11 +105,9 @@ class GeoParquetStore:
                 f"detections published for run {run!r}, scene {scene.id!r} must belong to these alone, not to "
                 f"{', '.join(sorted(strangers)) or 'another scene of this name'}; split them first"
             )
+        self._raise_version()
         own = replace(detections, scenes={scene.id: scene}, runs={run: detections.runs.get(run, {})})
-        path = self.scene_path(run, scene.id)
-        with published_file(path, overwrite=True) as stream:
-            write_detections(own, stream)
-        return path
+        return self.files.publish(run, own, scene)
 
     def scene_path(self, run: str, scene: str) -> Path:
         """Return where a scene is kept once it is published.
@@ -119,12 +117,12 @@ class GeoParquetStore:
             scene: Scene id.
 
         Returns:
-            The GeoParquet file.
+            The GeoParquet file; a merged one holds other scenes of the run too.
         """
-        return self.path / DETECTIONS / file_name(run, scene)
+        return self.files.locate(run, scene)
 
     def commit(self, run: str, manifest: Mapping[str, Any]) -> None:
-        """Mark a run as finished and clear its work folder.
+        """Mark a run as finished, index its files, and clear its work folder.
 
         Args:
             run: The run.
@@ -135,6 +133,8 @@ class GeoParquetStore:
             StoreError: If it cannot be written.
         """
         text = to_json(manifest, indent=2)
+        self._raise_version()
+        self.files.refresh_index(run)
         with published_file(self._manifest_path(run), overwrite=True) as stream:
             stream.write(f"{text}\n".encode())
         self.discard_work(run)
@@ -160,9 +160,19 @@ class GeoParquetStore:
         Returns:
             Run ids, sorted.
         """
-        published = {path.name.partition(_SEPARATOR)[0] for path in self._paths(Query())}
+        published = {split_name(path.name)[0] for path in self.files.paths(Query())}
         finished = {path.stem for path in (self.path / RUNS).glob("[!.]*.json")}
-        return tuple(sorted(map(unquote, published | finished)))
+        return tuple(sorted(map(run_of, published | finished)))
+
+    def unfinished_runs(self) -> tuple[str, ...]:
+        """Return the runs without a manifest: those that have published a scene, or have begun to work.
+
+        Returns:
+            Run ids, sorted.
+        """
+        begun = {run_of(path.name) for path in (self.path / WORK).glob("*") if path.is_dir()}
+        found = begun.union(self.runs())
+        return tuple(sorted(run for run in found if not self._manifest_path(run).exists()))
 
     def scenes(self, run: str | None = None) -> tuple[SceneInfo, ...]:
         """Return the published scenes; those without detections too.
@@ -176,9 +186,26 @@ class GeoParquetStore:
         Raises:
             StoreError: If a file is damaged.
         """
-        query = Query(runs=None if run is None else (run,))
-        scenes = {scene for file in self._files(query) for scene in file.head.scenes}
+        scenes = {published.scene for published in self.published(run)}
         return tuple(sorted(scenes, key=lambda scene: (scene.id, scene.uri)))
+
+    def published(self, run: str | None = None) -> tuple[Published, ...]:
+        """Return what was published, with the number of detections.
+
+        Args:
+            run: The run, None for all.
+
+        Returns:
+            Each scene of each run, sorted by run and scene.
+
+        Raises:
+            StoreError: If a file is damaged.
+        """
+        found = []
+        for entry in self.files.entries(Query(runs=None if run is None else (run,))):
+            scenes = {scene.id: scene for scene in entry.head.scenes}
+            found += [Published(own, scenes[scene], count) for own, scene, count in entry.counts]
+        return tuple(sorted(found, key=lambda published: (published.run, published.scene.id)))
 
     def scan(self, query: Query | None = None) -> Detections:
         """Return what a query asks for; equals `reference_filter` over everything published.
@@ -194,7 +221,7 @@ class GeoParquetStore:
             StoreError: If a file is damaged; the message names it.
         """
         query = query or Query()
-        return query.finish(Detections.concat(file.scan(query) for file in self._files(query)))
+        return query.finish(self.files.matches(query))
 
     def work_folder(self, run: str) -> Path:
         """Return the folder for the ledger of an unfinished run; it need not exist yet.
@@ -205,15 +232,7 @@ class GeoParquetStore:
         Returns:
             The folder.
         """
-        return self.path / WORK / _run_name(run)
-
-    def unfinished_runs(self) -> tuple[str, ...]:
-        """Return the runs that have a work folder.
-
-        Returns:
-            Run ids, sorted.
-        """
-        return tuple(sorted(unquote(path.name) for path in (self.path / WORK).glob("*") if path.is_dir()))
+        return self.path / WORK / run_name(run)
 
     def discard_work(self, run: str) -> None:
         """Throw away the work folder of a run, and what killed processes left of its files.
@@ -228,46 +247,94 @@ class GeoParquetStore:
         try:
             if folder.exists():
                 shutil.rmtree(folder)
-            remove_leftovers(self.path / DETECTIONS, f"{_run_name(run)}{_SEPARATOR}")
-            remove_leftovers(self.path / RUNS, f"{_run_name(run)}.json")
+            remove_leftovers(self.path / DETECTIONS, f"{run_name(run)}{SEPARATOR}")
+            for kept in (RUNS, INDEX):
+                remove_leftovers(self.path / kept, f"{run_name(run)}.json")
         except OSError as error:
             raise StoreError(f"{folder} cannot be removed ({error.strerror}); check rights") from error
 
     def remove_run(self, run: str) -> None:
-        """Remove a run: its manifest, its scenes and its work folder.
+        """Remove a run: its manifest, its scenes in one step, and its work folder.
 
         Args:
             run: The run.
 
         Raises:
-            StoreError: If it cannot be removed.
+            StoreError: If another process works on it, or it cannot be removed. It counts as unfinished then.
         """
-        try:
-            self._manifest_path(run).unlink(missing_ok=True)
-            for path in self._paths(Query(runs=(run,))):
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            raise StoreError(f"run {run!r} cannot be removed from {self.path} ({error.strerror})") from error
-        self.discard_work(run)
+        with run_lock(self.work_folder(run)):
+            try:
+                # First, so that no run that has lost scenes ever counts as finished.
+                self._manifest_path(run).unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreError(f"run {run!r} cannot be removed from {self.path} ({error.strerror})") from error
+            self.files.remove(run)
+            self.discard_work(run)
+
+    def remove_scene(self, run: str, scene: str) -> None:
+        """Remove one scene of a run; its manifest, if it has one, goes on without it.
+
+        Args:
+            run: The run.
+            scene: Scene id.
+
+        Raises:
+            UsageError: If the run has not published such a scene.
+            StoreError: If another process works on the run, or the scene cannot be removed.
+        """
+        present = {published.scene.id for published in self.published(run)}
+        if scene not in present:
+            raise UsageError(f"run {run!r} in {self.path} has no scene {scene!r}; `swathe scenes` lists those it has")
+        if present == {scene}:
+            self.remove_run(run)
+            return
+        with run_lock(self.work_folder(run)):
+            manifest = self.manifest(run)
+            if manifest is not None:
+                gone = self.files.matches(Query(runs=(run,), scenes=(scene,)))
+                text = to_json(_without(manifest, scene, Counter(gone.classes.tolist())), indent=2)
+                # First, so that whatever a manifest names can be read.
+                with published_file(self._manifest_path(run), overwrite=True) as stream:
+                    stream.write(f"{text}\n".encode())
+            self.files.remove(run, scene)
+            if manifest is not None:
+                self.discard_work(run)
+
+    def compact(self, run: str) -> int:
+        """Merge the small files of a finished run; readers find the same as before, at every moment.
+
+        Args:
+            run: The run.
+
+        Returns:
+            How many files there are less.
+
+        Raises:
+            UsageError: If the run is not finished.
+            StoreError: If another process works on the run, a file is damaged, or the file system cannot exchange files
+                in one step.
+        """
+        if self.manifest(run) is None:
+            raise UsageError(
+                f"run {run!r} in {self.path} is not finished and may change yet; resume or remove it first"
+            )
+        self._raise_version()
+        with run_lock(self.work_folder(run)):
+            gone = self.files.merge(run)
+            self.discard_work(run)
+        return gone
+
+    def _raise_version(self) -> None:
+        """Mark an older store as one of this version before a file of this version comes into it."""
+        mark = self.path / MARK
+        if check_version(parse_json(_read(mark), mark), KIND, mark) == SCHEMA_VERSION:
+            return
+        with store_lock(mark, exclusive=True):
+            (self.path / INDEX).mkdir(exist_ok=True)
+            _mark(self.path)
 
     def _manifest_path(self, run: str) -> Path:
-        return self.path / RUNS / f"{_run_name(run)}.json"
-
-    def _paths(self, query: Query) -> list[Path]:
-        """Return the files of detections whose names allow a match, sorted."""
-        runs = None if query.runs is None else {_run_name(run) for run in query.runs}
-        scenes = None if query.scenes is None else {_scene_name(scene) for scene in query.scenes}
-        paths = []
-        for path in (self.path / DETECTIONS).glob("[!.]*.parquet"):
-            run, _, scene = path.stem.partition(_SEPARATOR)
-            if (runs is None or run in runs) and (scenes is None or scene in scenes):
-                paths.append(path)
-        return sorted(paths)
-
-    def _files(self, query: Query) -> Iterator[DetectionsFile]:
-        """Open the files of detections that may hold a match, one after the other."""
-        for path in self._paths(query):
-            yield DetectionsFile(path)
+        return self.path / RUNS / f"{run_name(run)}.json"
 
 
 def is_store(path: Path | str) -> bool:
@@ -282,49 +349,23 @@ def is_store(path: Path | str) -> bool:
     return (Path(path) / MARK).is_file()
 
 
-def file_name(run: str, scene: str) -> str:
-    """Return the name of the file for a run and a scene: one of its own, whatever characters they hold.
-
-    Args:
-        run: Run id.
-        scene: Scene id.
-
-    Returns:
-        `RUN-SCENE.parquet`, percent-encoded where a file name cannot or should not hold a character.
-
-    Raises:
-        UsageError: If the run id is empty or too long.
-    """
-    return f"{_run_name(run)}{_SEPARATOR}{_scene_name(scene)}.parquet"
+def _mark(folder: Path) -> None:
+    """Write what tells that a folder is a store, and of which version."""
+    with published_file(folder / MARK, overwrite=True) as stream:
+        stream.write(to_json({"kind": KIND, "schema_version": SCHEMA_VERSION}).encode())
 
 
-def _run_name(run: str) -> str:
-    """Return a run id as part of a file name; `urllib.parse.unquote` gives it back."""
-    name = _escape(run, "_.")
-    if not name or len(name.encode()) > _LONGEST_NAME:
-        raise UsageError(f"run {run!r}: the id of a run must have 1 to {_LONGEST_NAME} bytes; choose another one")
-    return name
-
-
-def _scene_name(scene: str) -> str:
-    """Return a scene id as part of a file name; a very long one is cut and told apart by its hash."""
-    name = _escape(scene, "_.-")
-    if len(name.encode()) <= _LONGEST_NAME:
-        return name
-    return f"{name.encode()[:_LONGEST_NAME].decode(errors='ignore')}~{sha256(scene.encode()).hexdigest()[:16]}"
-
-
-def _escape(name: str, safe: str) -> str:
-    """Percent-encode all but letters and digits of any script and `safe` characters, of which a leading dot is none."""
-    kept = [
-        character
-        if character.isalnum()
-        or category(character).startswith("M")
-        or (character in safe and (number or character != "."))
-        else "".join(f"%{byte:02X}" for byte in character.encode())
-        for number, character in enumerate(name)
-    ]
-    return "".join(kept)
+def _without(manifest: Mapping[str, Any], scene: str, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Return the manifest of a run that has lost a scene with so many detections of each class."""
+    changed = dict(manifest)
+    if isinstance(manifest.get("scenes"), list):
+        changed["scenes"] = [other for other in manifest["scenes"] if other != scene]
+    if isinstance(manifest.get("detections"), int):
+        changed["detections"] = manifest["detections"] - sum(counts.values())
+    if isinstance(manifest.get("per_class"), dict):
+        changed["per_class"] = {name: count - counts.get(name, 0) for name, count in manifest["per_class"].items()}
+    changed["removed"] = sorted({*manifest.get("removed", []), scene})
+    return changed
 
 
 def _read(path: Path) -> bytes:

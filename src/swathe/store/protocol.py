@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -10,6 +11,15 @@ if TYPE_CHECKING:
 
     from swathe.detections import Detections, SceneInfo
     from swathe.query import Query
+
+
+@dataclass(frozen=True)
+class Published:
+    """A scene that a run has published."""
+
+    run: str  # run id
+    scene: SceneInfo
+    detections: int  # how many the run has found in it
 
 
 class Store(Protocol):
@@ -95,6 +105,28 @@ class Store(Protocol):
         """
         ...
 
+    def published(self, run: str | None = None) -> tuple[Published, ...]:
+        """Return what was published, with the number of detections.
+
+        Args:
+            run: The run, None for all.
+
+        Returns:
+            Each scene of each run, sorted by run and scene.
+
+        Raises:
+            StoreError: If the store is damaged.
+        """
+        ...
+
+    def unfinished_runs(self) -> tuple[str, ...]:
+        """Return the runs without a manifest: those that have published a scene, or have begun to work.
+
+        Returns:
+            Run ids, sorted.
+        """
+        ...
+
     def scan(self, query: Query | None = None) -> Detections:
         """Return what a query asks for; equals `reference_filter` over everything published.
 
@@ -139,6 +171,19 @@ class Store(Protocol):
             run: The run.
 
         Raises:
-            StoreError: If it cannot be removed.
+            StoreError: If another process works on it, or it cannot be removed.
+        """
+        ...
+
+    def remove_scene(self, run: str, scene: str) -> None:
+        """Remove one scene of a run; its manifest, if it has one, goes on without it.
+
+        Args:
+            run: The run.
+            scene: Scene id.
+
+        Raises:
+            UsageError: If the run has not published such a scene.
+            StoreError: If another process works on the run, or the scene cannot be removed.
         """
         ...

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import pyarrow as pa
 
 from swathe.detections import SCHEMA, SceneInfo
 from swathe.errors import StoreError, UsageError
+from swathe.store import pending
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
 
     from swathe.detections import Detections
+    from swathe.query import Query
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # what is written
+READABLE_VERSIONS = (1, 2)
 GEOPARQUET_VERSION = "1.1.0"
 SWATHE_KEY, GEO_KEY = b"swathe", b"geo"
 KIND = "detections"
 BOUNDS = ("xmin", "ymin", "xmax", "ymax")
 BBOX_TYPE = pa.struct([pa.field(name, pa.float64(), nullable=False) for name in BOUNDS])
+MEASURES = ("length_m", "width_m", "azimuth_deg")
+TIME_TYPE = pa.timestamp("us", "UTC")
+GEOMETRY_FIELDS = (pa.field("bbox", BBOX_TYPE, nullable=False), pa.field("geometry", pa.binary(), nullable=False))
 FILE_SCHEMA = pa.schema(
     [
         *SCHEMA,
-        pa.field("bbox", BBOX_TYPE, nullable=False),
-        pa.field("geometry", pa.binary(), nullable=False),
+        *(pa.field(name, pa.float64()) for name in MEASURES),
+        pa.field("acquired", TIME_TYPE),
+        *GEOMETRY_FIELDS,
     ]
 )
+COLUMNS = {1: pa.schema([*SCHEMA, *GEOMETRY_FIELDS]), 2: FILE_SCHEMA}  # what a file of each version must have
+Count: TypeAlias = tuple[str, str, int]  # run, scene, detections of this run in this scene
 
 
 @dataclass(frozen=True)
@@ -42,25 +53,58 @@ class FileHead:
     scenes: tuple[SceneInfo, ...]  # scenes that were looked at
     class_names: tuple[str, ...]  # classes that were looked for, in the model's order
     runs: Mapping[str, Mapping[str, Any]]  # run id -> model, settings
+    counts: tuple[Count, ...] | None = None  # of each run and scene that was published; None in files of version 1
+    version: int = SCHEMA_VERSION
 
     @classmethod
-    def of(cls, detections: Detections) -> FileHead:
-        """Return the head of a file that holds these detections."""
-        return cls(tuple(detections.scenes.values()), detections.class_names, detections.runs)
+    def of(cls, detections: Detections) -> Self:
+        """Return the head of a file that holds these detections; a lone run has looked at all scenes."""
+        lone = detections.runs if len(detections.runs) == 1 else ()
+        counts = dict.fromkeys(itertools.product(lone, detections.scenes), 0)
+        names = (detections.table.column(name).cast(pa.string()) for name in ("run", "scene"))
+        found = pa.table(list(names), ["run", "scene"]).group_by(["run", "scene"]).aggregate([([], "count_all")])
+        counts.update({(row["run"], row["scene"]): row["count_all"] for row in found.to_pylist()})
+        ordered = tuple((run, scene, count) for (run, scene), count in sorted(counts.items()))
+        return cls(tuple(detections.scenes.values()), detections.class_names, detections.runs, ordered)
 
-    def to_json(self) -> str:
-        """Serialise; equal heads give equal text."""
-        document = {
-            "schema_version": SCHEMA_VERSION,
+    @property
+    def georeferenced(self) -> bool:
+        """Whether its geometries are longitude and latitude; else they are pixels."""
+        return any(scene.georeferenced for scene in self.scenes)
+
+    def may_match(self, query: Query) -> bool:
+        """Tell whether the names in it allow a match of a query.
+
+        Args:
+            query: What is looked for.
+
+        Returns:
+            False if nothing in the file can match.
+        """
+        held: tuple[tuple[Collection[str] | None, Collection[str]], ...] = (
+            (query.classes, self.class_names),
+            (query.runs, self.runs),
+            (query.scenes, [scene.id for scene in self.scenes]),
+        )
+        return not any(asked is not None and set(asked).isdisjoint(names) for asked, names in held)
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "schema_version": self.version,
             "kind": KIND,
             "scenes": [asdict(scene) for scene in self.scenes],
             "classes": list(self.class_names),
             "runs": {run: dict(info) for run, info in self.runs.items()},
+            "counts": None if self.counts is None else [list(count) for count in self.counts],
         }
-        return to_json(document)
+
+    def to_json(self) -> str:
+        """Serialise; equal heads give equal text."""
+        return to_json(self.document())
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None, path: Path) -> FileHead:
+    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None, path: Path) -> Self:
         """Read the head of a file.
 
         Args:
@@ -76,23 +120,41 @@ class FileHead:
         text = (metadata or {}).get(SWATHE_KEY)
         if text is None:
             raise StoreError(f"{path} is a Parquet file, but none of detections written by Swathe; name another one")
-        document = parse_json(text, path)
-        check_version(document, KIND, path)
+        return cls.from_document(parse_json(text, path), path)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], path: Path) -> Self:
+        """Make a head of JSON values.
+
+        Args:
+            document: What `document` has returned.
+            path: Where it comes from, for messages.
+
+        Returns:
+            The head.
+
+        Raises:
+            StoreError: If a newer version has written it, or it is damaged.
+        """
+        version = check_version(document, KIND, path)
         try:
             scenes = tuple(
                 SceneInfo(**{**scene, "transform": scene["transform"] and tuple(scene["transform"])})
                 for scene in document["scenes"]
             )
-            return cls(scenes, tuple(document["classes"]), dict(document["runs"]))
+            counts = None if version == 1 else document["counts"]
+            counts = None if counts is None else tuple((str(run), str(scene), int(n)) for run, scene, n in counts)
+            return cls(scenes, tuple(document["classes"]), dict(document["runs"]), counts, version)
         except (KeyError, TypeError, ValueError, UsageError) as error:
             raise StoreError(f"{path}: its description is damaged ({error}); restore or delete the file") from error
 
 
-def geo_metadata(hulls: npt.NDArray[np.float64], *, georeferenced: bool) -> str:
+def geo_metadata(hulls: npt.NDArray[np.float64], types: Sequence[str], *, georeferenced: bool) -> str:
     """Return the `geo` metadata of GeoParquet 1.1.
 
     Args:
         hulls: Rectangles (n, 4) around the geometries as xmin, ymin, xmax, ymax.
+        types: Which types of geometry there are, sorted.
         georeferenced: Whether geometries are longitude and latitude; else they are pixels.
 
     Returns:
@@ -100,7 +162,7 @@ def geo_metadata(hulls: npt.NDArray[np.float64], *, georeferenced: bool) -> str:
     """
     column: dict[str, Any] = {
         "encoding": "WKB",
-        "geometry_types": ["Polygon"],
+        "geometry_types": list(types),
         "orientation": "counterclockwise",
         "edges": "planar",
         "covering": {"bbox": {name: ["bbox", name] for name in BOUNDS}},
@@ -110,6 +172,23 @@ def geo_metadata(hulls: npt.NDArray[np.float64], *, georeferenced: bool) -> str:
     if len(hulls):
         column["bbox"] = [*hulls[:, :2].min(axis=0).tolist(), *hulls[:, 2:].max(axis=0).tolist()]
     return to_json({"version": GEOPARQUET_VERSION, "primary_column": "geometry", "columns": {"geometry": column}})
+
+
+def acquired_column(detections: Detections) -> pa.Array:
+    """Return when the scene of each detection was acquired.
+
+    Args:
+        detections: The detections.
+
+    Returns:
+        Timestamps (n,), null where it is unknown.
+    """
+    column = detections.table.column("scene").combine_chunks()
+    # A dictionary may hold names that no row uses.
+    scenes = [detections.scenes.get(name) for name in column.dictionary.to_pylist()]
+    texts = [pending.acquired(scene) for scene in scenes]
+    times = [None if text is None else datetime.fromisoformat(text) for text in texts]
+    return pa.array(times, TIME_TYPE).take(column.indices)
 
 
 def to_json(document: Mapping[str, Any], indent: int | None = None) -> str:
@@ -156,20 +235,28 @@ def parse_json(text: bytes, path: Path) -> dict[str, Any]:
     return document
 
 
-def check_version(document: Mapping[str, Any], kind: str, path: Path) -> None:
-    """Refuse a document of another kind or version.
+def check_version(document: Mapping[str, Any], kind: str, path: Path) -> int:
+    """Refuse a document of another kind, or of a version that is not known here.
 
     Args:
         document: What was read.
         kind: The kind it must be.
         path: Where it comes from, for messages.
 
+    Returns:
+        Its version.
+
     Raises:
         StoreError: If this version of Swathe cannot read it.
     """
-    found = document.get("kind"), document.get("schema_version")
-    if found != (kind, SCHEMA_VERSION):
+    found, version = document.get("kind"), document.get("schema_version")
+    if found != kind:
+        raise StoreError(f"{path} is of kind {found!r}; this version of Swathe reads {kind!r}. Name another one")
+    if version not in READABLE_VERSIONS:
+        newest = READABLE_VERSIONS[-1]
+        reason = f"newer than {newest}, the last" if isinstance(version, int) and version > newest else "none"
         raise StoreError(
-            f"{path} is of kind {found[0]!r}, version {found[1]!r}; this version of Swathe reads {kind!r}, version "
-            f"{SCHEMA_VERSION}. Update Swathe, or detect again into a new store"
+            f"{path} is of schema version {version!r}, {reason} that this version of Swathe knows; update Swathe, or "
+            "detect again into a new store"
         )
+    return int(version)

@@ -1,0 +1,177 @@
+"""Reading a GeoParquet file of detections: the row groups that a query may touch, then the rows that match."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from swathe.detections import NAME_TYPE, SCHEMA, Detections
+from swathe.errors import StoreError, UsageError
+from swathe.store import pending
+from swathe.store.schema import BOUNDS, COLUMNS, FileHead
+from swathe.store.seal import check_footer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from swathe.query import Query
+
+FloatArray = npt.NDArray[np.float64]
+IndexArray = npt.NDArray[np.int64]
+
+
+class DetectionsFile:
+    """An open GeoParquet file of detections; its head is read and checked at once, rows when they are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a file.
+
+        Args:
+            path: The file.
+
+        Raises:
+            StoreError: If it is missing, damaged, or none of ours.
+        """
+        self.path = path
+        with self._blaming_the_file():
+            self.seal = check_footer(path)
+            self._file = pq.ParquetFile(path, page_checksum_verification=True)
+            schema = self._file.schema_arrow
+        self.head = FileHead.from_metadata(schema.metadata, path)
+        missing = [name for name in COLUMNS[self.head.version].names if name not in schema.names]
+        if missing:
+            raise StoreError(f"{path} has no column {missing[0]!r}; restore the file, or detect again")
+        parquet = self._file.metadata.schema
+        self._leaves = {parquet.column(number).path: number for number in range(len(parquet))}
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return int(self._file.metadata.num_rows)
+
+    def hulls(self) -> FloatArray:
+        """Return the rectangles around the geometries of each row group (g, 4), as its statistics have them."""
+        with self._blaming_the_file():
+            lowest = [self._extremes(f"bbox.{name}")[:, 0] for name in BOUNDS[:2]]
+            highest = [self._extremes(f"bbox.{name}")[:, 1] for name in BOUNDS[2:]]
+        return np.stack([*lowest, *highest], axis=1)
+
+    def highest_scores(self) -> FloatArray:
+        """Return the highest score of each row group (g,)."""
+        with self._blaming_the_file():
+            return self._extremes("score")[:, 1]
+
+    def scan(self, query: Query) -> Detections:
+        """Return the matches of a query, in no particular order and without regard to its limit.
+
+        Args:
+            query: What to look for.
+
+        Returns:
+            The matches.
+
+        Raises:
+            StoreError: If the file is damaged.
+        """
+        groups = self._row_groups(query)
+        if query.bounds() is None:
+            found = self._detections(self._read(groups, SCHEMA.names))
+            return found.take(query.column_mask(found))
+        return self._scan_region(query, groups)
+
+    def _scan_region(self, query: Query, groups: list[int]) -> Detections:
+        """Return the matches of a query for a region: first by hulls, then by columns, at last by footprints."""
+        sizes = [self._file.metadata.row_group(group).num_rows for group in groups]
+        owners = np.repeat(np.asarray(groups, dtype=np.int64), sizes)
+        places = np.concatenate([np.arange(0), *map(np.arange, sizes)])
+        near = query.hull_mask(_hulls(self._read(groups, ["bbox"])))
+        touched = np.unique(owners[near])
+        table = self._read(touched.tolist(), [*SCHEMA.names, "bbox"])
+        table = table.filter(pa.array(near[np.isin(owners, touched)]))
+        owners, places = owners[near], places[near]
+        found = self._detections(table.select(SCHEMA.names))
+        passed = query.column_mask(found)
+        doubtful = np.flatnonzero(passed & ~pending.sure_mask(query, _hulls(table)))
+        passed[doubtful] = query.touch_mask(self._footprints(owners[doubtful], places[doubtful]))
+        return found.take(passed)
+
+    def _footprints(self, owners: IndexArray, places: IndexArray) -> npt.NDArray[np.object_]:
+        """Read geometries: of which row group, and which row in it."""
+        import shapely
+
+        footprints = np.empty(len(owners), dtype=np.object_)
+        for group in np.unique(owners).tolist():
+            own = owners == group
+            binary = self._read([group], ["geometry"]).column("geometry").take(pa.array(places[own]))
+            with self._blaming_the_file():
+                footprints[own] = shapely.from_wkb(binary.to_numpy())
+        return footprints
+
+    def _read(self, groups: list[int], names: list[str]) -> pa.Table:
+        """Read columns of row groups."""
+        with self._blaming_the_file():
+            return self._file.read_row_groups(groups, columns=names)
+
+    def _detections(self, table: pa.Table) -> Detections:
+        """Make detections of rows as they are stored."""
+        scenes = {scene.id: scene for scene in self.head.scenes}
+        with self._blaming_the_file():
+            columns = [
+                _named(column) if column_type == NAME_TYPE else column.cast(column_type)
+                for column, column_type in zip(table.columns, SCHEMA.types, strict=True)
+            ]
+            return Detections(pa.table(columns, schema=SCHEMA), scenes, self.head.class_names, self.head.runs)
+
+    def _row_groups(self, query: Query) -> list[int]:
+        """Return the row groups whose statistics allow a match."""
+        if not self.head.may_match(query):
+            return []
+        passed = np.ones(self._file.metadata.num_row_groups, dtype=np.bool_)
+        if query.bounds() is not None:
+            passed &= query.hull_mask(self.hulls())
+        if query.min_score is not None:
+            passed &= self.highest_scores() >= query.min_score
+        return [int(number) for number in np.flatnonzero(passed)]
+
+    def _extremes(self, leaf: str) -> FloatArray:
+        """Return the smallest and largest value of a column in each row group (g, 2); unknown ones are infinite."""
+        extremes = np.empty((self._file.metadata.num_row_groups, 2))
+        for number in range(len(extremes)):
+            statistics = self._file.metadata.row_group(number).column(self._leaves[leaf]).statistics
+            known = statistics is not None and statistics.has_min_max
+            extremes[number] = (statistics.min, statistics.max) if known else (-np.inf, np.inf)
+        return extremes
+
+    @contextmanager
+    def _blaming_the_file(self) -> Iterator[None]:
+        """Turn what goes wrong while the file is read into an error that names it."""
+        import shapely
+
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.path} does not exist; check the name") from error
+        except (OSError, pa.ArrowException, shapely.errors.ShapelyError, UsageError, KeyError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise StoreError(
+                f"{self.path} cannot be read ({reason}); restore it, or delete it and detect again"
+            ) from error
+
+
+def _hulls(table: pa.Table) -> FloatArray:
+    """Return the column `bbox` as rectangles (n, 4)."""
+    bbox = table.column("bbox").combine_chunks()
+    return np.stack([pc.struct_field(bbox, name).to_numpy(zero_copy_only=False) for name in BOUNDS], axis=1)
+
+
+def _named(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of names with one dictionary; files of others may hold plain text."""
+    if column.type != NAME_TYPE:
+        column = column.cast(pa.string()).dictionary_encode()
+    return column.unify_dictionaries()

@@ -1,0 +1,106 @@
+"""Locks on files: who holds one loses it when its process ends, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from swathe.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+RUN_LOCK = "lock"  # file in the work folder of a run
+
+
+@contextmanager
+def run_lock(folder: Path) -> Iterator[None]:
+    """Keep all others from working on a run.
+
+    Args:
+        folder: The run's work folder; made if it is missing.
+
+    Yields:
+        Nothing; the lock is held within the block.
+
+    Raises:
+        StoreError: If another process works on the run, or the folder cannot be used.
+    """
+    try:
+        handle = take_run_lock(folder)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be used ({error.strerror}); check its permissions") from error
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def take_run_lock(folder: Path) -> int:
+    """Lock a run for this process.
+
+    Args:
+        folder: The run's work folder; made if it is missing.
+
+    Returns:
+        A descriptor; closing it gives the lock back.
+
+    Raises:
+        StoreError: If another process works on the run.
+        OSError: If the folder cannot be used.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = _locked(folder / RUN_LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                f"{folder}: another process is working on this run; wait for it to end, or stop it and run again"
+            ) from None
+        except FileNotFoundError:
+            continue
+        if handle is not None:
+            return handle
+
+
+@contextmanager
+def store_lock(mark: Path, *, exclusive: bool) -> Iterator[None]:
+    """Wait until files of detections may be written (shared), or names be rearranged (exclusive).
+
+    Args:
+        mark: The file that marks the store.
+        exclusive: Whether nobody else may hold the lock meanwhile.
+
+    Yields:
+        Nothing; the lock is held within the block.
+
+    Raises:
+        StoreError: If the file cannot be locked.
+    """
+    handle = None
+    try:
+        while handle is None:
+            handle = _locked(mark, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+    except OSError as error:
+        raise StoreError(f"{mark} cannot be locked ({error.strerror}); check rights and the file system") from error
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(path: Path, operation: int) -> int | None:
+    """Open and lock a file; None if its name went to another file meanwhile, which is then the one to lock."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, operation)
+        if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:
+            return handle
+    except BaseException:
+        os.close(handle)
+        raise
+    os.close(handle)
+    return None

@@ -1,0 +1,87 @@
+"""Many files changed in one step: a second folder of hard links is prepared, then the two exchange their names."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import uuid
+from typing import TYPE_CHECKING
+
+from swathe.atomic import TEMPORARY_SUFFIX, sync_folder
+from swathe.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+_UNABLE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV, errno.EMLINK})
+
+
+def rearrange(folder: Path, *, drop: Collection[str] = (), add: Mapping[str, Path] | None = None) -> bool:
+    """Take files out of a folder and put others in; who lists the folder sees all of it done or nothing.
+
+    Nobody else may publish in the folder meanwhile.
+
+    Args:
+        folder: The folder.
+        drop: Names of files that go.
+        add: Names of files that come -> where they are: in the folder under hidden names, which go.
+
+    Returns:
+        Whether it is done; False if the file system has no hard links or cannot exchange folders. Nothing has changed
+        then.
+
+    Raises:
+        StoreError: If it cannot be written; nothing has changed then.
+    """
+    sweep(folder)
+    fresh = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}")
+    coming = dict(add or {})
+    hidden = {path.name for path in coming.values()}
+    kept = {path.name: path for path in folder.iterdir() if path.name not in drop and path.name not in hidden}
+    try:
+        fresh.mkdir()
+        for name, path in {**kept, **coming}.items():
+            os.link(path, fresh / name)
+        sync_folder(fresh)
+        exchange(folder, fresh)
+        sync_folder(folder.parent)
+    except OSError as error:
+        if error.errno in _UNABLE:
+            return False
+        raise StoreError(f"{folder} cannot be written ({error.strerror}); check rights and free space") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return True
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left of earlier exchanges; nobody may be at one meanwhile.
+
+    Args:
+        folder: The folder that was to be exchanged.
+    """
+    for path in folder.parent.glob(f".{folder.name}.*{TEMPORARY_SUFFIX}"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two folders exchange their names in one step; see renameat2(2).
+
+    Args:
+        one: A folder.
+        other: Another one on the same file system.
+
+    Raises:
+        OSError: If it cannot be done; `errno.ENOSYS` where the system has no such call.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    call = getattr(library, "renameat2", None)
+    if call is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), str(one))
