@@ -1,11 +1,18 @@
-"""Publishing of files and folders: readers see the whole new one or what was there before."""
+"""Publishing of files and folders: readers see the whole new one or what was there before.
+
+The content goes to the disk, then the name changes, then the folder with the name goes to the disk: after a power cut
+there is the old one or the new one, too. Work in progress lies under a hidden name, locked by its writer. What a killed
+writer left is taken over by the next one of the same name.
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from swathe.errors import StoreError
@@ -15,6 +22,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEMPORARY_SUFFIX = ".tmp"
+# Why something cannot be written, and the way out.
+_WAYS_OUT = {
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT),
+        "the disk or the quota is full; free some space and run the same command again: what is finished is kept",
+    ),
+    errno.EFBIG: "the file would be larger than the system allows; raise the limit (ulimit -f) and run again",
+    errno.EROFS: "the file system is read-only; choose another folder, or mount it for writing",
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM), "no right to write there; choose another folder, or change the rights"
+    ),
+    errno.ENOENT: "its folder does not exist, or has been removed meanwhile; create it first",
+    errno.EIO: "the disk reports an error; check it, and run the same command again: what is finished is kept",
+}
 
 
 @contextmanager
@@ -31,22 +52,27 @@ def published_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     Raises:
         StoreError: If the path exists and may not be replaced, or cannot be written.
     """
-    if path.is_dir():
-        raise StoreError(f"{path} is a folder, so no file of that name can be written; choose another name")
-    if path.exists() and not overwrite:
-        raise StoreError(f"{path} exists already; choose another name, or allow to overwrite it")
-    temporary = _temporary(path)
+    temporary: Path | None = None
     try:
-        with temporary.open("x+b") as stream:
+        if path.is_dir():
+            raise StoreError(f"{path} is a folder, so no file of that name can be written; choose another name")
+        if path.exists() and not overwrite:
+            raise StoreError(f"{path} exists already; choose another name, or allow to overwrite it")
+        temporary, handle = _claimed_file(path)
+        with os.fdopen(handle, "r+b") as stream:
+            stream.truncate()
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+            # Still open, hence still locked: nobody takes the name over before it has become the final one.
+            os.replace(temporary, path)
+            temporary = None
         sync_folder(path.parent)
     except OSError as error:
-        raise StoreError(_not_written(path, error)) from error
+        raise StoreError(not_written(path, error)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            _remove(temporary)
 
 
 @contextmanager
@@ -63,26 +89,32 @@ def published_folder(path: Path, *, replaceable: Callable[[Path], bool] | None =
     Raises:
         StoreError: If the path exists and may not be replaced, or cannot be written.
     """
-    occupied = path.exists() and not (path.is_dir() and not any(path.iterdir()))
-    if occupied and (replaceable is None or not path.is_dir() or not replaceable(path)):
-        hint = "allow to overwrite it" if replaceable is None else "remove it yourself: it holds something else"
-        raise StoreError(f"{path} exists already; choose another name, or {hint}")
-    temporary, retired = _temporary(path), _temporary(path)
+    temporary = retired = None
+    handle = -1
     try:
-        temporary.mkdir()
+        occupied = path.exists() and not (path.is_dir() and not any(path.iterdir()))
+        if occupied and (replaceable is None or not path.is_dir() or not replaceable(path)):
+            hint = "allow to overwrite it" if replaceable is None else "remove it yourself: it holds something else"
+            raise StoreError(f"{path} exists already; choose another name, or {hint}")
+        temporary, handle = _claimed_folder(path)
         yield temporary
-        sync_folder(temporary)
+        _sync_tree(temporary)
         if occupied:
+            retired = _unique(path)
             os.replace(path, retired)
         os.replace(temporary, path)
+        temporary = None
         sync_folder(path.parent)
     except OSError as error:
-        if retired.exists() and not path.exists():
+        if retired is not None and retired.exists() and not path.exists():
             os.replace(retired, path)
-        raise StoreError(_not_written(path, error)) from error
+        raise StoreError(not_written(path, error)) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(retired, ignore_errors=True)
+        for folder in (temporary, retired):
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+        if handle >= 0:
+            os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:
@@ -90,6 +122,9 @@ def sync_folder(folder: Path) -> None:
 
     Args:
         folder: The folder.
+
+    Raises:
+        OSError: If the folder is gone or the disk reports an error.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -104,16 +139,92 @@ def remove_leftovers(folder: Path, prefix: str) -> None:
     Args:
         folder: Where to look.
         prefix: How the names begin that they were meant to get.
+
+    Raises:
+        OSError: If one cannot be removed.
     """
     for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
         if path.name.startswith(f".{prefix}"):
             path.unlink(missing_ok=True)
 
 
-def _temporary(path: Path) -> Path:
-    """Return a new hidden name beside a path, short enough for any path that is."""
+def not_written(path: Path, error: OSError) -> str:
+    """Say what could not be written, why not, and what to do about it.
+
+    Args:
+        path: What was to be written.
+        error: What the system said.
+
+    Returns:
+        The message.
+    """
+    way_out = _WAYS_OUT.get(error.errno or 0, "check the folder, rights and free space")
+    return f"{path} cannot be written ({error.strerror or error}): {way_out}"
+
+
+def _claimed_file(path: Path) -> tuple[Path, int]:
+    """Open a hidden file beside a path, locked: one that a killed process left, or a new one."""
+    with suppress(OSError):  # the name is somebody else's, or nothing at all can be written: the next lines say which
+        usual = _usual(path)
+        handle = os.open(usual, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        if _is_ours(handle, usual):
+            return usual, handle
+        os.close(handle)
+    unique = _unique(path)
+    return unique, os.open(unique, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+
+
+def _claimed_folder(path: Path) -> tuple[Path, int]:
+    """Make a hidden folder beside a path, locked; what a killed process left in one is removed."""
+    with suppress(OSError):  # as above
+        usual = _usual(path)
+        usual.mkdir(exist_ok=True)
+        handle = os.open(usual, os.O_RDONLY | os.O_NOFOLLOW)
+        if _is_ours(handle, usual):
+            for old in usual.iterdir():
+                shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+            return usual, handle
+        os.close(handle)
+    unique = _unique(path)
+    unique.mkdir()
+    return unique, os.open(unique, os.O_RDONLY)
+
+
+def _is_ours(handle: int, path: Path) -> bool:
+    """Lock a temporary file or folder; false if another process is at it, or the file system has no locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The writer before may just have given it its final name, or removed it.
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except OSError:
+        return False
+
+
+def _usual(path: Path) -> Path:
+    """Return the hidden name beside a path that is tried first, short enough for any path that is."""
+    return path.with_name(f".{path.name[:60]}.swathe{TEMPORARY_SUFFIX}")
+
+
+def _unique(path: Path) -> Path:
+    """Return a hidden name beside a path that nobody else has."""
     return path.with_name(f".{path.name[:60]}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}")
 
 
-def _not_written(path: Path, error: OSError) -> str:
-    return f"{path} cannot be written ({error.strerror or error}); check the folder, rights and free space"
+def _sync_tree(folder: Path) -> None:
+    """Bring the content of all files of a folder to the disk, and all names."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            handle = os.open(folder / parent / name, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        sync_folder(folder / parent)
+
+
+def _remove(path: Path) -> None:
+    """Remove a temporary file; where even that cannot be done, the next writer takes it over."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return
