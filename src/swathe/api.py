@@ -104,7 +104,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     """Find oriented objects in images of any size.
 
     Args:
-        source: A file, a folder, a pattern, or several of them.
+        source: A file, a folder, a pattern, an address (https://, http:// or s3://), or several of them.
         model: Name of a model that ships with Swathe, a .onnx or .safetensors file, or the folder of a training run.
         scales: Scales to look at, 1 being full resolution; those the model was trained for if not given.
         tile: Side of the square windows, pixels; 1024 if not given.
@@ -148,7 +148,7 @@ def open_sources(sources: Sequence[str | Path], *, bands: tuple[int, ...] | None
     """Find and open scenes; pixels are not read yet.
 
     Args:
-        sources: Files, folders, patterns.
+        sources: Files, folders, patterns, addresses.
         bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
 
     Returns:
@@ -168,7 +168,7 @@ def open_readable(
     """Find and open scenes like `open_sources`, but let one bad file among good ones not stop them.
 
     Args:
-        sources: Files, folders, patterns.
+        sources: Files, folders, patterns, addresses.
         bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
 
     Returns:
@@ -206,7 +206,7 @@ def with_unopened(summary: RunSummary, unopened: Mapping[str, str]) -> RunSummar
     return replace(summary, failed={**unopened, **summary.failed})
 
 
-def _named(sources: Sequence[str | Path]) -> list[tuple[str, Path]]:
+def _named(sources: Sequence[str | Path]) -> list[tuple[str, str]]:
     """Find the files that are meant, each with its scene id."""
     from swathe.raster.scene import find_sources, scene_ids
 

@@ -20,6 +20,7 @@ from swathe.engine.task import Batch
 from swathe.errors import UsageError
 from swathe.raster.grid import Grid
 from swathe.raster.pyramid import Level, levels
+from swathe.raster.remote import shown
 from swathe.raster.scene import Scene
 
 IDENTITY_VERSION = 1
@@ -183,7 +184,7 @@ class Plan:
         return {
             "run": self.run if self.detector is not None else None,
             "scenes": [
-                {"id": scene.id, "uri": scene.uri, "width": scene.width, "height": scene.height}
+                {"id": scene.id, "uri": shown(scene.uri), "width": scene.width, "height": scene.height}
                 for scene in self.scenes
             ],
             "settings": {**asdict(self.settings), "scales": list(self.settings.scales)},
