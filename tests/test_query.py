@@ -64,7 +64,9 @@ def test_scenes_and_runs_that_were_not_asked_for_are_forgotten():
     "values",
     [
         {"box": (0, 0, 1)},
-        {"box": (1, 0, 0, 1)},
+        {"box": (0, 1, 1, 0)},
+        {"box": (181, 0, 0, 1)},
+        {"box": (1, -91, 0, 1)},
         {"box": (0, 0, np.nan, 1)},
         {"polygon": [(0, 0), (1, 1)]},
         {"polygon": [(0, 0), (1, 1), (1, 0), (0, 1)]},

@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from swathe import boxes
     from swathe.api import detect
+    from swathe.areas import Area, Areas
     from swathe.detections import Detections
     from swathe.query import Query
 
     __version__: str
 
-__all__ = ["Detections", "Query", "__version__", "boxes", "detect"]
+__all__ = ["Area", "Areas", "Detections", "Query", "__version__", "boxes", "detect"]
 
-_HOME = {"detect": "swathe.api", "Detections": "swathe.detections", "Query": "swathe.query"}
+_HOME = {
+    "Area": "swathe.areas",
+    "Areas": "swathe.areas",
+    "Detections": "swathe.detections",
+    "Query": "swathe.query",
+    "detect": "swathe.api",
+}
 
 
 def __getattr__(name: str) -> Any:

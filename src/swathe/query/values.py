@@ -1,0 +1,121 @@
+"""The values of conditions, checked: what a query is given may come as lists, arrays or text."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from swathe.areas import Area
+from swathe.errors import UsageError
+from swathe.times import parse_utc
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+Bounds: TypeAlias = tuple[float, float, float, float]
+Range: TypeAlias = tuple[float | None, float | None]
+Period: TypeAlias = "tuple[datetime | None, datetime | None]"
+
+HALF_TURN, QUARTER_TURN = 180.0, 90.0  # degrees: the last longitude, azimuth and latitude
+LARGEST_RADIUS = 5_000_000.0  # metres; a box's side is a straight line around the point to millimetres up to there
+
+
+def name_list(names: Any, what: str) -> tuple[str, ...]:
+    """Return names as a tuple; one lone text is a mistake that would be read as its letters."""
+    if isinstance(names, str):
+        raise UsageError(f"{what} {names!r}: give a list of names, not one text")
+    return tuple(str(name) for name in names)
+
+
+def area_list(areas: Any) -> tuple[Area, ...]:
+    """Return areas as a tuple, of which one is needed at least."""
+    listed = (areas,) if isinstance(areas, Area) else tuple(areas)
+    wrong = next((area for area in listed if not isinstance(area, Area)), None)
+    if wrong is not None:
+        raise UsageError(f"areas hold {wrong!r}, which is no area; look it up by name: Areas.open(FILE)[NAME]")
+    if not listed:
+        raise UsageError("areas: none is given, so nothing would match; leave them out for everywhere")
+    return listed
+
+
+def bounds(values: Any) -> Bounds:
+    """Return xmin, ymin, xmax, ymax; xmin > xmax only if both are longitudes."""
+    box = np.asarray(values, dtype=np.float64)
+    if box.shape != (4,) or not np.isfinite(box).all() or box[1] > box[3]:
+        raise UsageError(f"box {values}: give four finite numbers xmin, ymin, xmax, ymax, ymin not above ymax")
+    if box[0] > box[2] and (np.abs(box) > (HALF_TURN, QUARTER_TURN) * 2).any():
+        raise UsageError(
+            f"box {values}: xmin is above xmax, which is a box across the antimeridian and must be in degrees, "
+            "longitude from -180 to 180; otherwise give the smaller one first"
+        )
+    xmin, ymin, xmax, ymax = box.tolist()
+    return xmin, ymin, xmax, ymax
+
+
+def ring(values: Any) -> tuple[tuple[float, float], ...]:
+    """Return the corners of a simple ring, the first not repeated."""
+    import shapely
+
+    corners = np.asarray(values, dtype=np.float64)
+    if corners.ndim == 2 and len(corners) > 1 and np.array_equal(corners[0], corners[-1]):
+        corners = corners[:-1]
+    if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3 or not np.isfinite(corners).all():
+        raise UsageError(f"polygon of shape {corners.shape}: give three or more corners (x, y), all of them finite")
+    outline = shapely.Polygon(corners)
+    if not shapely.is_valid(outline):
+        raise UsageError(f"the polygon has no simple outline ({shapely.is_valid_reason(outline)})")
+    return tuple((x, y) for x, y in corners.tolist())
+
+
+def disc(values: Any) -> tuple[float, float, float]:
+    """Return longitude, latitude and a radius in metres."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.shape != (3,) or not np.isfinite(numbers).all():
+        raise UsageError(f"near {values}: give longitude and latitude in degrees, and a radius in metres")
+    longitude, latitude, radius = numbers.tolist()
+    if abs(longitude) > HALF_TURN or abs(latitude) > QUARTER_TURN:
+        raise UsageError(f"near {values}: {longitude:g}, {latitude:g} is no longitude and latitude in degrees")
+    if not 0 <= radius <= LARGEST_RADIUS:
+        raise UsageError(f"near {values}: the radius must be 0 to {LARGEST_RADIUS:,.0f} metres")
+    return longitude, latitude, radius
+
+
+def size_range(values: Any, what: str) -> Range:
+    """Return the smallest and largest size in metres, of which one may be open."""
+    low, high = _pair(values, what, "metres, None for an open end")
+    low, high = (None if value is None else float(value) for value in (low, high))
+    if low is None and high is None:
+        raise UsageError(f"{what} {values}: both ends are open; give one, or leave the condition out")
+    smallest, largest = 0.0 if low is None else low, math.inf if high is None else high
+    if not (0 <= smallest <= largest and math.isfinite(smallest)) or (high is not None and math.isinf(high)):
+        raise UsageError(f"{what} {values}: give the smallest and the largest size in metres, in this order")
+    return low, high
+
+
+def azimuth_range(values: Any) -> tuple[float, float]:
+    """Return two directions in degrees; the second may be the smaller one, then the range leads through north."""
+    first, last = (float(value) for value in _pair(values, "azimuth", "degrees"))
+    if not (0 <= first <= HALF_TURN and 0 <= last <= HALF_TURN):
+        raise UsageError(f"azimuth {values}: a side has no front, so give two directions from 0 to 180 degrees")
+    return first, last
+
+
+def period(values: Any) -> Period:
+    """Return the begin and the end of a time, in UTC, of which one may be open."""
+    begin, end = (None if value is None else parse_utc(value) for value in _pair(values, "acquired", "times"))
+    if begin is None and end is None:
+        raise UsageError(f"acquired {values}: both ends are open; give one, or leave the condition out")
+    if begin is not None and end is not None and begin >= end:
+        raise UsageError(f"acquired {values}: nothing lies between; give the begin first, and an end after it")
+    return begin, end
+
+
+def _pair(values: Any, what: str, unit: str) -> tuple[Any, Any]:
+    """Return two values."""
+    try:
+        first, second = values
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{what} {values!r}: give two values ({unit})") from error
+    return first, second
