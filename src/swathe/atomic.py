@@ -7,6 +7,7 @@ writer left is taken over by the next one of the same name.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEMPORARY_SUFFIX = ".tmp"
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+# What file systems and systems say that cannot exchange two names.
+_NO_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 # Why something cannot be written, and the way out.
 _WAYS_OUT = {
     **dict.fromkeys(
@@ -89,8 +93,7 @@ def published_folder(path: Path, *, replaceable: Callable[[Path], bool] | None =
     Raises:
         StoreError: If the path exists and may not be replaced, or cannot be written.
     """
-    temporary = retired = None
-    handle = -1
+    temporary, handle = None, -1
     try:
         occupied = path.exists() and not (path.is_dir() and not any(path.iterdir()))
         if occupied and (replaceable is None or not path.is_dir() or not replaceable(path)):
@@ -100,21 +103,37 @@ def published_folder(path: Path, *, replaceable: Callable[[Path], bool] | None =
         yield temporary
         _sync_tree(temporary)
         if occupied:
-            retired = _unique(path)
-            os.replace(path, retired)
-        os.replace(temporary, path)
-        temporary = None
+            _trade(temporary, path)
+        else:
+            os.replace(temporary, path)
+            temporary = None
         sync_folder(path.parent)
     except OSError as error:
-        if retired is not None and retired.exists() and not path.exists():
-            os.replace(retired, path)
         raise StoreError(not_written(path, error)) from error
     finally:
-        for folder in (temporary, retired):
-            if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
         if handle >= 0:
             os.close(handle)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two files or folders exchange their names in one step; see renameat2(2).
+
+    Args:
+        one: A file or folder.
+        other: Another one on the same file system.
+
+    Raises:
+        OSError: If it cannot be done; `errno.ENOSYS` where the system has no such call.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    call = getattr(library, "renameat2", None)
+    if call is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), str(one))
 
 
 def sync_folder(folder: Path) -> None:
@@ -160,6 +179,24 @@ def not_written(path: Path, error: OSError) -> str:
     """
     way_out = _WAYS_OUT.get(error.errno or 0, "check the folder, rights and free space")
     return f"{path} cannot be written ({error.strerror or error}): {way_out}"
+
+
+def _trade(fresh: Path, path: Path) -> None:
+    """Let a fresh folder and an old one exchange their names; in steps where the file system knows no other way."""
+    try:
+        exchange(fresh, path)
+    except OSError as error:
+        if error.errno not in _NO_EXCHANGE:
+            raise
+        retired = _unique(path)
+        os.replace(path, retired)
+        try:
+            os.replace(fresh, path)
+        except OSError:
+            with suppress(OSError):  # at the worst the old one stays under its hidden name
+                os.replace(retired, path)
+            raise
+        os.replace(retired, fresh)
 
 
 def _claimed_file(path: Path) -> tuple[Path, int]:
