@@ -8,7 +8,6 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from swathe.detections import Detections, SceneInfo
 from swathe.detectors.protocol import DetectorSpec
@@ -26,12 +25,13 @@ from swathe.engine.events import (
 from swathe.engine.executor import Executor
 from swathe.engine.ledger import Ledger, SceneRecord
 from swathe.engine.local import choose_executor
+from swathe.engine.parts import Part
 from swathe.engine.plan import Plan, make_plan
-from swathe.engine.raw import RawDetections
-from swathe.engine.seam import canonical_order, merge
 from swathe.engine.settings import RunSettings
+from swathe.engine.sweep import merge_parts
 from swathe.engine.task import BatchJob, BatchResult, Retry, Work
 from swathe.errors import StoreError, UsageError
+from swathe.raster.remote import shown
 from swathe.raster.scene import Scene
 from swathe.store.protocol import Store
 
@@ -241,63 +241,51 @@ class _Run:
         """Merge a complete scene, publish it and close its account."""
         started = time.perf_counter()
         scene = self._plan.scenes[number]
-        raw, skipped = self._gather(number)
         windows = self._plan.scene_windows(number)
         info = scene_info(scene)
-        kept = merge_scene(raw, self._plan.settings, windows)
+        batches = self._plan.scene_batches(number)
+        merged = merge_parts(self._part, batches, self._plan.settings, single=windows == 1)
+        kept = merged.kept
         detections = Detections.from_arrays(
-            raw.boxes[kept],
-            raw.scores[kept],
-            raw.classes[kept],
+            kept.boxes,
+            kept.scores,
+            kept.classes,
             self._detector.classes,
             info,
             self._plan.run,
-            cut=raw.cut[kept],
+            cut=kept.cut,
             run_info=self._plan.description(),
         )
         self._store.publish_scene(self._plan.run, detections, info)
-        counts = np.bincount(raw.classes[kept], minlength=len(self._detector.classes)).tolist()
+        counts = np.bincount(kept.classes, minlength=len(self._detector.classes)).tolist()
         per_class = dict(zip(self._detector.classes, counts, strict=True))
-        record = SceneRecord(scene.id, windows, skipped, len(kept), per_class)
+        record = SceneRecord(scene.id, windows, merged.skipped, len(kept), per_class)
         self._ledger.close_scene(number, record)
         self._records[number] = record
         seconds = time.perf_counter() - started
-        self._tell(SceneMerged(scene.id, len(raw), len(kept), seconds, len(self._records), len(self._scenes)))
+        self._tell(SceneMerged(scene.id, merged.raw, len(kept), seconds, len(self._records), len(self._scenes)))
 
-    def _gather(self, number: int) -> tuple[RawDetections, int]:
-        """Read all parts of a scene."""
-        parts = []
-        for index in self._plan.scene_batches(number):
-            part = self._ledger.part(index)
-            if part is None:
-                raise StoreError(
-                    f"{self._ledger.folder}: the part of {self._plan.batch(index).describe()} was damaged after it was "
-                    "written; check the disk, then run the same command again to redo it"
-                )
-            parts.append(part)
-        return RawDetections.concat([part.raw for part in parts]), sum(part.skipped for part in parts)
-
-
-def merge_scene(raw: RawDetections, settings: RunSettings, windows: int) -> npt.NDArray[np.int64]:
-    """Choose the raw detections of a scene that stay; a scene of one window needs no merge.
-
-    Args:
-        raw: All detections of the scene.
-        settings: Thresholds of the merge.
-        windows: Windows of the scene over all scales.
-
-    Returns:
-        Indexes of the kept rows, in an order that depends on their values alone.
-    """
-    if windows == 1:
-        return canonical_order(raw.boxes, raw.scores, raw.classes, raw.cut)
-    return merge(raw.boxes, raw.scores, raw.classes, raw.cut, merge_iou=settings.merge_iou, give_way=settings.give_way)
+    def _part(self, index: int) -> Part:
+        """Read the part of a finished batch."""
+        part = self._ledger.part(index)
+        if part is None:
+            raise StoreError(
+                f"{self._ledger.folder}: the part of {self._plan.batch(index).describe()} was damaged after it was "
+                "written; check the disk, then run the same command again to redo it"
+            )
+        return part
 
 
 def scene_info(scene: Scene) -> SceneInfo:
     """Return what travels with the detections of a scene."""
     return SceneInfo(
-        id=scene.id, uri=scene.uri, width=scene.width, height=scene.height, crs=scene.crs, transform=scene.transform
+        id=scene.id,
+        uri=shown(scene.uri),
+        width=scene.width,
+        height=scene.height,
+        crs=scene.crs,
+        transform=scene.transform,
+        acquired=scene.acquired,
     )
 
 
