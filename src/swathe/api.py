@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from swathe.engine.events import RunSummary
     from swathe.engine.settings import RunSettings
     from swathe.model.info import ModelInfo
-    from swathe.raster.scene import Scene
+    from swathe.raster.scene import Scene, ValueRange
     from swathe.store.geoparquet import GeoParquetStore
 
 DEFAULT_TILE = 1024  # pixels
@@ -100,6 +100,8 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     workers: int | None = None,
     output: str | Path | None = None,
     backend: str = "auto",
+    bands: tuple[int, ...] | None = None,
+    value_range: ValueRange | None = None,
 ) -> Detections:
     """Find oriented objects in images of any size.
 
@@ -116,6 +118,9 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         output: Store to write; one that exists is added to, and an unfinished run in it is resumed. Without it nothing
             is left on disk.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
+        bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
+        value_range: Values to show the model as black and white, or "percentile" to measure them for each image; if
+            not given, 8-bit pixels are taken as they are and others by percentile.
 
     Returns:
         The detections of all images, boxes in each image's pixels, in canonical order.
@@ -136,7 +141,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     chosen = Choices(scales, tile, stride, kept, min_score, merge_iou, workers, backend)
     sources = [source] if isinstance(source, str | Path) else list(source)
     spec, info = chosen.detector(model)
-    scenes, unopened = open_readable(sources)
+    scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
     plan = make_plan(scenes, chosen.settings(info), spec)
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         store = open_output(Path(folder) / "store" if output is None else Path(output), plan.run, append=True)
@@ -144,38 +149,46 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         return store.scan(Query(runs=(plan.run,)))
 
 
-def open_sources(sources: Sequence[str | Path], *, bands: tuple[int, ...] | None = None) -> tuple[Scene, ...]:
+def open_sources(
+    sources: Sequence[str | Path], *, bands: tuple[int, ...] | None = None, value_range: ValueRange | None = None
+) -> tuple[Scene, ...]:
     """Find and open scenes; pixels are not read yet.
 
     Args:
         sources: Files, folders, patterns, addresses.
         bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
+        value_range: Values to show as 0 and 255, or "percentile" to measure them, see `open_scene`.
 
     Returns:
         The scenes, in the order of their names.
 
     Raises:
         SourceError: If nothing is found, or a file is missing, empty, damaged or no image.
+        UsageError: If the bands do not exist or the value range does not rise.
     """
     from swathe.raster.scene import open_scene
 
-    return tuple(open_scene(path, bands=bands, scene_id=name) for name, path in _named(sources))
+    return tuple(
+        open_scene(path, bands=bands, value_range=value_range, scene_id=name) for name, path in _named(sources)
+    )
 
 
 def open_readable(
-    sources: Sequence[str | Path], *, bands: tuple[int, ...] | None = None
+    sources: Sequence[str | Path], *, bands: tuple[int, ...] | None = None, value_range: ValueRange | None = None
 ) -> tuple[tuple[Scene, ...], dict[str, str]]:
     """Find and open scenes like `open_sources`, but let one bad file among good ones not stop them.
 
     Args:
         sources: Files, folders, patterns, addresses.
         bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
+        value_range: Values to show as 0 and 255, or "percentile" to measure them, see `open_scene`.
 
     Returns:
         The scenes that could be opened, and for the ids of the others why not.
 
     Raises:
         SourceError: If nothing is found, or no file can be opened.
+        UsageError: If the bands do not exist or the value range does not rise.
     """
     from swathe.raster.scene import open_scene
 
@@ -183,7 +196,7 @@ def open_readable(
     unopened: dict[str, str] = {}
     for name, path in _named(sources):
         try:
-            scenes.append(open_scene(path, bands=bands, scene_id=name))
+            scenes.append(open_scene(path, bands=bands, value_range=value_range, scene_id=name))
         except SourceError as error:
             unopened[name] = str(error)
     if not scenes:

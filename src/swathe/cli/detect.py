@@ -18,10 +18,12 @@ from swathe.cli.options import (
     Sources,
     Stride,
     TileSize,
+    ValueRange,
     free_output,
     names,
     numbers,
     print_json,
+    value_limits,
     whole_numbers,
 )
 from swathe.cli.progress import detection_progress
@@ -63,6 +65,7 @@ def detect(
     workers: Workers = None,
     backend: Backend = "auto",
     bands: Bands = None,
+    value_range: ValueRange = None,
     append: Append = False,
     overwrite: Overwrite = False,
     geojson: Geojson = None,
@@ -82,14 +85,16 @@ def detect(
     )
     spec, info = chosen.detector(model)
     settings = chosen.settings(info)
-    scenes, unopened = open_readable(sources, bands=whole_numbers("--bands", bands))
+    scenes, unopened = open_readable(
+        sources, bands=whole_numbers("--bands", bands), value_range=value_limits("--value-range", value_range)
+    )
     if geojson is not None:
         _check_one_kind(scenes)
     plan = make_plan(scenes, settings, spec)
     store = open_output(output, plan.run, append=append, overwrite=overwrite)
     if not json:
         typer.echo(f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}")
-        typer.echo(describe(plan))
+        typer.echo("\n".join([describe(plan), *notes(plan)]))
     with detection_progress(json=json) as progress:
         for scene, reason in unopened.items():
             progress(SceneFailed(scene, reason))
@@ -113,6 +118,16 @@ def describe(plan: Plan) -> str:
         f"Plan     {len(plan.scenes):,} scene(s), {plan.windows:,} windows of {settings.tile} px every "
         f"{settings.stride} px at scale {scales}; merged from IoU {settings.merge_iou:g}"
     )
+
+
+def notes(plan: Plan) -> list[str]:
+    """Return lines with what is to know about how scenes are read, each once with the first scene that it is about."""
+    about: dict[str, list[str]] = {}
+    for scene in plan.scenes:
+        for note in scene.notes:
+            about.setdefault(note, []).append(scene.id)
+    more = {note: f" and {len(ids) - 1:,} more" if len(ids) > 1 else "" for note, ids in about.items()}
+    return [f"Note     {ids[0]}{more[note]}: {note}" for note, ids in about.items()]
 
 
 def _check_one_kind(scenes: Sequence[Scene]) -> None:

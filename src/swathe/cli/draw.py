@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from swathe.cli.options import Classes, MinScore, Overwrite, free_output, names
+from swathe.cli.options import (
+    Bands,
+    Classes,
+    MinScore,
+    Overwrite,
+    ValueRange,
+    free_output,
+    names,
+    value_limits,
+    whole_numbers,
+)
 from swathe.cli.query import Found, scan
 from swathe.errors import UsageError
 
@@ -27,6 +37,8 @@ def draw(
     min_score: MinScore = None,
     size: Annotated[int, typer.Option(metavar="PIXELS", help="Longest side of the picture.")] = 2000,
     scores: Annotated[bool, typer.Option("--scores", help="Write the score beside each box.")] = False,
+    bands: Bands = None,
+    value_range: ValueRange = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Draw a scene with its oriented boxes."""
@@ -49,7 +61,10 @@ def draw(
         wanted = f"no scene {scene!r}" if scene is not None else f"{len(known)} scenes ({shown})"
         raise UsageError(f"{store}: holds {wanted}; choose one with --scene")
     info = found.scenes[known[0]]
-    opened = open_scene(image or Path(info.uri), scene_id=info.id)
+    shown_as = value_limits("--value-range", value_range)
+    opened = open_scene(
+        image or Path(info.uri), bands=whole_numbers("--bands", bands), value_range=shown_as, scene_id=info.id
+    )
     if (opened.width, opened.height) != (info.width, info.height):
         raise UsageError(
             f"{opened.uri}: has {opened.width} x {opened.height} pixels, but scene {info.id} had {info.width} x "

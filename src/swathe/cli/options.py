@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -24,6 +24,14 @@ Stride = Annotated[int | None, typer.Option(metavar="PIXELS", help="Step between
 Classes = Annotated[str | None, typer.Option(metavar="LIST", help="Only these classes, for instance ship,harbor.")]
 MinScore = Annotated[float | None, typer.Option(metavar="SCORE", help="Lowest score, 0 to 1.")]
 Bands = Annotated[str | None, typer.Option(metavar="R,G,B", help="Bands to use as red, green, blue; from 1.")]
+ValueRange = Annotated[
+    str | None,
+    typer.Option(
+        "--value-range",
+        metavar="LOW,HIGH",
+        help="Values to show as black and white, or percentile to measure them, as is done unless pixels have 8 bits.",
+    ),
+]
 Region = Annotated[
     tuple[float, float, float, float] | None,
     typer.Option("--box", metavar="XMIN YMIN XMAX YMAX", help="Only what touches this box: lon/lat, or pixels."),
@@ -72,6 +80,27 @@ def whole_numbers(option: str, text: str | None) -> tuple[int, ...] | None:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise UsageError(f"{option} {text}: give whole numbers with commas between them, for instance 3,2,1") from error
+
+
+def value_limits(option: str, text: str | None) -> tuple[float, float] | Literal["percentile"] | None:
+    """Read a lowest and a highest value, or the word for measuring them.
+
+    Args:
+        option: The option, for the message.
+        text: Its value.
+
+    Returns:
+        Both values, "percentile" to measure them, or None if the option was not given.
+
+    Raises:
+        UsageError: If it is neither two numbers that rise nor "percentile".
+    """
+    if text is None or text == "percentile":
+        return text
+    limits = numbers(option, text) or ()
+    if len(limits) != 2 or not limits[0] < limits[1]:
+        raise UsageError(f"{option} {text}: give two numbers that rise, for instance 0,4095, or percentile")
+    return limits[0], limits[1]
 
 
 def names(option: str, text: str | None) -> tuple[str, ...]:

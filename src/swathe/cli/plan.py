@@ -6,8 +6,20 @@ from typing import Annotated
 
 import typer
 
-from swathe.cli.detect import Workers, describe
-from swathe.cli.options import Bands, Json, Scales, Sources, Stride, TileSize, numbers, print_json, whole_numbers
+from swathe.cli.detect import Workers, describe, notes
+from swathe.cli.options import (
+    Bands,
+    Json,
+    Scales,
+    Sources,
+    Stride,
+    TileSize,
+    ValueRange,
+    numbers,
+    print_json,
+    value_limits,
+    whole_numbers,
+)
 
 MEBIBYTE = 1 << 20
 
@@ -25,6 +37,7 @@ def plan(
     stride: Stride = None,
     workers: Workers = None,
     bands: Bands = None,
+    value_range: ValueRange = None,
     json: Json = False,
 ) -> None:
     """Count the windows of scenes and project the memory; without a model at scale 1."""
@@ -34,13 +47,16 @@ def plan(
 
     chosen = Choices(numbers("--scales", scales), tile, stride, workers=workers)
     spec, info = (None, None) if model is None else chosen.detector(model)
-    planned = make_plan(open_sources(sources, bands=whole_numbers("--bands", bands)), chosen.settings(info), spec)
+    scenes = open_sources(
+        sources, bands=whole_numbers("--bands", bands), value_range=value_limits("--value-range", value_range)
+    )
+    planned = make_plan(scenes, chosen.settings(info), spec)
     processes = max(1, choose_executor(workers).workers)
     memory = planned.memory_bytes(processes)
     if json:
         print_json({**planned.to_json(), "workers": processes, "memory_bytes": memory})
         return
-    typer.echo(describe(planned))
+    typer.echo("\n".join([describe(planned), *notes(planned)]))
     for level in planned.to_json()["levels"]:
         typer.echo(f"         {level['windows']:,} windows at scale {level['scale']:g}")
     counted = ", the model not counted" if model is None else ""

@@ -154,6 +154,8 @@ class Plan:
                 "bands": list(scene.bands),
                 "value_range": scene.value_range,
                 "nodata": None if scene.nodata is None else str(scene.nodata),
+                "crs": scene.crs,  # may lie in another file, and decides where detections are stored
+                "transform": scene.transform,
             }
             for scene in self.scenes
         ]
@@ -184,7 +186,14 @@ class Plan:
         return {
             "run": self.run if self.detector is not None else None,
             "scenes": [
-                {"id": scene.id, "uri": shown(scene.uri), "width": scene.width, "height": scene.height}
+                {
+                    "id": scene.id,
+                    "uri": shown(scene.uri),
+                    "width": scene.width,
+                    "height": scene.height,
+                    "value_range": scene.value_range,
+                    "notes": list(scene.notes),
+                }
                 for scene in self.scenes
             ],
             "settings": {**asdict(self.settings), "scales": list(self.settings.scales)},

@@ -295,6 +295,7 @@ def _manifest(plan: Plan, summary: RunSummary) -> dict[str, Any]:
         "run": plan.run,
         **plan.description(),
         "scenes": [scene.id for scene in plan.scenes],
+        "value_ranges": {scene.id: list(scene.value_range) for scene in plan.scenes if scene.value_range is not None},
         "windows": summary.windows,
         "skipped": summary.skipped,
         "detections": summary.detections,
