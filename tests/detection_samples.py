@@ -14,6 +14,18 @@ UTM = SceneInfo(
 MERCATOR = SceneInfo(
     "बनेपा 1", "/data/banepa.tif", 1200, 1800, CRS.from_epsg(3857).to_wkt(), (0.3, 0.05, 9518000, 0.05, -0.3, 3201000)
 )
+ANTIMERIDIAN = SceneInfo(  # 180 degrees runs through the middle
+    "taveuni",
+    "taveuni.tif",
+    2000,
+    1600,
+    CRS.from_epsg(3832).to_wkt(),
+    (10, 0, 3329585, 0, -10, -1890000),
+    "2024-05-01T10:20:30Z",
+)
+POLAR = SceneInfo(  # the north pole is in the middle, at pixel (1000, 1000)
+    "pole", "pole.tif", 2000, 2000, CRS.from_epsg(3413).to_wkt(), (4, 0, -4000, 0, -4, 4000), "2023-12-31T23:59:59Z"
+)
 PIXELS = SceneInfo("../photo?*\\ 1", "photo.png", 1000, 800)
 
 

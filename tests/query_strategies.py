@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import shapely
 from hypothesis import strategies as st
 
+from swathe.areas import Area
 from swathe.detections import Detections
 from swathe.query import Query
+
+PERIODS = [("2024-01-01", None), (None, "2024-05-01T10:20:30Z"), ("2023-12-31T23:59:59Z", "2024-05-01T10:20:31Z")]
 
 
 def queries(detections: Detections) -> st.SearchStrategy[Query]:
@@ -23,23 +27,38 @@ def queries(detections: Detections) -> st.SearchStrategy[Query]:
 
 @st.composite
 def _queries(draw: st.DrawFn, detections: Detections, corners: np.ndarray) -> Query:
-    kinds = draw(st.lists(st.sampled_from(["box", "polygon", "class", "score", "scene", "run", "limit"]), unique=True))
-    values: dict[str, object] = {}
-    if "box" in kinds:
-        values["box"] = draw(_boxes(corners))
-    if "polygon" in kinds:
-        values["polygon"] = draw(_triangles(corners))
-    if "class" in kinds:
-        values["classes"] = draw(_some_of([*detections.class_names, "nowhere"]))
-    if "score" in kinds:
-        values["min_score"] = draw(st.integers(0, 21)) / 20
-    if "scene" in kinds:
-        values["scenes"] = draw(_some_of([*detections.scenes, "nowhere"]))
-    if "run" in kinds:
-        values["runs"] = draw(_some_of([*detections.runs, "nowhere"]))
-    if "limit" in kinds:
-        values["limit"] = draw(st.integers(1, 30))
-    return Query(**values)
+    conditions = {
+        "box": _boxes(corners),
+        "polygon": _triangles(corners),
+        "areas": st.lists(_triangles(corners).map(_area), min_size=1, max_size=3).map(tuple),
+        "near": _discs(corners),
+        "acquired": st.sampled_from(PERIODS),
+        "length": st.sampled_from([(None, 20), (15, None), (8, 300)]),
+        "width": st.sampled_from([(None, 9.5), (10, 100)]),
+        "azimuth": st.tuples(st.integers(0, 180), st.integers(0, 180)),
+        "classes": _some_of([*detections.class_names, "nowhere"]),
+        "min_score": st.integers(0, 21).map(lambda twentieths: twentieths / 20),
+        "scenes": _some_of([*detections.scenes, "nowhere"]),
+        "runs": _some_of([*detections.runs, "nowhere"]),
+        "limit": st.integers(1, 30),
+    }
+    names = draw(st.lists(st.sampled_from(list(conditions)), unique=True, max_size=4))
+    return Query(**{name: draw(conditions[name]) for name in names})
+
+
+def _area(triangle: list[list[float]]) -> Area:
+    """An area around a triangle, as far as it lies on the earth."""
+    inside = shapely.Polygon(triangle).intersection(shapely.box(-180, -90, 180, 90))
+    return Area("any", inside if isinstance(inside, shapely.Polygon) and inside.area else shapely.box(0, 0, 1, 1))
+
+
+@st.composite
+def _discs(draw: st.DrawFn, corners: np.ndarray) -> tuple[float, float, float]:
+    """A disc around a corner of something on the ground, small or as large as a continent."""
+    on_ground = corners[(np.abs(corners) <= (180, 90)).all(axis=1)]
+    lon, lat = on_ground[draw(st.integers(0, len(on_ground) - 1))]
+    shift = draw(st.sampled_from([0.0, 1e-5, 0.003]))
+    return min(float(lon) + shift, 180.0), float(lat), draw(st.sampled_from([0.0, 1.5, 60.0, 900.0, 4.9e6]))
 
 
 def _some_of(names: list[str]) -> st.SearchStrategy[tuple[str, ...]]:
@@ -50,6 +69,9 @@ def _some_of(names: list[str]) -> st.SearchStrategy[tuple[str, ...]]:
 def _boxes(draw: st.DrawFn, corners: np.ndarray) -> tuple[float, ...]:
     """A box between two corners: often it touches an object in one point exactly."""
     first, second = corners[draw(st.integers(0, len(corners) - 1))], corners[draw(st.integers(0, len(corners) - 1))]
+    if (np.abs([first, second]) <= (180, 90)).all() and abs(first[0] - second[0]) > 180:
+        (south, north), (west, east) = sorted((first[1], second[1])), sorted((first[0], second[0]))
+        return float(east), float(south), float(west), float(north)  # across the antimeridian
     share = draw(st.sampled_from([0.0, 0.05, 0.3, 1.0]))  # of the way to the second corner
     reached = first + share * (second - first)
     return (*np.minimum(first, reached).tolist(), *np.maximum(first, reached).tolist())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from detection_samples import CLASSES, MERCATOR, PIXELS, UTM, random_detections
+from detection_samples import ANTIMERIDIAN, CLASSES, MERCATOR, PIXELS, POLAR, UTM, random_detections
 from query_strategies import queries
 from swathe.detections import Detections
 from swathe.errors import UsageError
@@ -15,11 +15,13 @@ EVERYTHING = Detections.concat(
         random_detections(UTM, 40, 1),
         random_detections(MERCATOR, 40, 2, run="b"),
         random_detections(PIXELS, 40, 3, run="b", classes=("ship", "other")),
+        random_detections(ANTIMERIDIAN, 30, 4),
+        random_detections(POLAR, 30, 5),
     ]
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(queries(EVERYTHING))
 def test_the_quick_filter_equals_the_reference(query):
     assert EVERYTHING.filter(query).equals(reference_filter(EVERYTHING, query))

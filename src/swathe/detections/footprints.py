@@ -113,10 +113,7 @@ def _areas(geometries: Geometries) -> Geometries:
 
     parts, rows = shapely.get_parts(geometries, return_index=True)
     kept = shapely.get_dimensions(parts) == 2
-    multipolygons: Geometries = shapely.multipolygons(
-        parts[kept], indices=rows[kept], out=np.full(len(geometries), shapely.MultiPolygon(), dtype=object)
-    )
-    return multipolygons
+    return _collected(parts[kept], rows[kept], len(geometries))
 
 
 def _counter_clockwise(geometries: Geometries) -> Geometries:
@@ -126,9 +123,17 @@ def _counter_clockwise(geometries: Geometries) -> Geometries:
     parts, rows = shapely.get_parts(geometries, return_index=True)
     rings = shapely.get_exterior_ring(parts)
     parts = shapely.polygons(np.where(shapely.is_ccw(rings), rings, shapely.reverse(rings)))
-    turned: Geometries = shapely.multipolygons(
-        parts, indices=rows, out=np.full(len(geometries), shapely.MultiPolygon(), dtype=object)
-    )
+    turned = _collected(parts, rows, len(geometries))
     single = np.bincount(rows, minlength=len(geometries)) == 1
     turned[single] = shapely.get_geometry(turned[single], 0)
     return turned
+
+
+def _collected(parts: Geometries, rows: npt.NDArray[np.int64], count: int) -> Geometries:
+    """Return multipolygons (count,) of the parts (k,) that belong to each row; empty where there is none."""
+    import shapely
+
+    collected = np.full(count, shapely.MultiPolygon(), dtype=object)
+    if len(parts):
+        shapely.multipolygons(parts, indices=rows, out=collected)
+    return collected
