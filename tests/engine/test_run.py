@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -180,3 +183,22 @@ def test_a_scene_without_objects_is_stored_too(tmp_path: Path, settings: RunSett
     summary = run([nothing], spec, store, settings)
     assert summary.detections == 0
     assert [path.is_file() for path in summary.files] == [True]
+
+
+def test_the_lock_names_its_owner(
+    scenes: list[SyntheticScene], spec: DetectorSpec, store: GeoParquetStore, settings: RunSettings
+) -> None:
+    plan = make_plan([scene_without_file(scene) for scene in scenes], settings, spec)
+    owner = f"process {os.getpid()} on {socket.gethostname()}"
+    with Ledger(store.work_folder(plan.run), plan), pytest.raises(StoreError, match=re.escape(owner)):
+        run(scenes, spec, store, settings)
+
+
+def test_what_a_killed_process_wrote_into_the_lock_is_no_lock(
+    scenes: list[SyntheticScene], spec: DetectorSpec, store: GeoParquetStore, settings: RunSettings
+) -> None:
+    plan = make_plan([scene_without_file(scene) for scene in scenes], settings, spec)
+    folder = store.work_folder(plan.run)
+    folder.mkdir(parents=True)
+    (folder / "lock").write_text("process 1 on another-host\n")
+    assert run(scenes, spec, store, settings).failed == {}

@@ -6,7 +6,6 @@ as finished when its part can be read back whole; a scene when its record is the
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -15,12 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from swathe.atomic import published_file, remove_leftovers
+from swathe.atomic import not_written, published_file, remove_leftovers
 from swathe.engine.parts import Part, part_path, read_part
 from swathe.engine.plan import Plan
 from swathe.errors import StoreError
+from swathe.store.lock import take_run_lock
 
-LOCK_NAME = "lock"
 PLAN_NAME = "plan.json"
 
 
@@ -52,12 +51,12 @@ class Ledger:
         Raises:
             StoreError: If another process works on this run, or the folder cannot be used.
         """
-        try:
-            self._lock = _take_lock(self.folder)
-        except OSError as error:
-            raise StoreError(f"{self.folder}: cannot be used ({error.strerror}); check its permissions") from error
+        self._lock = take_run_lock(self.folder)
         try:
             self._prepare()
+        except OSError as error:
+            self._release()
+            raise StoreError(not_written(self.folder, error)) from error
         except BaseException:
             self._release()
             raise
@@ -111,7 +110,14 @@ class Ledger:
         with published_file(self._record_path(number), overwrite=True) as stream:
             stream.write(json.dumps(asdict(record), sort_keys=True).encode())
         for batch in self._plan.scene_batches(number):
-            part_path(self.folder, batch).unlink(missing_ok=True)
+            self._drop(part_path(self.folder, batch))
+
+    def _drop(self, path: Path) -> None:
+        """Remove a file that is of no use any more."""
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(not_written(path, error)) from error
 
     def _record_path(self, number: int) -> Path:
         return self.folder / f"scene-{number:09d}.json"
@@ -132,22 +138,3 @@ class Ledger:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-
-def _take_lock(folder: Path) -> int:
-    """Lock the folder for this process; the system gives the lock back when the process ends, however it ends."""
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / LOCK_NAME
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise StoreError(
-                f"{folder}: another process is working on this run; wait for it to end, or stop it and run again"
-            ) from None
-        # A run that ended between opening and locking has taken the folder away: start over with a new one.
-        if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:
-            return handle
-        os.close(handle)

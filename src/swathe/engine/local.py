@@ -159,8 +159,8 @@ class _Crew:
         if self._lost_in_a_row >= HOPELESS:
             raise SwatheError(
                 f"{HOPELESS} worker processes were lost one after the other, the last one on {job.batch.describe()}: "
-                f"it {reason}. Finished batches are kept: run the same command again to resume, with fewer --workers or "
-                "a smaller --tile if memory ran out"
+                f"it {reason}. Finished batches are kept: run the same command again to resume, with fewer --workers "
+                "or a smaller --tile if memory ran out"
             )
         if self._lost[job.batch.index] < ATTEMPTS:
             self._employ(job)

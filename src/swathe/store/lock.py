@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-from contextlib import contextmanager
+import socket
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from swathe.atomic import not_written
 from swathe.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 RUN_LOCK = "lock"  # file in the work folder of a run
 
 
@@ -29,10 +33,7 @@ def run_lock(folder: Path) -> Iterator[None]:
     Raises:
         StoreError: If another process works on the run, or the folder cannot be used.
     """
-    try:
-        handle = take_run_lock(folder)
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be used ({error.strerror}); check its permissions") from error
+    handle = take_run_lock(folder)
     try:
         yield
     finally:
@@ -49,21 +50,50 @@ def take_run_lock(folder: Path) -> int:
         A descriptor; closing it gives the lock back.
 
     Raises:
-        StoreError: If another process works on the run.
-        OSError: If the folder cannot be used.
+        StoreError: If another process works on the run, or the folder cannot be used.
     """
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             handle = _locked(folder / RUN_LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if handle is not None:
+                _sign(handle)
         except BlockingIOError:
             raise StoreError(
-                f"{folder}: another process is working on this run; wait for it to end, or stop it and run again"
+                f"{folder}: another process is working on this run ({_owner(folder / RUN_LOCK)}); wait for it to end, "
+                "or stop it and run again"
             ) from None
         except FileNotFoundError:
             continue
+        except OSError as error:
+            raise StoreError(_unusable(folder, error)) from error
         if handle is not None:
             return handle
+
+
+def _unusable(folder: Path, error: OSError) -> str:
+    """Say why a run cannot be locked."""
+    if error.errno in _NO_LOCKS:
+        return (
+            f"{folder}: this file system has no locks ({error.strerror}), so two runs could not be told apart; put the "
+            "store on a local disk, or mount the network drive with locks"
+        )
+    return not_written(folder, error)
+
+
+def _sign(handle: int) -> None:
+    """Write down who holds a lock, for the message to others; the lock itself is the system's."""
+    with suppress(OSError):  # a full disk must not keep anybody from the lock
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+
+
+def _owner(path: Path) -> str:
+    """Return who holds a lock, as it was written down."""
+    try:
+        return path.read_text(encoding="utf-8").strip() or "it has just begun"
+    except OSError:
+        return "it does not say which"
 
 
 @contextmanager
