@@ -168,24 +168,6 @@ def test_create_refuses_what_exists_and_replaces_stores_only(store, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "precious", "store"]
 
 
-def test_a_replacement_that_fails_leaves_the_old_store(store, monkeypatch):
-    store.publish_scene("run-a", random_detections(UTM, 3, 1), UTM)
-    original = os.replace
-
-    def fail_at_the_last(source: Path, target: Path) -> None:
-        if Path(target) == store.path and not Path(source).joinpath("detections", "x").exists() and failures:
-            raise failures.pop()
-        original(source, target)
-
-    failures = [OSError(5, "Input/output error")]
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", fail_at_the_last)
-        with pytest.raises(StoreError, match="Input/output error"):
-            GeoParquetStore.create(store.path, overwrite=True)
-    assert len(GeoParquetStore(store.path).scan()) == 3
-    assert [path.name for path in store.path.parent.iterdir()] == ["store"]
-
-
 def test_what_is_no_store_is_refused(store, tmp_path):
     with pytest.raises(StoreError, match="there is no store"):
         GeoParquetStore(tmp_path / "nothing")

@@ -13,12 +13,11 @@ import pyarrow.parquet as pq
 
 from swathe.detections import NAME_TYPE, SCHEMA, Detections
 from swathe.errors import StoreError, UsageError
-from swathe.store import pending
-from swathe.store.schema import BOUNDS, COLUMNS, FileHead
+from swathe.store.schema import BOUNDS, COLUMNS, MEASURES, FileHead
 from swathe.store.seal import check_footer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from swathe.query import Query
@@ -80,26 +79,43 @@ class DetectionsFile:
             StoreError: If the file is damaged.
         """
         groups = self._row_groups(query)
-        if query.bounds() is None:
-            found = self._detections(self._read(groups, SCHEMA.names))
-            return found.take(query.column_mask(found))
-        return self._scan_region(query, groups)
-
-    def _scan_region(self, query: Query, groups: list[int]) -> Detections:
-        """Return the matches of a query for a region: first by hulls, then by columns, at last by footprints."""
-        sizes = [self._file.metadata.row_group(group).num_rows for group in groups]
-        owners = np.repeat(np.asarray(groups, dtype=np.int64), sizes)
-        places = np.concatenate([np.arange(0), *map(np.arange, sizes)])
-        near = query.hull_mask(_hulls(self._read(groups, ["bbox"])))
-        touched = np.unique(owners[near])
-        table = self._read(touched.tolist(), [*SCHEMA.names, "bbox"])
-        table = table.filter(pa.array(near[np.isin(owners, touched)]))
-        owners, places = owners[near], places[near]
+        if not self.head.has_hulls:
+            return query.select(self._detections(self._read(groups, SCHEMA.names)))
+        owners, places = self._rows(groups)
+        near = self._first_mask(query, groups)
+        groups = np.unique(owners[near]).tolist()
+        measured, regional = MEASURES if query.measured else (), ("bbox",) if query.regions else ()
+        table = self._read(groups, [*SCHEMA.names, *measured, *regional])
+        table = table.filter(pa.array(near[np.isin(owners, groups)]))
         found = self._detections(table.select(SCHEMA.names))
-        passed = query.column_mask(found)
-        doubtful = np.flatnonzero(passed & ~pending.sure_mask(query, _hulls(table)))
-        passed[doubtful] = query.touch_mask(self._footprints(owners[doubtful], places[doubtful]))
+        passed = query.column_mask(found, _columns(table, MEASURES) if measured else None)
+        if regional:
+            owners, places = owners[near], places[near]
+            doubtful = np.flatnonzero(passed & ~query.sure_mask(_hulls(table)))
+            passed[doubtful] = query.touch_mask(self._footprints(owners[doubtful], places[doubtful]))
         return found.take(passed)
+
+    def _rows(self, groups: list[int]) -> tuple[IndexArray, IndexArray]:
+        """Return for each row of row groups the group and the place in it."""
+        sizes = [self._file.metadata.row_group(group).num_rows for group in groups]
+        places = np.concatenate([np.arange(0), *map(np.arange, sizes)])
+        return np.repeat(np.asarray(groups, dtype=np.int64), sizes), places
+
+    def _first_mask(self, query: Query, groups: list[int]) -> npt.NDArray[np.bool_]:
+        """Tell which rows may match by what is quick to read: many row groups need not be read any further."""
+        masks: dict[str, Callable[[pa.Table], npt.NDArray[np.bool_]]] = {}
+        if query.regions:
+            masks["bbox"] = lambda table: query.hull_mask(_hulls(table))
+        if query.min_score is not None:
+            masks["score"] = lambda table: table.column("score").to_numpy() >= query.min_score
+        if query.classes is not None:
+            masks["class"] = lambda table: _is_in(table.column("class"), query.classes or ())
+        passed = np.ones(sum(self._file.metadata.row_group(group).num_rows for group in groups), dtype=np.bool_)
+        if masks:
+            table = self._read(groups, list(masks))
+            for mask in masks.values():
+                passed &= mask(table)
+        return passed
 
     def _footprints(self, owners: IndexArray, places: IndexArray) -> npt.NDArray[np.object_]:
         """Read geometries: of which row group, and which row in it."""
@@ -133,7 +149,7 @@ class DetectionsFile:
         if not self.head.may_match(query):
             return []
         passed = np.ones(self._file.metadata.num_row_groups, dtype=np.bool_)
-        if query.bounds() is not None:
+        if query.regions and self.head.has_hulls:
             passed &= query.hull_mask(self.hulls())
         if query.min_score is not None:
             passed &= self.highest_scores() >= query.min_score
@@ -168,6 +184,16 @@ def _hulls(table: pa.Table) -> FloatArray:
     """Return the column `bbox` as rectangles (n, 4)."""
     bbox = table.column("bbox").combine_chunks()
     return np.stack([pc.struct_field(bbox, name).to_numpy(zero_copy_only=False) for name in BOUNDS], axis=1)
+
+
+def _is_in(column: pa.ChunkedArray, names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Tell which rows bear one of some names."""
+    return np.asarray(pc.is_in(column.cast(pa.string()), pa.array(names, pa.string())))
+
+
+def _columns(table: pa.Table, names: tuple[str, ...]) -> FloatArray:
+    """Return columns of numbers (n, k), NaN for null."""
+    return np.stack([table.column(name).to_numpy() for name in names], axis=1)
 
 
 def _named(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -81,7 +81,7 @@ class FileEntry:
             return False
         if query.min_score is not None and self.highest_score < query.min_score:
             return False
-        return bool(query.hull_mask(np.asarray([self.bounds]))[0])
+        return not self.head.has_hulls or bool(query.hull_mask(np.asarray([self.bounds]))[0])
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON values."""

@@ -10,8 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from swathe.detections import SCHEMA
-from swathe.store import pending
-from swathe.store.geometry import counter_clockwise
 from swathe.store.keys import spatial_keys
 from swathe.store.schema import (
     BBOX_TYPE,
@@ -52,7 +50,7 @@ def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows
 
     georeferenced = detections.georeferenced
     detections = detections.sorted()
-    footprints = counter_clockwise(pending.footprints(detections))
+    footprints = detections.footprints()
     hulls = shapely.bounds(footprints).reshape(-1, 4)
     order = np.argsort(spatial_keys(hulls), kind="stable")
     rows = _file_rows(detections.take(order), footprints[order], hulls[order])
@@ -88,7 +86,7 @@ def _file_rows(detections: Detections, footprints: npt.NDArray[Any], hulls: Floa
     import shapely
 
     columns = dict(zip(SCHEMA.names, detections.table.columns, strict=True))
-    measures = pending.measures(detections)
+    measures = detections.measures()
     for number, name in enumerate(MEASURES):
         columns[name] = pa.array(measures[:, number], from_pandas=True)  # NaN becomes null
     columns["acquired"] = acquired_column(detections)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import pyarrow as pa
 
 from swathe.detections import SCHEMA, SceneInfo
 from swathe.errors import StoreError, UsageError
-from swathe.store import pending
+from swathe.times import parse_utc
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -72,6 +71,11 @@ class FileHead:
         """Whether its geometries are longitude and latitude; else they are pixels."""
         return any(scene.georeferenced for scene in self.scenes)
 
+    @property
+    def has_hulls(self) -> bool:
+        """Whether `bbox` holds the footprint as it is compared today; version 1 had another one at 180 degrees."""
+        return self.version > 1
+
     def may_match(self, query: Query) -> bool:
         """Tell whether the names in it allow a match of a query.
 
@@ -81,10 +85,11 @@ class FileHead:
         Returns:
             False if nothing in the file can match.
         """
+        if not any(query.admits(scene) for scene in self.scenes):
+            return False
         held: tuple[tuple[Collection[str] | None, Collection[str]], ...] = (
             (query.classes, self.class_names),
             (query.runs, self.runs),
-            (query.scenes, [scene.id for scene in self.scenes]),
         )
         return not any(asked is not None and set(asked).isdisjoint(names) for asked, names in held)
 
@@ -186,8 +191,8 @@ def acquired_column(detections: Detections) -> pa.Array:
     column = detections.table.column("scene").combine_chunks()
     # A dictionary may hold names that no row uses.
     scenes = [detections.scenes.get(name) for name in column.dictionary.to_pylist()]
-    texts = [pending.acquired(scene) for scene in scenes]
-    times = [None if text is None else datetime.fromisoformat(text) for text in texts]
+    texts = [None if scene is None else scene.acquired for scene in scenes]
+    times = [None if text is None else parse_utc(text) for text in texts]
     return pa.array(times, TIME_TYPE).take(column.indices)
 
 
