@@ -76,7 +76,7 @@ def open_dataset(uri: str, overview: int | None = None) -> Any:
 
 def reason(error: BaseException) -> str:
     """Return what GDAL said, which rasterio often hides in the cause of its own error."""
-    return remote.shown(str(error.__cause__ or error)).rstrip(". ")
+    return remote.without_secrets(str(error.__cause__ or error)).rstrip(". ")
 
 
 def has_dataset_mask(dataset: Any, band: int) -> bool:

@@ -65,15 +65,23 @@ def shown(uri: str) -> str:
     """Return what may be shown and stored of a path or address.
 
     Args:
-        uri: A path or address; or any text with addresses in it.
+        uri: A path or address, in the user's spelling or GDAL's.
 
     Returns:
         The same in the user's spelling, without name and password, and without the query of http and https addresses,
         which may hold a signature.
     """
-    uri = uri.replace("/vsicurl/", "").replace("/vsis3/", "s3://")
-    uri = re.sub(r"(?i)(\bhttps?://)[^/?#@\s]*@", r"\1", uri)
-    return re.sub(r"(?i)(\bhttps?://[^\s?#'\"]*)[?#][^\s'\"]*", r"\1", uri)
+    uri = uri.removeprefix("/vsicurl/").replace("/vsis3/", "s3://", uri.startswith("/vsis3/"))
+    scheme, mark, rest = uri.partition("://")
+    if scheme.lower() not in {"http", "https"}:
+        return uri
+    host, slash, place = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{place}"
+
+
+def without_secrets(text: str) -> str:
+    """Return a message of GDAL with what may be shown of the addresses in it; they hold no blanks."""
+    return re.sub(r"(/vsi(curl|s3)/|https?://)[^\s'\"]+", lambda found: shown(found[0]), text)
 
 
 def name_parts(uri: str) -> tuple[str, ...]:
@@ -150,7 +158,7 @@ def _explain_text(uri: str, text: str) -> str:
             "copy, or put it on a server that serves ranges"
         )
     if "does not exist" in text and "bucket" in text:
-        return f"cannot be read ({shown(text)}); check the name of the bucket, AWS_REGION and AWS_S3_ENDPOINT"
+        return f"cannot be read ({without_secrets(text)}); check the name of the bucket, AWS_REGION and AWS_S3_ENDPOINT"
     if "AWS_SECRET_ACCESS_KEY" in text or "credentials" in text.lower():
         return (
             "no credentials for S3 were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or "
@@ -158,7 +166,7 @@ def _explain_text(uri: str, text: str) -> str:
         )
     if not text or "code" in text or "does not exist in the file system" in text:
         return _diagnose(uri)
-    return f"cannot be read ({shown(text).rstrip('. ')}); check the address, and run the same command again"
+    return f"cannot be read ({without_secrets(text).rstrip('. ')}); check the address, and run the same command again"
 
 
 def _diagnose(uri: str) -> str:
