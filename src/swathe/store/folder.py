@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import uuid
 from dataclasses import dataclass, replace
@@ -32,10 +33,11 @@ from swathe.store.parquet import write_detections
 from swathe.store.swap import rearrange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from swathe.detections import SceneInfo
+    from swathe.store.schema import FileHead
 
 _ATTEMPTS = 10  # of a reader whose files are merged or removed while it opens them
 _Read = TypeVar("_Read")
@@ -94,9 +96,7 @@ class DetectionsFolder:
             UsageError: If the answer mixes runs that describe a scene differently.
             StoreError: If a file is damaged.
         """
-        return self._settled(
-            lambda: Detections.concat([_scan(path, entry, query) for path, entry in self._known(query)])
-        )
+        return self._settled(lambda: Detections.concat(self._parts(query)))
 
     def locate(self, run: str, scene: str) -> Path:
         """Return the file that holds a scene of a run, or that will hold it."""
@@ -194,6 +194,18 @@ class DetectionsFolder:
                     raise
         return read()
 
+    def _parts(self, query: Query) -> Iterator[Detections]:
+        """Yield the matches of each file; one is not opened if what is known of it excludes it."""
+        unopened: list[FileHead] = []
+        for path, entry in self._known(query):
+            if entry is not None and not entry.may_match(query):
+                unopened.append(entry.head)
+                continue
+            yield from _nothing_of(unopened)
+            unopened.clear()
+            yield DetectionsFile(path).scan(query)
+        yield from _nothing_of(unopened)
+
     def _known(self, query: Query) -> Iterator[tuple[Path, FileEntry | None]]:
         """Yield the files whose names allow a match, with what the index knows if it is of that very file."""
         indexes: dict[str, Mapping[str, FileEntry]] = {}
@@ -249,11 +261,14 @@ class DetectionsFolder:
                 raise StoreError(f"{self.path}: files cannot be removed ({error.strerror}); check rights") from error
 
 
-def _scan(path: Path, entry: FileEntry | None, query: Query) -> Detections:
-    """Return the matches of one file; it is not opened if what is known of it excludes it."""
-    if entry is None or entry.may_match(query):
-        return DetectionsFile(path).scan(query)
-    return replace(Detections.empty(entry.head.class_names, entry.head.scenes), runs=entry.head.runs)
+def _nothing_of(heads: Iterable[FileHead]) -> Iterator[Detections]:
+    """Yield no detections for files that were looked at, neighbours that know the same classes and runs together."""
+    for (names, runs), alike in itertools.groupby(heads, key=lambda head: (head.class_names, head.runs)):
+        scenes: dict[str, SceneInfo] = {}
+        for scene in itertools.chain.from_iterable(head.scenes for head in alike):
+            if scenes.setdefault(scene.id, scene) != scene:  # for the caller to complain of
+                yield Detections.empty(names, [scene])
+        yield replace(Detections.empty(names, scenes.values()), runs=runs)
 
 
 class _Staged:
