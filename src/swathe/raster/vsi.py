@@ -63,7 +63,8 @@ def fingerprint(uri: str) -> tuple[int, int]:
             not give lengths or serve ranges.
     """
     headers = _headers(uri)
-    length = headers.get("content-length", "")
+    # GDAL may have asked for the first bytes only; then the length of the file is in their range.
+    length = headers.get("content-range", headers.get("content-length", "")).rpartition("/")[2]
     if not length.isdigit():
         raise SourceError(
             f"{remote.shown(uri)}: the server does not say how long the file is, so parts of it cannot be read; fetch "
@@ -87,7 +88,7 @@ def fingerprint(uri: str) -> tuple[int, int]:
 def _headers(uri: str) -> dict[str, str]:
     """Ask a server for the headers of a file, and forget what GDAL remembers of it."""
     library, path = _library(), remote.gdal_path(uri).encode()
-    with gdal.settings():
+    with gdal.settings(**remote.OPENING_OPTIONS):
         library.VSICurlPartialClearCache(path)
         lines = _take(library.VSIGetFileMetadata(path, b"HEADERS", None))
         if not lines:

@@ -1,0 +1,99 @@
+"""Images in a bucket, read through the S3 server of moto on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from requirements import need
+from servers import s3_server
+from swathe.errors import SourceError
+from swathe.raster.pyramid import Level
+from swathe.raster.reader import RasterReader
+from swathe.raster.scene import open_scene
+from swathe.raster.sources import find_sources
+from swathe.raster.window import Window
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Any]:
+    """An empty bucket called "scenes"."""
+    need("boto3")
+    import boto3
+
+    with pytest.MonkeyPatch.context() as environment, s3_server(environment) as address:
+        environment.setenv("GDAL_HTTP_MAX_RETRY", "0")
+        client = boto3.client("s3", endpoint_url=address, region_name="us-east-1")
+        client.create_bucket(Bucket="scenes")
+        yield client
+
+
+@pytest.fixture
+def scene(bucket: Any, picture: Any, write: Any) -> Path:
+    path: Path = write(picture(600, 500), tiled=True, blockxsize=128, blockysize=128, compress="deflate")
+    for key in ("a b.tif", "x/c.tif", "x/y/d.TIF", "x/.hidden.tif", "x/notes.txt"):
+        bucket.put_object(Bucket="scenes", Key=key, Body=path.read_bytes())
+    return path
+
+
+def test_windows_equal_those_of_the_file(scene: Path) -> None:
+    window = Window(100, 70, 200, 180)
+    read = []
+    for source in (scene, "s3://scenes/a b.tif"):
+        opened = open_scene(source)
+        with RasterReader(opened) as reader:
+            read.append(reader.read(Level.of(600, 500, 1.0), window).pixels)
+    assert np.array_equal(*read)
+    assert (opened.uri, opened.id, opened.fingerprint[0]) == ("s3://scenes/a b.tif", "a b", scene.stat().st_size)
+
+
+def test_prefixes_and_patterns_list_the_bucket(scene: Path) -> None:
+    assert find_sources(["s3://scenes/x/"]) == ["s3://scenes/x/c.tif", "s3://scenes/x/y/d.TIF"]
+    assert find_sources(["s3://scenes/*.tif"]) == ["s3://scenes/a b.tif", "s3://scenes/x/c.tif"]
+    assert len(find_sources(["s3://scenes/"])) == 3
+
+
+def test_what_is_not_there(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SourceError, match=r"s3://scenes/absent\.tif: does not exist"):
+        open_scene("s3://scenes/absent.tif")
+    with pytest.raises(SourceError, match=r"s3://elsewhere/a\.tif: does not exist|bucket"):
+        open_scene("s3://elsewhere/a.tif")
+    for source in ("s3://scenes/z/", "s3://elsewhere/", "s3://scenes/*.png"):
+        with pytest.raises(SourceError, match=r"check bucket and prefix|name of the bucket|does not exist"):
+            find_sources([source])
+
+
+def test_a_replaced_object_is_noticed(bucket: Any, scene: Path) -> None:
+    opened = open_scene("s3://scenes/x/c.tif")
+    opened.check_unchanged()
+    content = bytearray(scene.read_bytes())
+    content[-1] ^= 1
+    bucket.put_object(Bucket="scenes", Key="x/c.tif", Body=bytes(content))
+    with pytest.raises(SourceError, match="has changed"):
+        opened.check_unchanged()
+
+
+def test_a_signed_address_is_read_and_its_signature_kept_out_of_sight(bucket: Any, scene: Path) -> None:
+    signed = bucket.generate_presigned_url("get_object", Params={"Bucket": "scenes", "Key": "a b.tif"})
+    assert "Signature" in signed
+    opened = open_scene(signed)
+    assert (opened.id, opened.width) == ("a b", 600)
+    gone = bucket.generate_presigned_url("get_object", Params={"Bucket": "scenes", "Key": "gone.tif"})
+    with pytest.raises(SourceError, match=r"gone\.tif: does not exist") as caught:
+        open_scene(gone)
+    assert "Signature" not in str(caught.value)
+
+
+def test_missing_credentials_and_servers(scene: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_S3_ENDPOINT", "127.0.0.1:9")
+    with pytest.raises(SourceError, match="refuses connections at port 9"):
+        open_scene("s3://scenes/x/c.tif")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(SourceError, match="no credentials for S3 were found"):
+        open_scene("s3://scenes/x/c.tif")
