@@ -54,7 +54,7 @@ def points_of(transform: Any, bend: float = 0.0) -> list[GroundControlPoint]:
     points = []
     for row in (0.0, 100.0, 200.0):
         for col in (0.0, 150.0, 300.0):
-            x, y = transform * (col, row)
+            x, y = transform @ (col, row)
             off = bend * math.sin(math.pi * col / 300) * math.sin(math.pi * row / 200)
             points.append(GroundControlPoint(row, col, x + off, y))
     return points
@@ -62,7 +62,7 @@ def points_of(transform: Any, bend: float = 0.0) -> list[GroundControlPoint]:
 
 AFFINE = {
     "north up": UTM,
-    "rotated": UTM * rasterio.Affine.rotation(33),
+    "rotated": UTM @ rasterio.Affine.rotation(33),
     "sheared": rasterio.Affine(0.5, 0.2, 372_000.0, -0.1, -0.5, 3_058_000.0),
     "mirrored": rasterio.Affine(-0.5, 0.0, 372_000.0, 0.0, -0.7, 3_058_000.0),
     "south up": rasterio.Affine(0.5, 0.0, 372_000.0, 0.0, 0.5, 3_058_000.0),
