@@ -312,18 +312,26 @@ class Detections:
         indexes = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.int64)
         return replace(self, table=self.table.take(pa.array(indexes, pa.int64())))
 
-    def sorted(self) -> Self:
-        """Sort by scene, class, falling score, then box, mark and run: an order that depends on the values alone.
+    def canonical_order(self) -> IndexArray:
+        """Order by scene, class, falling score, then box, mark and run: an order that depends on the values alone.
 
         Returns:
-            The same detections in canonical order.
+            Indexes (n,) of the rows in canonical order.
         """
         by_name = {}
         for name in ("scene", "class", "run"):
             names, codes = self._coded(name)
             by_name[name] = ranks(names)[codes]
         leading, trailing = [by_name["scene"], by_name["class"]], [self.cut, by_name["run"]]
-        return self.take(order_rows(self.boxes, self.scores, leading, trailing))
+        return order_rows(self.boxes, self.scores, leading, trailing)
+
+    def sorted(self) -> Self:
+        """Sort into canonical order.
+
+        Returns:
+            The same detections, sorted.
+        """
+        return self.take(self.canonical_order())
 
     def equals(self, other: Detections) -> bool:
         """Compare rows in order, scenes, class names and runs; floats bit by bit up to the sign of zero.

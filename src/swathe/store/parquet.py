@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from swathe.detections import Detections
 
 ROW_GROUP_ROWS = 16_384  # a box query reads whole row groups; fewer rows would make the footer of a file large
+SURVEYED_ROWS = 65_536
 NAME_COLUMNS = ("run", "scene", "class")
 FloatArray = npt.NDArray[np.float64]
 
@@ -46,16 +47,12 @@ def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows
         UsageError: If some scenes are georeferenced and others are not, or a run's description is no JSON.
         SourceError: If a footprint has no longitude and latitude.
     """
-    import shapely
-
     georeferenced = detections.georeferenced
-    detections = detections.sorted()
-    footprints = detections.footprints()
-    hulls = shapely.bounds(footprints).reshape(-1, 4)
-    order = np.argsort(spatial_keys(hulls), kind="stable")
-    rows = _file_rows(detections.take(order), footprints[order], hulls[order])
+    hulls, kinds = _survey(detections)
+    canonical = detections.canonical_order()
+    order = canonical[np.argsort(spatial_keys(hulls)[canonical], kind="stable")]
     metadata = {
-        GEO_KEY: geo_metadata(hulls, _types(footprints), georeferenced=georeferenced),
+        GEO_KEY: geo_metadata(hulls, kinds, georeferenced=georeferenced),
         SWATHE_KEY: FileHead.of(detections).to_json(),
     }
     schema = FILE_SCHEMA.with_metadata(metadata)
@@ -67,21 +64,31 @@ def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows
         column_encoding={"id": "DELTA_BYTE_ARRAY"},
         write_page_checksum=True,
     ) as writer:
-        for start in range(0, len(rows), row_group_rows):
-            writer.write_table(_with_own_names(rows[start : start + row_group_rows], schema), row_group_rows)
+        for start in range(0, len(order), row_group_rows):
+            rows = order[start : start + row_group_rows]
+            writer.write_table(_with_own_names(_file_rows(detections.take(rows), hulls[rows]), schema), row_group_rows)
     return seal_footer(stream)
 
 
-def _types(footprints: npt.NDArray[Any]) -> list[str]:
-    """Return the types of geometry that occur, sorted; of no geometry at all that of a plain box."""
+def _survey(detections: Detections) -> tuple[FloatArray, list[str]]:
+    """Return the hulls (n, 4) of the footprints and the types of geometry that occur, sorted.
+
+    A footprint takes ten times the memory of its hull, so only some are made at a time, and made again for the file.
+    """
     import shapely
 
-    kinds = set(shapely.get_type_id(footprints).tolist())
+    hulls, kinds = np.empty((len(detections), 4)), set[int]()
+    for start in range(0, len(detections), SURVEYED_ROWS):
+        rows = np.arange(start, min(start + SURVEYED_ROWS, len(detections)))
+        footprints = detections.take(rows).footprints()
+        hulls[rows] = shapely.bounds(footprints).reshape(-1, 4)
+        kinds |= set(shapely.get_type_id(footprints).tolist())
     named = {"MultiPolygon": shapely.GeometryType.MULTIPOLYGON, "Polygon": shapely.GeometryType.POLYGON}
-    return [name for name, kind in named.items() if kind in kinds] or ["Polygon"]
+    # Of no geometry at all: the type of a plain box.
+    return hulls, [name for name, kind in named.items() if kind in kinds] or ["Polygon"]
 
 
-def _file_rows(detections: Detections, footprints: npt.NDArray[Any], hulls: FloatArray) -> pa.Table:
+def _file_rows(detections: Detections, hulls: FloatArray) -> pa.Table:
     """Return the columns of a file, names as they are."""
     import shapely
 
@@ -91,7 +98,7 @@ def _file_rows(detections: Detections, footprints: npt.NDArray[Any], hulls: Floa
         columns[name] = pa.array(measures[:, number], from_pandas=True)  # NaN becomes null
     columns["acquired"] = acquired_column(detections)
     columns["bbox"] = pa.StructArray.from_arrays([pa.array(hulls[:, n]) for n in range(4)], fields=list(BBOX_TYPE))
-    columns["geometry"] = pa.array(shapely.to_wkb(footprints, byte_order=1), pa.binary())
+    columns["geometry"] = pa.array(shapely.to_wkb(detections.footprints(), byte_order=1), pa.binary())
     return pa.table([columns[name] for name in FILE_SCHEMA.names], schema=FILE_SCHEMA)
 
 
