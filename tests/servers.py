@@ -45,6 +45,7 @@ class Behaviour:
     cuts: int = 0  # so many of the next answers with a range break off in the middle
     ignore_range: bool = False  # answer with the whole file, whatever was asked for
     hide_length: bool = False  # answer without a length
+    broken: dict[str, int] = field(default_factory=dict)  # name -> byte from which on ranges of it give 503
     delay: float = 0.0  # seconds before an answer
     headers: dict[str, str] = field(default_factory=dict)  # instead of those that it makes itself; "" for none
 
@@ -129,6 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
         status = behaviour.statuses.pop(0) if behaviour.statuses else 200
         if status == 200 and not path.is_file():
             status = 404
+        if asked is not None and asked[0] >= behaviour.broken.get(path.name, asked[0] + 1):
+            status = 503
         if status != 200:
             self._record(status, None, self._send(status, {"Content-Type": "text/plain"}, b"no"))
             return
