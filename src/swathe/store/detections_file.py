@@ -84,6 +84,8 @@ class DetectionsFile:
         owners, places = self._rows(groups)
         near = self._first_mask(query, groups)
         groups = np.unique(owners[near]).tolist()
+        if not groups:
+            return self._detections(SCHEMA.empty_table())
         measured, regional = MEASURES if query.measured else (), ("bbox",) if query.regions else ()
         table = self._read(groups, [*SCHEMA.names, *measured, *regional])
         table = table.filter(pa.array(near[np.isin(owners, groups)]))
@@ -187,8 +189,11 @@ def _hulls(table: pa.Table) -> FloatArray:
 
 
 def _is_in(column: pa.ChunkedArray, names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """Tell which rows bear one of some names."""
-    return np.asarray(pc.is_in(column.cast(pa.string()), pa.array(names, pa.string())))
+    """Tell which rows bear one of some names, by looking at each name once."""
+    chunks = _named(column).chunks
+    wanted = [pc.is_in(chunk.dictionary, pa.array(names, pa.string())) for chunk in chunks]
+    parts = [np.asarray(mask)[chunk.indices.to_numpy()] for mask, chunk in zip(wanted, chunks, strict=True)]
+    return np.concatenate([np.zeros(0, dtype=np.bool_), *parts])
 
 
 def _columns(table: pa.Table, names: tuple[str, ...]) -> FloatArray:
