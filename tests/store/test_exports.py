@@ -27,7 +27,9 @@ def test_geojson_follows_rfc_7946(tmp_path):
     rows = found.sorted().table.to_pylist()
     corners = found.sorted().to_polygons("lonlat")
     assert len(document["features"]) == 50
-    for feature, row, quad in zip(document["features"], rows, corners, strict=True):
+    for feature, row, quad, measures in zip(
+        document["features"], rows, corners, found.sorted().measures(), strict=True
+    ):
         assert feature["type"] == "Feature"
         assert feature["id"] == row["id"]
         ring = np.array(feature["geometry"]["coordinates"][0])
@@ -36,6 +38,9 @@ def test_geojson_follows_rfc_7946(tmp_path):
         assert {tuple(point) for point in ring.tolist()} == {tuple(point) for point in quad.tolist()}
         properties = feature["properties"]
         assert properties.pop("theta_degrees") == math.degrees(row["theta"])
+        on_ground = [properties.pop(name) for name in ("length_m", "width_m", "azimuth_deg")]
+        np.testing.assert_array_equal(on_ground, measures)
+        assert properties.pop("acquired") is None
         assert properties == {name: row[name] for name in properties}
         assert set(properties) == {"run", "scene", "class", "score", "cx", "cy", "w", "h", "cut"}
 
@@ -59,7 +64,7 @@ def test_geojson_in_pixels_says_so(tmp_path):
 def test_geojson_does_not_depend_on_the_size_of_chunks(tmp_path, monkeypatch):
     found = random_detections(UTM, 23, 1)
     whole = write_geojson(found, tmp_path / "a.geojson").read_bytes()
-    monkeypatch.setattr(exports, "CHUNK_ROWS", 5)
+    monkeypatch.setattr(exports.rows, "CHUNK_ROWS", 5)
     assert write_geojson(found, tmp_path / "b.geojson").read_bytes() == whole
     assert json.loads(write_geojson(Detections.empty(), tmp_path / "c.geojson").read_text()) == {
         "type": "FeatureCollection",

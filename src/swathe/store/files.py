@@ -9,7 +9,7 @@ from swathe.detections import Detections
 from swathe.errors import StoreError
 from swathe.query import Query
 from swathe.store.detections_file import DetectionsFile
-from swathe.store.exports import write_geojson
+from swathe.store.exports import export, format_of
 from swathe.store.geoparquet import GeoParquetStore, is_store
 from swathe.store.parquet import write_detections
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PARQUET_SUFFIXES = (".parquet", ".geoparquet")
-GEOJSON_SUFFIXES = (".geojson", ".json")
 
 
 def save_detections(detections: Detections, path: Path, *, overwrite: bool = False) -> Path:
-    """Write a GeoParquet file, a GeoJSON file or a store.
+    """Write a GeoParquet file, a file in a format of others, or a store.
 
     Args:
         detections: What to write.
-        path: Where to: `.parquet` and `.geoparquet` give GeoParquet, `.geojson` and `.json` GeoJSON, others a store.
+        path: Where to: `.parquet` and `.geoparquet` give GeoParquet, `.geojson`, `.json`, `.gpkg`, `.fgb`, `.csv` and
+            `.coco.json` what they say, others a store.
         overwrite: Whether an existing file or store may be replaced.
 
     Returns:
@@ -37,8 +37,8 @@ def save_detections(detections: Detections, path: Path, *, overwrite: bool = Fal
         StoreError: If the path exists already or cannot be written; nothing half-written is left.
     """
     suffix = path.suffix.lower()
-    if suffix in GEOJSON_SUFFIXES:
-        return write_geojson(detections, path, overwrite=overwrite)
+    if format_of(path) is not None:
+        return export(detections, path, overwrite=overwrite)
     if suffix in PARQUET_SUFFIXES:
         with published_file(path, overwrite=overwrite) as stream:
             write_detections(detections, stream)

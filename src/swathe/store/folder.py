@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from swathe.atomic import TEMPORARY_SUFFIX, published_file, sync_folder
+from swathe.atomic import TEMPORARY_SUFFIX, not_written, published_file, sync_folder
 from swathe.detections import Detections
 from swathe.errors import StoreError
 from swathe.query import Query
@@ -30,7 +30,7 @@ from swathe.store.layout import (
 )
 from swathe.store.lock import store_lock
 from swathe.store.parquet import write_detections
-from swathe.store.swap import rearrange
+from swathe.store.swap import rearrange, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -136,6 +136,7 @@ class DetectionsFolder:
         Raises:
             StoreError: If it cannot be removed.
         """
+        self._sweep()
         merged = None if scene is None else self._merged_with(run, scene)
         if scene is not None and merged is not None:
             self._exchange_scene(run, scene, merged, None)
@@ -157,6 +158,7 @@ class DetectionsFolder:
         Raises:
             StoreError: If it cannot be written, or the file system has no way to do it in one step.
         """
+        self._sweep()
         gone = 0
         for group in plan_merges(self.entries(Query(runs=(run,))), limit):
             detections = Detections.concat([DetectionsFile(self.path / entry.name).scan(Query()) for entry in group])
@@ -248,6 +250,11 @@ class DetectionsFolder:
                     "nor merged ones changed; move the store to a local disk (ext4, XFS, Btrfs) first"
                 )
 
+    def _sweep(self) -> None:
+        """Remove what a process left that was killed when it exchanged folders."""
+        with store_lock(self.store / MARK, exclusive=True):
+            sweep(self.path)
+
     def _unlink(self, paths: list[Path]) -> None:
         """Remove files in one step, or one after the other where the file system has no other way."""
         with store_lock(self.store / MARK, exclusive=True):
@@ -277,18 +284,24 @@ class _Staged:
     def __init__(self, folder: Path, run: str) -> None:
         self.files: dict[str, Path] = {}  # final name -> where it is for now
         self._folder, self._run = folder, run
+        self._written: list[Path] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for path in self.files.values():
+        for path in self._written:
             path.unlink(missing_ok=True)
 
     def write(self, name_of: Callable[[str, str], str], detections: Detections) -> None:
         """Write a file whose name may depend on its seal."""
-        prefix = f".{run_name(self._run)}{SEPARATOR}"[:60]
-        path = self._folder / f"{prefix}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
-        with published_file(path, overwrite=False) as stream:
-            seal = write_detections(detections, stream)
+        path = self._folder / f".{run_name(self._run)}{SEPARATOR}{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
+        self._written.append(path)
+        try:
+            with path.open("x+b") as stream:
+                seal = write_detections(detections, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise StoreError(not_written(path, error)) from error
         self.files[name_of(self._run, seal.digest)] = path

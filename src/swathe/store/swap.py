@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import shutil
 import uuid
 from typing import TYPE_CHECKING
 
-from swathe.atomic import TEMPORARY_SUFFIX, sync_folder
+from swathe.atomic import TEMPORARY_SUFFIX, exchange, not_written, sync_folder
 from swathe.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+# What file systems say that have no hard links or cannot exchange names.
 _UNABLE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV, errno.EMLINK})
 
 
@@ -52,7 +51,7 @@ def rearrange(folder: Path, *, drop: Collection[str] = (), add: Mapping[str, Pat
     except OSError as error:
         if error.errno in _UNABLE:
             return False
-        raise StoreError(f"{folder} cannot be written ({error.strerror}); check rights and free space") from error
+        raise StoreError(not_written(folder, error)) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return True
@@ -66,22 +65,3 @@ def sweep(folder: Path) -> None:
     """
     for path in folder.parent.glob(f".{folder.name}.*{TEMPORARY_SUFFIX}"):
         shutil.rmtree(path, ignore_errors=True)
-
-
-def exchange(one: Path, other: Path) -> None:
-    """Let two folders exchange their names in one step; see renameat2(2).
-
-    Args:
-        one: A folder.
-        other: Another one on the same file system.
-
-    Raises:
-        OSError: If it cannot be done; `errno.ENOSYS` where the system has no such call.
-    """
-    library = ctypes.CDLL(None, use_errno=True)
-    call = getattr(library, "renameat2", None)
-    if call is None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), str(one))

@@ -1,15 +1,12 @@
-"""Detections in formats of others: GeoJSON and the text files of DOTA task 1."""
+"""Detections as the results files of DOTA task 1."""
 
 from __future__ import annotations
 
-import json
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from swathe.atomic import published_file, published_folder
 from swathe.errors import UsageError
-from swathe.store.geometry import closed_rings
-from swathe.store.schema import to_json
+from swathe.store.exports.rows import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,42 +14,7 @@ if TYPE_CHECKING:
 
     from swathe.detections import Detections
 
-CHUNK_ROWS = 10_000  # rows turned into text at a time
 TASK1_PREFIX = "Task1_"
-_PIXELS = "pixels of the scene: x right, y down, corner of the first pixel (0, 0)"
-_PROPERTIES = ("run", "scene", "class", "score", "cx", "cy", "w", "h", "theta_degrees", "cut")
-
-
-def write_geojson(detections: Detections, path: Path, *, overwrite: bool = False) -> Path:
-    """Write a GeoJSON file (RFC 7946) with a polygon for each detection.
-
-    Coordinates are longitude and latitude. Where no scene is georeferenced they are scene pixels as they are, y down,
-    and a member `coordinates` at the top says so.
-
-    Args:
-        detections: What to write, in canonical order in the file.
-        path: Where to.
-        overwrite: Whether an existing file may be replaced.
-
-    Returns:
-        The path.
-
-    Raises:
-        UsageError: If some scenes are georeferenced and others are not.
-        SourceError: If a footprint has no longitude and latitude.
-        StoreError: If the file exists already or cannot be written; nothing half-written is left.
-    """
-    head = {} if detections.georeferenced or not detections.scenes else {"coordinates": _PIXELS}
-    opening = to_json({"type": "FeatureCollection", **head})[:-1] + ',"features":[\n'
-    ordered = detections.sorted()
-    with published_file(path, overwrite=overwrite) as stream:
-        stream.write(opening.encode())
-        separator = ""
-        for text in _features(ordered):
-            stream.write(f"{separator}{text}".encode())
-            separator = ",\n"
-        stream.write(b"\n]}\n")
-    return path
 
 
 def write_dota_task1(
@@ -85,30 +47,9 @@ def write_dota_task1(
     return [folder / _task1_name(name) for name in names]
 
 
-def _chunks(detections: Detections) -> Iterator[Detections]:
-    """Cut detections into pieces small enough for Python objects."""
-    for start in range(0, len(detections), CHUNK_ROWS):
-        yield detections.take(range(start, min(start + CHUNK_ROWS, len(detections))))
-
-
-def _features(detections: Detections) -> Iterator[str]:
-    """Yield each detection as the text of a GeoJSON feature."""
-    for chunk in _chunks(detections):
-        rings = closed_rings(chunk.to_polygons("geometry")).tolist()
-        for row, ring in zip(chunk.table.to_pylist(), rings, strict=True):
-            row["theta_degrees"] = math.degrees(row["theta"])
-            feature: dict[str, Any] = {
-                "type": "Feature",
-                "id": row["id"],
-                "properties": {name: row[name] for name in _PROPERTIES},
-                "geometry": {"type": "Polygon", "coordinates": [ring]},
-            }
-            yield json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
 def _task1_lines(detections: Detections) -> Iterator[str]:
     """Yield the lines of one class."""
-    for chunk in _chunks(detections):
+    for chunk in chunks(detections):
         corners = chunk.to_polygons("pixel").reshape(-1, 8).tolist()
         for image, score, numbers in zip(chunk.scene_ids.tolist(), chunk.scores.tolist(), corners, strict=True):
             yield f"{image} {score!r} {' '.join(map(repr, numbers))}\n"

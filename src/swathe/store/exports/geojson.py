@@ -1,0 +1,69 @@
+"""Detections as GeoJSON (RFC 7946)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from swathe.atomic import published_file
+from swathe.store.exports.rows import attributes, chunks
+from swathe.store.schema import to_json
+from swathe.times import utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from swathe.detections import Detections
+
+_PIXELS = "pixels of the scene: x right, y down, corner of the first pixel (0, 0)"
+
+
+def write_geojson(detections: Detections, path: Path, *, overwrite: bool = False) -> Path:
+    """Write a GeoJSON file (RFC 7946) with the footprint of each detection.
+
+    Coordinates are longitude and latitude. Where no scene is georeferenced they are scene pixels as they are, y down,
+    and a member `coordinates` at the top says so.
+
+    Args:
+        detections: What to write, in canonical order in the file.
+        path: Where to.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageError: If some scenes are georeferenced and others are not.
+        SourceError: If a footprint has no longitude and latitude.
+        StoreError: If the file exists already or cannot be written; nothing half-written is left.
+    """
+    head = {} if detections.georeferenced or not detections.scenes else {"coordinates": _PIXELS}
+    opening = to_json({"type": "FeatureCollection", **head})[:-1] + ',"features":[\n'
+    ordered = detections.sorted()
+    with published_file(path, overwrite=overwrite) as stream:
+        stream.write(opening.encode())
+        separator = ""
+        for text in _features(ordered):
+            stream.write(f"{separator}{text}".encode())
+            separator = ",\n"
+        stream.write(b"\n]}\n")
+    return path
+
+
+def _features(detections: Detections) -> Iterator[str]:
+    """Yield each detection as the text of a GeoJSON feature."""
+    from shapely.geometry import mapping
+
+    for chunk in chunks(detections):
+        identifiers = chunk.table.column("id").to_pylist()
+        rows = attributes(chunk).to_pylist()
+        for identifier, row, footprint in zip(identifiers, rows, chunk.footprints(), strict=True):
+            row["acquired"] = row["acquired"] and utc_text(row["acquired"])
+            feature: dict[str, Any] = {
+                "type": "Feature",
+                "id": identifier,
+                "properties": row,
+                "geometry": mapping(footprint),
+            }
+            yield json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

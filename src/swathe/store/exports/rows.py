@@ -1,0 +1,71 @@
+"""What all exports tell of a detection, in pieces small enough that a million rows need little memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from swathe.times import parse_utc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from swathe.detections import Detections
+
+CHUNK_ROWS = 10_000  # rows turned into text or geometries at a time
+TIME = pa.timestamp("ms", "UTC")
+ATTRIBUTES = pa.schema(
+    [
+        pa.field("run", pa.string()),  # run id
+        pa.field("scene", pa.string()),  # scene id
+        pa.field("class", pa.string()),  # class name
+        pa.field("score", pa.float64()),  # confidence, 0 to 1
+        pa.field("length_m", pa.float64()),  # longer side on the ground in metres, null without georeference
+        pa.field("width_m", pa.float64()),  # shorter side on the ground in metres, null without georeference
+        pa.field("azimuth_deg", pa.float64()),  # of the long side, clockwise from true north, [0, 180)
+        pa.field("acquired", TIME),  # when the picture was taken, null if unknown
+        pa.field("cx", pa.float64()),  # centre in scene pixels, to the right
+        pa.field("cy", pa.float64()),  # centre in scene pixels, downwards
+        pa.field("w", pa.float64()),  # long side in scene pixels
+        pa.field("h", pa.float64()),  # short side in scene pixels
+        pa.field("theta_degrees", pa.float64()),  # long side from right, clockwise on screen, [-90, 90)
+        pa.field("cut", pa.bool_()),  # fragment cut by a window edge
+    ]
+)
+
+
+def chunks(detections: Detections) -> Iterator[Detections]:
+    """Cut detections into pieces of `CHUNK_ROWS`."""
+    for start in range(0, len(detections), CHUNK_ROWS):
+        yield detections.take(range(start, min(start + CHUNK_ROWS, len(detections))))
+
+
+def attributes(chunk: Detections) -> pa.Table:
+    """Return what is told of detections beside their geometry.
+
+    Args:
+        chunk: Some detections.
+
+    Returns:
+        Table (n) of `ATTRIBUTES`.
+
+    Raises:
+        SourceError: If a box lies where a scene's reference system has no longitude and latitude.
+    """
+    known = chunk.table
+    times = {scene.id: scene.acquired and parse_utc(scene.acquired) for scene in chunk.scenes.values()}
+    columns = {name: known.column(name).cast(pa.string()) for name in ("run", "scene", "class")}
+    columns |= {name: known.column(name) for name in ("score", "cx", "cy", "w", "h", "cut")}
+    columns["theta_degrees"] = pa.array(np.degrees(chunk.boxes[:, 4]))
+    columns["acquired"] = pa.array([times[scene] for scene in chunk.scene_ids.tolist()], TIME)
+    for name, values in zip(("length_m", "width_m", "azimuth_deg"), chunk.measures().T, strict=True):
+        columns[name] = nullable(values)
+    return pa.table([columns[name] for name in ATTRIBUTES.names], schema=ATTRIBUTES)
+
+
+def nullable(values: npt.NDArray[np.float64]) -> pa.Array:
+    """Return a column in which NaN is null."""
+    return pa.array(values, mask=np.isnan(values))
