@@ -58,10 +58,7 @@ def published_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     """
     temporary: Path | None = None
     try:
-        if path.is_dir():
-            raise StoreError(f"{path} is a folder, so no file of that name can be written; choose another name")
-        if path.exists() and not overwrite:
-            raise StoreError(f"{path} exists already; choose another name, or allow to overwrite it")
+        _check_free(path, overwrite=overwrite)
         temporary, handle = _claimed_file(path)
         with os.fdopen(handle, "r+b") as stream:
             stream.truncate()
@@ -77,6 +74,39 @@ def published_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     finally:
         if temporary is not None:
             _remove(temporary)
+
+
+@contextmanager
+def published_path(path: Path, *, overwrite: bool, suffix: str) -> Iterator[Path]:
+    """Let a library write a file by name that appears when the block ends well; what it writes beside it is dropped.
+
+    Args:
+        path: Where it shall appear.
+        overwrite: Whether an existing file may be replaced.
+        suffix: How the name must end that the library gets.
+
+    Yields:
+        The path to write to, in a hidden folder beside.
+
+    Raises:
+        StoreError: If the path exists and may not be replaced, or cannot be written.
+    """
+    folder, handle = None, -1
+    try:
+        _check_free(path, overwrite=overwrite)
+        folder, handle = _claimed_folder(path)
+        written = folder / f"new{suffix}"
+        yield written
+        _sync_tree(folder)
+        os.replace(written, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(not_written(path, error)) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if handle >= 0:
+            os.close(handle)
 
 
 @contextmanager
@@ -179,6 +209,14 @@ def not_written(path: Path, error: OSError) -> str:
     """
     way_out = _WAYS_OUT.get(error.errno or 0, "check the folder, rights and free space")
     return f"{path} cannot be written ({error.strerror or error}): {way_out}"
+
+
+def _check_free(path: Path, *, overwrite: bool) -> None:
+    """Refuse a path that is a folder, or exists and may not be replaced."""
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder, so no file of that name can be written; choose another name")
+    if path.exists() and not overwrite:
+        raise StoreError(f"{path} exists already; choose another name, or allow to overwrite it")
 
 
 def _trade(fresh: Path, path: Path) -> None:

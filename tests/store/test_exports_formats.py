@@ -75,12 +75,10 @@ def test_nothing_found_is_a_file_too(tmp_path: Path, name: str) -> None:
     assert export(nothing, tmp_path / name).stat().st_size > 0
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [name for name in FILES if name != "a.coco.json"])  # that needs no place on the ground
 def test_nothing_half_written_is_left(tmp_path: Path, name: str) -> None:
     beyond = SceneInfo("far", "far.tif", 100, 100, UTM.crs, (1e9, 0, 0, 0, 1e9, 0))
     found = random_detections(beyond, 5, 1)
-    if name == "a.coco.json":
-        pytest.skip("needs no place on the ground")
     with pytest.raises(SourceError):
         export(found, tmp_path / name)
     assert list(tmp_path.iterdir()) == []

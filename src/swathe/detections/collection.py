@@ -229,6 +229,21 @@ class Detections:
                 corners[rows] = scene.place(corners[rows].reshape(-1, 2), coordinates).reshape(-1, 4, 2)
         return corners
 
+    def centres(self) -> FloatArray:
+        """Place the centres of the boxes on the ground.
+
+        Returns:
+            Longitude, latitude (n, 2) in degrees; NaN for scenes without georeference.
+
+        Raises:
+            SourceError: If a centre lies where a scene's reference system has no longitude and latitude.
+        """
+        centres = np.full((len(self), 2), np.nan)
+        for scene, rows in self._rows_by_scene():
+            if scene.georeferenced:
+                centres[rows] = scene.place(self.boxes[rows, :2], "lonlat")
+        return centres
+
     def footprints(self) -> npt.NDArray[Any]:
         """Compute what the boxes cover, in geometry coordinates; regions of queries are compared with it.
 
