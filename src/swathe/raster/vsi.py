@@ -15,9 +15,6 @@ from functools import cache
 from swathe.errors import SourceError
 from swathe.raster import gdal, remote
 
-_FILE = ctypes.c_void_p
-_TEXTS = ctypes.POINTER(ctypes.c_char_p)
-
 
 @cache
 def _library() -> ctypes.CDLL:
@@ -26,25 +23,27 @@ def _library() -> ctypes.CDLL:
 
     library = ctypes.CDLL(rasterio.crs.__file__)
     library.VSIGetFileMetadata.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p]
-    library.VSIGetFileMetadata.restype = _TEXTS
+    library.VSIGetFileMetadata.restype = ctypes.c_void_p
     library.VSIReadDirRecursive.argtypes = [ctypes.c_char_p]
-    library.VSIReadDirRecursive.restype = _TEXTS
-    library.CSLDestroy.argtypes = [_TEXTS]
+    library.VSIReadDirRecursive.restype = ctypes.c_void_p
+    library.CSLDestroy.argtypes = [ctypes.c_void_p]
     library.VSICurlPartialClearCache.argtypes = [ctypes.c_char_p]
     library.VSIFOpenExL.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
-    library.VSIFOpenExL.restype = _FILE
-    library.VSIFCloseL.argtypes = [_FILE]
+    library.VSIFOpenExL.restype = ctypes.c_void_p
+    library.VSIFCloseL.argtypes = [ctypes.c_void_p]
     library.VSIGetLastErrorMsg.restype = ctypes.c_char_p
     return library
 
 
-def _take(texts: ctypes._Pointer[ctypes.c_char_p]) -> list[str]:
+def _take(address: int | None) -> list[str]:
     """Turn a list of strings of GDAL into ours, and free it."""
+    if address is None:
+        return []
+    texts = ctypes.cast(address, ctypes.POINTER(ctypes.c_char_p))
     taken: list[str] = []
-    if texts:
-        while (text := texts[len(taken)]) is not None:
-            taken.append(text.decode(errors="replace"))
-        _library().CSLDestroy(texts)
+    while (text := texts[len(taken)]) is not None:
+        taken.append(text.decode(errors="replace"))
+    _library().CSLDestroy(address)
     return taken
 
 
