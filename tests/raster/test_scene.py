@@ -21,7 +21,6 @@ from swathe.errors import SourceError, UsageError
 from swathe.raster.scene import Scene, open_scene
 
 from .conftest import TILED, Write
-from .kinds import ycck_jpeg
 
 Picture = Callable[..., np.ndarray]
 RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
@@ -142,12 +141,6 @@ def test_impossible_value_ranges_are_refused(write: Write, picture: Picture, val
 def test_bands_of_other_types_are_refused(write: Write) -> None:
     with pytest.raises(SourceError, match="complex64"):
         open_scene(write(np.zeros((1, 20, 20), dtype=np.complex64)))
-
-
-def test_jpegs_whose_colours_would_be_wrong_are_refused(tmp_path: Path) -> None:
-    path = ycck_jpeg(tmp_path)
-    with pytest.raises(SourceError, match=r"scene\.jpg: is a JPEG in YCCK colours"):
-        open_scene(path)
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from swathe.errors import SourceError, UsageError
 from swathe.raster.remote import shown
-
-# Where a JPEG tells how its colours were transformed: 11 bytes after the name in its Adobe marker.
-ADOBE_MARKER, ADOBE_TRANSFORM, YCCK = b"\xff\xee\x00\x0eAdobe", 15, b"\x02"
-HEADER_BYTES = 1 << 18
 
 
 def alpha_band(dataset: Any) -> int | None:
@@ -36,17 +31,11 @@ def choose_bands(dataset: Any, wanted: Sequence[int] | None) -> tuple[int, ...]:
 
     Raises:
         UsageError: If the bands asked for do not exist or are not one or three.
-        SourceError: If the raster has no bands, the chosen ones have different or complex data types, or it is a JPEG
-            in YCCK colours.
+        SourceError: If the raster has no bands, or the chosen ones have different or complex data types.
     """
     name = shown(dataset.name)
     if dataset.count == 0:
         raise SourceError(f"{name}: holds no bands of its own; give one of the images inside it as a file")
-    if _is_ycck(dataset):
-        raise SourceError(
-            f"{shown(dataset.name)}: is a JPEG in YCCK colours, which GDAL takes for others; save it as an RGB JPEG, "
-            "for instance with `convert -colorspace sRGB`"
-        )
     bands = _default_bands(dataset) if wanted is None else tuple(int(band) for band in wanted)
     if len(bands) not in {1, 3}:
         raise UsageError(f"bands {bands} of {name}: give three (red, green, blue) or one (grey)")
@@ -70,19 +59,6 @@ def _default_bands(dataset: Any) -> tuple[int, ...]:
         return tags[ColorInterp.red], tags[ColorInterp.green], tags[ColorInterp.blue]
     plain = [band for band in dataset.indexes if dataset.colorinterp[band - 1] != ColorInterp.alpha]
     return tuple(plain[:3]) if len(plain) >= 3 else tuple(plain[:1] or (1,))
-
-
-def _is_ycck(dataset: Any) -> bool:
-    """Whether a JPEG of four inks keeps three of them as luma and chroma; GDAL reads all four as inks."""
-    if dataset.driver != "JPEG" or dataset.tags(ns="IMAGE_STRUCTURE").get("SOURCE_COLOR_SPACE") != "CMYK":
-        return False
-    path = Path(dataset.name)
-    if not path.is_file():
-        return False  # remote
-    with path.open("rb") as file:
-        start = file.read(HEADER_BYTES)
-    place = start.find(ADOBE_MARKER)
-    return place >= 0 and start[place + ADOBE_TRANSFORM : place + ADOBE_TRANSFORM + 1] == YCCK
 
 
 def mask_bands(dataset: Any, bands: Sequence[int]) -> tuple[int, ...]:

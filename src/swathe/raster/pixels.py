@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from swathe.raster.scene import Scene
 
 SAMPLE_SIDE = 1024  # pixels; the scale is measured on a view no larger than this
-READ_WHOLE = 1 << 26  # pixels; of scenes with more of them and no overviews, the scale is measured on pieces
+READ_WHOLE = 1 << 24  # pixels; of scenes with more of them and no overviews, the scale is measured on pieces
 PIECES, PIECE = 16, 64  # pieces per row and column, and the side of each in pixels
 LARGEST = 1e300  # values beyond it count as this, so that their differences stay finite
 PERCENTILES = (2.0, 98.0)

@@ -28,8 +28,6 @@ from swathe.raster.source import Source
 from swathe.raster.window import Window
 
 SLAB_BYTES = 32 << 20  # source pixels in work at once; larger windows are put together from slabs of rows
-# The slab as stored, in 8 bits, as Pillow's image of 4 bytes per pixel, resized, and masks.
-COPIES_OF_SLAB = 5
 
 
 @dataclass(frozen=True)
@@ -189,7 +187,8 @@ def reader_memory(scene: Scene, tile: int, scale: float) -> int:
 
     GDAL's block cache (which all readers of a process share, or two blocks if they are larger), a slab in work, the
     window, and for untiled files the row band. Only the band grows with the scene, with its width, up to `BAND_BYTES`;
-    beyond it stands a single window row of a very coarse level of a very wide scene.
+    beyond it stands a single window row of a very coarse level of a very wide scene. Added is what decoders of
+    progressive JPEGs and interlaced PNGs hold.
 
     Args:
         scene: The scene.
@@ -203,11 +202,27 @@ def reader_memory(scene: Scene, tile: int, scale: float) -> int:
     overview = choose_overview(scene.overviews, scale)
     ratio = 1.0 / scale / (1 if overview is None else scene.overviews[overview])
     pixel = (len(scene.bands) + (scene.alpha is not None)) * np.dtype(scene.dtype).itemsize
-    width, height = (level.width if not scene.tiled else min(tile, level.width)), min(tile, level.height)
-    wanted = width * height * ratio**2 * pixel
+    width, height = (min(tile, level.width), tile) if scene.tiled else (level.width, STRIP_ROWS)
+    wanted = width * min(height, level.height) * ratio**2 * pixel
     least = width * math.ceil(ratio) * ratio * pixel
-    slab = max(min(wanted, SLAB_BYTES), least) * COPIES_OF_SLAB
+    slab = max(min(wanted, SLAB_BYTES), least) / pixel * _bytes_in_work(scene, ratio)
     whole = scene.width * scene.height * pixel
     blocks = max(min(CACHE_BYTES, whole), 2 * min(math.prod(scene.block_shape) * pixel, whole))
-    band = 0 if scene.tiled else min(BAND_BYTES, level.width * (height + STRIP_ROWS) * SAMPLES)
-    return int(blocks + slab + band + 2 * tile * tile * SAMPLES)
+    samples = SAMPLES if scene.has_mask else SAMPLES - 1
+    band = 0 if scene.tiled else min(BAND_BYTES, level.width * (min(tile, level.height) + STRIP_ROWS) * samples)
+    return int(blocks + slab + band + 2 * tile * tile * samples + scene.decoder_bytes)
+
+
+def _bytes_in_work(scene: Scene, ratio: float) -> float:
+    """Return the bytes that a source pixel takes while a slab is made into level pixels, given their ratio.
+
+    As stored; in 8 bits, if it is not that already, with the floats in between; as Pillow's image of 4 bytes per pixel
+    and the resized one, if the scale is not 1; and where there is data, as flags and resized.
+    """
+    stored = (len(scene.bands) + (scene.alpha is not None)) * np.dtype(scene.dtype).itemsize
+    is_scaled = ratio != 1.0
+    as_bytes = 0 if scene.value_range is None and scene.alpha is None else 3
+    as_floats = 2 * stored if np.dtype(scene.dtype).kind == "f" or np.dtype(scene.dtype).itemsize > 2 else 0
+    resized = 4 + 8 / ratio**2 if is_scaled else 0
+    flags = (2 + 4 * is_scaled) if scene.has_mask else 0
+    return stored + as_bytes + as_floats + resized + flags

@@ -22,6 +22,7 @@ from swathe.raster.bands import (
     mask_bands,
     nodata_values,
 )
+from swathe.raster.decoders import decoder_bytes
 from swathe.raster.fingerprint import fingerprint
 from swathe.raster.gdal import open_dataset
 from swathe.raster.georeference import Transform
@@ -61,6 +62,7 @@ class Scene:
     alpha: int | None = None  # band that is 0 where there is no data, counted from 1
     inverted: bool = False  # low values are bright
     acquired: str | None = None  # ISO 8601 in UTC, "2024-05-01T10:20:30Z", None if the file does not tell
+    decoder_bytes: int = 0  # memory that the decoder takes for the whole picture, 0 if it works row by row or by tiles
     notes: tuple[str, ...] = ()  # what a user should know about how this file is read
 
     def __post_init__(self) -> None:
@@ -187,6 +189,7 @@ def _describe(dataset: Any, uri: str, bands: tuple[int, ...], scene_id: str, pri
         alpha=alpha,
         inverted=counts_from_white(dataset, bands),
         acquired=acquired(dataset),
+        decoder_bytes=decoder_bytes(dataset),
         notes=() if placement.note is None else (placement.note,),
     )
 

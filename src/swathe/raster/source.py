@@ -94,7 +94,7 @@ class Source:
 
     def _valid(self, values: npt.NDArray[Any], mask: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.bool_] | None:
         shown = [values[..., place] for place in range(len(self._scene.bands))]
-        tests = [] if mask is None else [mask.any(axis=0)]
+        tests: list[npt.NDArray[np.bool_]] = [] if mask is None else [np.asarray(mask.any(axis=0))]
         if self._scene.alpha is not None:
             place = [*self._scene.bands, *self._extra].index(self._scene.alpha)
             tests.append(values[..., place] > 0)
@@ -103,15 +103,17 @@ class Source:
             tests.append(reduce(np.logical_or, (_holds_data(*pair) for pair in zip(shown, absent, strict=True))))
         if self.palette is not None and not self.palette[:, 3].all():
             tests.append(self.palette[:, 3][shown[0]] > 0)
-        valid = reduce(np.logical_and, tests) if tests else None
-        return None if valid is None or valid.all() else valid
+        if not tests:
+            return None
+        valid: npt.NDArray[np.bool_] = reduce(np.logical_and, tests)
+        return None if valid.all() else valid
 
 
 def _holds_data(band: npt.NDArray[Any], nodata: Any) -> npt.NDArray[np.bool_]:
     """Return where a band has a finite number other than its nodata value."""
     if band.dtype.kind != "f":
         return np.asarray(band != nodata)
-    finite = np.isfinite(band)
+    finite: npt.NDArray[np.bool_] = np.isfinite(band)
     return finite if nodata is None else finite & (band != nodata)
 
 
