@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from swathe.atomic import not_written, published_file, remove_leftovers
 from swathe.engine.parts import Part, part_path, read_part
@@ -32,6 +32,7 @@ class SceneRecord:
     skipped: int  # of these, without data
     detections: int  # rows published
     per_class: Mapping[str, int]  # rows per class name, every class of the model listed
+    key: str  # tells whether the file is still the same, see `swathe.engine.predecessors`
 
 
 class Ledger:
@@ -97,6 +98,10 @@ class Ledger:
         except (OSError, ValueError, TypeError):
             return None
 
+    def holds_anything(self) -> bool:
+        """Return whether there is work in it that a later call need not do again."""
+        return any(next(self.folder.glob(pattern), None) for pattern in ("part-*", "scene-*"))
+
     def close_scene(self, number: int, record: SceneRecord) -> None:
         """Write down that a scene is published and drop its parts.
 
@@ -124,7 +129,7 @@ class Ledger:
 
     def _prepare(self) -> None:
         remove_leftovers(self.folder, "")
-        layout = json.dumps(self._plan.layout(), sort_keys=True).encode()
+        layout = json.dumps({**self._plan.layout(), **self._plan.description()}, sort_keys=True).encode()
         path = self.folder / PLAN_NAME
         if path.is_file() and path.read_bytes() == layout:
             return
@@ -138,3 +143,33 @@ class Ledger:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def read_account(folder: Path) -> dict[str, Any] | None:
+    """Read what the ledger of an unfinished run says, in the form of a manifest.
+
+    Args:
+        folder: Ledger folder.
+
+    Returns:
+        Settings, detector, scenes and, for each published scene, its key and windows without data; None if there is no
+        ledger, or it is damaged.
+    """
+    try:
+        account: dict[str, Any] = json.loads((folder / PLAN_NAME).read_text(encoding="utf-8"))
+        texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("scene-*.json"))]
+        return {**account, "sources": sources(SceneRecord(**json.loads(text)) for text in texts)}
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def sources(records: Iterable[SceneRecord]) -> dict[str, Any]:
+    """Return what later runs must know of scenes to take them over.
+
+    Args:
+        records: Published scenes.
+
+    Returns:
+        Scene id -> key and windows without data, JSON values.
+    """
+    return {record.scene: {"key": record.key, "skipped": record.skipped} for record in records}

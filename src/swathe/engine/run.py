@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -23,10 +24,20 @@ from swathe.engine.events import (
     SceneMerged,
 )
 from swathe.engine.executor import Executor
-from swathe.engine.ledger import Ledger, SceneRecord
+from swathe.engine.ledger import Ledger, SceneRecord, sources
 from swathe.engine.local import choose_executor
 from swathe.engine.parts import Part
 from swathe.engine.plan import Plan, make_plan
+from swathe.engine.predecessors import (
+    Predecessor,
+    covers,
+    find_predecessors,
+    heirlooms,
+    name_successor,
+    remove_succeeded,
+    scene_keys,
+    taken_over,
+)
 from swathe.engine.settings import RunSettings
 from swathe.engine.sweep import merge_parts
 from swathe.engine.task import BatchJob, BatchResult, Retry, Work
@@ -80,6 +91,7 @@ def run_plan(
     progress: Progress | None = None,
     executor: Executor | None = None,
     reader: str = RASTER_READER,
+    supersede: bool = True,
 ) -> RunSummary:
     """Carry out a plan; see `run_detection`.
 
@@ -89,6 +101,7 @@ def run_plan(
         progress: Called in this process with each event.
         executor: Who does the work; chosen by the plan's settings if not given.
         reader: "package.module:factory" of what opens readers for scenes.
+        supersede: Remove earlier runs of the same model and settings of which nothing is lost by it.
 
     Returns:
         What was done.
@@ -105,14 +118,21 @@ def run_plan(
     started = time.perf_counter()
     executor = executor or choose_executor(plan.settings.workers)
     tell = progress or _ignore
+    remove_succeeded(store)
     finished = store.manifest(plan.run)
     if finished is None:
+        earlier = find_predecessors(plan, store)
         with Ledger(store.work_folder(plan.run), plan) as ledger:
             run = _Run(plan, plan.detector, store, ledger, tell)
-            run.carry_out(executor, reader)
+            run.carry_out(executor, reader, heirlooms(plan, earlier))
             summary = run.summary(time.perf_counter() - started)
+            for other in (other for other in earlier if supersede and covers(plan, other)):
+                name_successor(store, other, plan)
             if not summary.failed:
-                store.commit(plan.run, _manifest(plan, summary))
+                store.commit(plan.run, _manifest(plan, summary, run.sources()))
+            elif not ledger.holds_anything():
+                store.discard_work(plan.run)
+        remove_succeeded(store)
     else:
         summary = _summary_of_finished(plan, store, finished, time.perf_counter() - started)
     tell(RunFinished(summary))
@@ -129,21 +149,22 @@ class _Run:
     def __init__(self, plan: Plan, detector: DetectorSpec, store: Store, ledger: Ledger, tell: Progress) -> None:
         self._plan, self._detector, self._store, self._ledger, self._tell = plan, detector, store, ledger, tell
         self._scenes = {scene.id: number for number, scene in enumerate(plan.scenes)}
+        self._keys = scene_keys(plan)
         self._records: dict[int, SceneRecord] = {}
         self._failed: dict[str, str] = {}
         self._missing: dict[int, set[int]] = {}
         self._done_windows = self._resumed_windows = self._lost_windows = 0
 
-    def carry_out(self, executor: Executor, reader: str) -> None:
-        """Do all that is missing and publish each scene as it is complete."""
-        self._take_stock()
+    def carry_out(self, executor: Executor, reader: str, inherited: Mapping[int, Predecessor]) -> None:
+        """Do all that is missing and publish each scene as it is complete; inherited ones last, all at once."""
+        self._take_stock(inherited)
         self._tell(
             RunPlanned(
                 run=self._plan.run,
                 scenes=len(self._scenes),
                 windows=self._plan.windows,
                 resumed_windows=self._resumed_windows,
-                resumed_scenes=len(self._records),
+                resumed_scenes=len(self._scenes) - len(self._missing),
                 workers=executor.workers,
                 memory_bytes=self._plan.memory_bytes(executor.workers),
             )
@@ -160,6 +181,12 @@ class _Run:
                     self._give_up(result.batch, result.error)
                 else:
                     self._take(result)
+        for number in sorted(set(range(len(self._plan.scenes))).difference(self._records, self._missing)):
+            self._take_over(number, inherited[number])
+
+    def sources(self) -> dict[str, Any]:
+        """Return what later runs must know of the published scenes."""
+        return sources(self._records[number] for number in sorted(self._records))
 
     def summary(self, seconds: float) -> RunSummary:
         """Add up the published scenes."""
@@ -181,13 +208,16 @@ class _Run:
             failed=dict(self._failed),
         )
 
-    def _take_stock(self) -> None:
-        """Find out what an earlier call has finished."""
+    def _take_stock(self, inherited: Mapping[int, Predecessor]) -> None:
+        """Find out what an earlier call, or an earlier run, has finished."""
         for number in range(len(self._plan.scenes)):
             record = self._ledger.scene_record(number)
             if record is not None and self._store.scene_path(self._plan.run, record.scene).exists():
                 self._records[number] = record
                 self._resumed_windows += record.windows
+                continue
+            if number in inherited:
+                self._resumed_windows += self._plan.scene_windows(number)
                 continue
             missing = self._missing[number] = set()
             for index in self._plan.scene_batches(number):
@@ -259,11 +289,22 @@ class _Run:
         self._store.publish_scene(self._plan.run, detections, info)
         counts = np.bincount(kept.classes, minlength=len(self._detector.classes)).tolist()
         per_class = dict(zip(self._detector.classes, counts, strict=True))
-        record = SceneRecord(scene.id, windows, merged.skipped, len(kept), per_class)
+        record = SceneRecord(scene.id, windows, merged.skipped, len(kept), per_class, self._keys[number])
         self._ledger.close_scene(number, record)
         self._records[number] = record
         seconds = time.perf_counter() - started
         self._tell(SceneMerged(scene.id, merged.raw, len(kept), seconds, len(self._records), len(self._scenes)))
+
+    def _take_over(self, number: int, earlier: Predecessor) -> None:
+        """Publish what an earlier run found in a scene that is still the same."""
+        info, windows = scene_info(self._plan.scenes[number]), self._plan.scene_windows(number)
+        found = taken_over(self._plan, info, earlier, self._store)
+        counts = Counter(found.classes.tolist())
+        per_class = {name: counts[name] for name in self._detector.classes}
+        self._store.publish_scene(self._plan.run, found, info)
+        skipped = earlier.skipped[info.id]
+        self._records[number] = SceneRecord(info.id, windows, skipped, len(found), per_class, self._keys[number])
+        self._ledger.close_scene(number, self._records[number])
 
     def _part(self, index: int) -> Part:
         """Read the part of a finished batch."""
@@ -289,7 +330,7 @@ def scene_info(scene: Scene) -> SceneInfo:
     )
 
 
-def _manifest(plan: Plan, summary: RunSummary) -> dict[str, Any]:
+def _manifest(plan: Plan, summary: RunSummary, account: Mapping[str, Any]) -> dict[str, Any]:
     """Describe a finished run for the store; nothing in it depends on when, where or in how many tries it ran."""
     return {
         "run": plan.run,
@@ -300,6 +341,7 @@ def _manifest(plan: Plan, summary: RunSummary) -> dict[str, Any]:
         "skipped": summary.skipped,
         "detections": summary.detections,
         "per_class": dict(summary.per_class),
+        "sources": account,
     }
 
 
