@@ -39,7 +39,8 @@ FILES = ("a.geojson", "a.csv", "a.coco.json", "a.gpkg", "a.fgb")
         ("A.GPKG", Format.GEOPACKAGE),
         ("a.fgb", Format.FLATGEOBUF),
         ("a.csv", Format.CSV),
-        ("a.parquet", None),
+        ("a.parquet", Format.PARQUET),
+        ("a.shp", None),
         ("folder", None),
     ],
 )

@@ -31,9 +31,9 @@ def test_it_is_read_as_it_was_written():
     assert store.runs() == ("run-a", "run-b")
     assert store.unfinished_runs() == ("run-b",)
     assert store.published() == (
-        Published("run-a", PIXELS, 8),
-        Published("run-a", UTM, 12),
-        Published("run-b", MERCATOR, 0),
+        Published("run-a", PIXELS, 8, {"model": "m", "n": [1]}),
+        Published("run-a", UTM, 12, {"model": "m", "n": [1]}),
+        Published("run-b", MERCATOR, 0, {}),
     )
 
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swathe.atomic import published_file, published_folder
+from swathe.atomic import published_folder
 from swathe.detections import Detections
 from swathe.errors import StoreError
 from swathe.query import Query
 from swathe.store.detections_file import DetectionsFile
 from swathe.store.exports import export, format_of
 from swathe.store.geoparquet import GeoParquetStore, is_store
-from swathe.store.parquet import write_detections
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PARQUET_SUFFIXES = (".parquet", ".geoparquet")
-
 
 def save_detections(detections: Detections, path: Path, *, overwrite: bool = False) -> Path:
-    """Write a GeoParquet file, a file in a format of others, or a store.
+    """Write a file, or a store.
 
     Args:
         detections: What to write.
@@ -36,13 +33,8 @@ def save_detections(detections: Detections, path: Path, *, overwrite: bool = Fal
         SourceError: If a footprint has no longitude and latitude.
         StoreError: If the path exists already or cannot be written; nothing half-written is left.
     """
-    suffix = path.suffix.lower()
     if format_of(path) is not None:
         return export(detections, path, overwrite=overwrite)
-    if suffix in PARQUET_SUFFIXES:
-        with published_file(path, overwrite=overwrite) as stream:
-            write_detections(detections, stream)
-        return path
     with published_folder(path, replaceable=is_store if overwrite else None) as folder:
         _fill(GeoParquetStore.lay_out(folder), detections)
     return path

@@ -54,6 +54,10 @@ class DetectionsFolder:
         """The folder that holds the files."""
         return self.store / DETECTIONS
 
+    def __len__(self) -> int:
+        """Return the number of files."""
+        return len(self.paths(Query()))
+
     def paths(self, query: Query) -> list[Path]:
         """Return the files whose names allow a match, sorted; a merged file tells its scenes only inside."""
         runs = None if query.runs is None else {run_name(run) for run in query.runs}

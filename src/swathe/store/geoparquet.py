@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from swathe.detections import Detections, SceneInfo
 
+__all__ = ["DETECTIONS", "MARK", "GeoParquetStore", "is_store"]
+
 KIND = "geoparquet"
 
 
@@ -204,7 +206,8 @@ class GeoParquetStore:
         found = []
         for entry in self.files.entries(Query(runs=None if run is None else (run,))):
             scenes = {scene.id: scene for scene in entry.head.scenes}
-            found += [Published(own, scenes[scene], count) for own, scene, count in entry.counts]
+            about = entry.head.runs
+            found += [Published(own, scenes[scene], count, about[own]) for own, scene, count in entry.counts]
         return tuple(sorted(found, key=lambda published: (published.run, published.scene.id)))
 
     def scan(self, query: Query | None = None) -> Detections:

@@ -20,6 +20,7 @@ class Published:
     run: str  # run id
     scene: SceneInfo
     detections: int  # how many the run has found in it
+    about: Mapping[str, Any]  # what the run told of itself: model, settings
 
 
 class Store(Protocol):

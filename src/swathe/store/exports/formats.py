@@ -5,12 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from swathe.atomic import published_file
 from swathe.errors import UsageError
 from swathe.store.exports.coco import write_coco
 from swathe.store.exports.csv import write_csv
 from swathe.store.exports.dota import write_dota_task1
 from swathe.store.exports.geojson import write_geojson
-from swathe.store.exports.vector import write_vector
+from swathe.store.exports.vector import load_pyogrio, write_vector
+from swathe.store.parquet import write_detections
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """A format of others that detections can be written in."""
+    """What detections can be written as, beside a store."""
 
     GEOJSON = "geojson"
     GEOPACKAGE = "gpkg"
@@ -27,6 +29,12 @@ class Format(StrEnum):
     CSV = "csv"
     COCO = "coco"
     DOTA = "dota"
+    PARQUET = "parquet"
+
+    @property
+    def on_ground(self) -> bool:
+        """Whether places are written in degrees, so that scenes without georeference need a file of their own."""
+        return self not in {Format.CSV, Format.COCO, Format.DOTA}
 
 
 ENDINGS = {  # of names, in lower case; the first that fits counts
@@ -36,8 +44,9 @@ ENDINGS = {  # of names, in lower case; the first that fits counts
     ".gpkg": Format.GEOPACKAGE,
     ".fgb": Format.FLATGEOBUF,
     ".csv": Format.CSV,
+    ".parquet": Format.PARQUET,
+    ".geoparquet": Format.PARQUET,
 }
-IN_PIXELS = (Format.CSV, Format.COCO, Format.DOTA)  # take scenes with and without georeference together
 VECTOR_SUFFIXES = {Format.GEOPACKAGE: ".gpkg", Format.FLATGEOBUF: ".fgb"}
 
 
@@ -47,8 +56,34 @@ def format_of(path: Path) -> Format | None:
     return next((chosen for ending, chosen in ENDINGS.items() if name.endswith(ending)), None)
 
 
+def chosen_format(path: Path, name: str | None = None) -> Format:
+    """Decide the format of a file.
+
+    Args:
+        path: The file; the end of its name tells the format if none is named.
+        name: Name of the format.
+
+    Returns:
+        The format.
+
+    Raises:
+        UsageError: If there is no such format, or the name of the file tells none.
+        MissingExtraError: If it needs a library that is not installed.
+    """
+    if name is not None and name not in set(Format):
+        raise UsageError(f"there is no format {name!r}; choose one of {', '.join(Format)}")
+    chosen = format_of(path) if name is None else Format(name)
+    if chosen is None:
+        raise UsageError(
+            f"{path}: its name does not tell what to write; let it end in one of {', '.join(ENDINGS)}, or give --format"
+        )
+    if chosen in VECTOR_SUFFIXES:
+        load_pyogrio(chosen)
+    return chosen
+
+
 def export(detections: Detections, path: Path, chosen: Format | None = None, *, overwrite: bool = False) -> Path:
-    """Write detections in a format of others.
+    """Write detections to a file.
 
     Args:
         detections: What to write.
@@ -65,13 +100,15 @@ def export(detections: Detections, path: Path, chosen: Format | None = None, *, 
         SourceError: If a footprint has no longitude and latitude.
         StoreError: If the path exists already or cannot be written; nothing half-written is left.
     """
-    chosen = chosen or format_of(path)
-    if chosen is None:
-        raise UsageError(f"{path}: its name does not tell a format; let it end in one of {', '.join(ENDINGS)}")
+    chosen = chosen or chosen_format(path)
     if chosen in VECTOR_SUFFIXES:
         return write_vector(detections, path, VECTOR_SUFFIXES[chosen], overwrite=overwrite)
     if chosen is Format.DOTA:
         write_dota_task1(detections, path, overwrite=overwrite)
-        return path
-    writers = {Format.GEOJSON: write_geojson, Format.CSV: write_csv, Format.COCO: write_coco}
-    return writers[chosen](detections, path, overwrite=overwrite)
+    elif chosen is Format.PARQUET:
+        with published_file(path, overwrite=overwrite) as stream:
+            write_detections(detections, stream)
+    else:
+        writers = {Format.GEOJSON: write_geojson, Format.CSV: write_csv, Format.COCO: write_coco}
+        writers[chosen](detections, path, overwrite=overwrite)
+    return path

@@ -49,11 +49,7 @@ def write_vector(detections: Detections, path: Path, suffix: str, *, overwrite: 
         SourceError: If a footprint has no longitude and latitude.
         StoreError: If the file exists already or cannot be written; nothing half-written is left.
     """
-    try:
-        import pyogrio
-    except ImportError as error:
-        raise MissingExtraError(f"{suffix} needs pyogrio; install it with: pip install 'swathe[geo]'") from error
-
+    pyogrio = load_pyogrio(suffix)
     georeferenced = detections.georeferenced
     ordered = detections.sorted()
     multiple = georeferenced and any(_crosses(chunk) for chunk in chunks(ordered))
@@ -74,6 +70,25 @@ def write_vector(detections: Detections, path: Path, suffix: str, *, overwrite: 
         except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
             raise StoreError(f"{path} cannot be written ({error}); check the folder, rights and free space") from error
     return path
+
+
+def load_pyogrio(what: str) -> Any:
+    """Import pyogrio.
+
+    Args:
+        what: What needs it, for the message.
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingExtraError: If it is not installed.
+    """
+    try:
+        import pyogrio
+    except ImportError as error:
+        raise MissingExtraError(f"{what} needs pyogrio; install it with: pip install 'swathe[geo]'") from error
+    return pyogrio
 
 
 def _crosses(chunk: Detections) -> bool:
