@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
+from swathe.cli.compact import compact
 from swathe.cli.detect import detect
 from swathe.cli.draw import draw
 from swathe.cli.evaluate import evaluate
@@ -18,6 +19,9 @@ from swathe.cli.figures import figures
 from swathe.cli.models import models
 from swathe.cli.plan import plan
 from swathe.cli.query import query
+from swathe.cli.remove import remove
+from swathe.cli.runs import runs
+from swathe.cli.scenes import scenes
 from swathe.cli.train import train
 from swathe.errors import SwatheError
 
@@ -39,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (detect, plan, query, draw, evaluate, train, export, models, figures):
+for command in (detect, plan, query, runs, scenes, remove, compact, draw, evaluate, train, export, models, figures):
     app.command(epilog=EPILOG)(command)
 
 

@@ -13,6 +13,7 @@ from swathe.errors import StoreError, UsageError
 Sources = Annotated[
     list[str], typer.Argument(metavar="SOURCES...", help="Scenes: files, folders, or patterns in quotes.")
 ]
+StoreFolder = Annotated[Path, typer.Argument(metavar="STORE", help="The folder that `swathe detect -o` wrote.")]
 Scales = Annotated[
     str | None,
     typer.Option(metavar="LIST", help="Scales to look at, 1 being full resolution, for instance 0.5,1,1.5."),
