@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scale._detectors import BACKEND
 from swathe.detections import Detections, SceneInfo
 from swathe.detectors.registry import resolve_model
 from swathe.engine.events import BatchFinished, ProgressEvent, SceneMerged
@@ -48,7 +50,10 @@ def progress(event: ProgressEvent) -> None:
 
 def planned(model: str, sources: Sequence[str], tile: int, stride: int, workers: int) -> Plan:
     """Plan a run of the lattice detector in front of a model."""
-    spec = replace(resolve_model(model)[0], backend=LATTICE)
+    spec = resolve_model(model)[0]
+    if not os.environ[BACKEND]:
+        spec = replace(spec, path="none")
+    spec = replace(spec, backend=LATTICE)
     scenes = [replace(open_scene(path), id=f"scene-{number}") for number, path in enumerate(sources)]
     return make_plan(scenes, RunSettings(tile=tile, stride=stride, workers=workers), spec)
 
@@ -57,7 +62,12 @@ def main(arguments: Sequence[str]) -> None:
     """Carry out a run: model, tile, stride, workers, then the scenes."""
     model, tile, stride, workers, *sources = arguments
     plan = planned(model, sources, int(tile), int(stride), int(workers))
-    tell("windows", windows=plan.windows, projected=plan.memory_bytes(int(workers)))
+    tell(
+        "windows",
+        windows=plan.windows,
+        projected=plan.memory(int(workers)).to_json(),
+        total=plan.memory(int(workers)).total,
+    )
     with tempfile.TemporaryDirectory() as folder:
         summary = run_plan(plan, TellingStore.create(Path(folder) / "store"), progress=progress)
     tell("end", detections=summary.detections)

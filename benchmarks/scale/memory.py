@@ -9,6 +9,7 @@ sizes (RSS) counts the libraries that processes share once in each of them.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -87,7 +88,10 @@ def measure(case: Case) -> dict[str, Any]:
         "windows": told[0]["windows"],
         "raw_detections": sum(line.get("raw", 0) for line in told),
         "detections": told[-1]["detections"],
-        "projected_mib": told[0]["projected"] / MEBIBYTE,
+        "projected_mib": told[0]["total"] / MEBIBYTE,
+        "projected_mib_by_part": {
+            name: size / MEBIBYTE for name, size in told[0]["projected"].items() if "bytes" in name
+        },
         "peak_pss_mib": max(one.pss for one in samples) / MEBIBYTE,
         "peak_rss_mib": max(one.rss for one in samples) / MEBIBYTE,
         "peak_anonymous_mib": max(one.anonymous for one in samples) / MEBIBYTE,
@@ -95,10 +99,15 @@ def measure(case: Case) -> dict[str, Any]:
     }
 
 
+def in_mebibytes(parts: dict[str, int]) -> dict[str, float]:
+    """Bring the parts of a projection from bytes to MiB."""
+    return {name.removesuffix("_bytes"): size / MEBIBYTE for name, size in parts.items() if name.endswith("_bytes")}
+
+
 def by_phase(told: Sequence[dict[str, Any]], samples: Sequence[Sample]) -> dict[str, float]:
     """Return the highest PSS within each phase, MiB; a phase that comes again counts as one."""
     peaks: dict[str, float] = {}
-    for begin, end in zip(told, told[1:], strict=False):
+    for begin, end in itertools.pairwise(told):
         within = [one.pss / MEBIBYTE for one in samples if begin["time"] <= one.time < end["time"]]
         if within:
             peaks[begin["phase"]] = max([peaks.get(begin["phase"], 0.0), *within])

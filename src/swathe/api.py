@@ -35,6 +35,7 @@ class Choices:
     merge_iou: float = DEFAULT_MERGE_IOU  # of two boxes of a class that overlap more, only the better stays
     workers: int | None = None  # worker processes; 0: all in this process; None: one per core
     backend: str = "auto"  # inference library, see swathe.detectors.registry
+    memory: str | None = None  # most memory of all processes together, such as "1.5GB"; None: what is free
 
     def settings(self, info: ModelInfo | None = None) -> RunSettings:
         """Fill in what was left out.
@@ -48,6 +49,7 @@ class Choices:
         Raises:
             UsageError: If a value makes no sense.
         """
+        from swathe.engine.limits import parse_bytes
         from swathe.engine.settings import RunSettings
 
         tile = DEFAULT_TILE if self.tile is None else self.tile
@@ -58,6 +60,7 @@ class Choices:
             scales=tuple(recommended if self.scales is None else self.scales),
             merge_iou=self.merge_iou,
             workers=self.workers,
+            memory_limit=None if self.memory is None else parse_bytes(self.memory),
         )
 
     def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelInfo]:
@@ -102,6 +105,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     backend: str = "auto",
     bands: tuple[int, ...] | None = None,
     value_range: ValueRange | None = None,
+    memory: str | None = None,
 ) -> Detections:
     """Find oriented objects in images of any size.
 
@@ -121,6 +125,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
         value_range: Values to show the model as black and white, or "percentile" to measure them for each image; if
             not given, 8-bit pixels are taken as they are and others by percentile.
+        memory: Most memory of all processes together, such as "1.5GB" or "800MiB"; what is free if not given.
 
     Returns:
         The detections of all images, boxes in each image's pixels, in canonical order.
@@ -129,7 +134,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         SourceError: If an image is missing or damaged.
         ModelError: If the model is unknown, damaged, or does not fit.
         StoreError: If the output is no store or cannot be written.
-        UsageError: If a value makes no sense.
+        UsageError: If a value makes no sense, or the run needs more memory than it may take.
         MissingExtraError: If the inference library is not installed.
         PartialError: If some images failed; the others are in the output.
     """
@@ -138,7 +143,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     from swathe.query import Query
 
     kept = (classes,) if isinstance(classes, str) else tuple(classes or ())
-    chosen = Choices(scales, tile, stride, kept, min_score, merge_iou, workers, backend)
+    chosen = Choices(scales, tile, stride, kept, min_score, merge_iou, workers, backend, memory)
     sources = [source] if isinstance(source, str | Path) else list(source)
     spec, info = chosen.detector(model)
     scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)

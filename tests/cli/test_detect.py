@@ -249,7 +249,9 @@ def test_plan_counts_without_a_model(command: Command, tmp_path: Path) -> None:
         {"scale": 1.5, "windows": 11 * 9},
     ]
     assert plan["windows"] == 9 + 42 + 99
-    assert plan["memory_bytes"] == plan["workers"] * plan["memory_bytes_per_worker"] > 0
+    each = sum(plan["memory"][f"{part}_bytes"] for part in ("worker", "reading", "windows", "model"))
+    leader = sum(plan["memory"][f"{part}_bytes"] for part in ("libraries", "leader", "merge"))
+    assert plan["memory_bytes"] == leader + plan["workers"] * each > 0
     assert (
         "150 windows of 128 px"
         in command("plan", tmp_path, "--tile", "128", "--stride", "64", "--scales", "0.5,1,1.5").out
@@ -263,7 +265,7 @@ def test_plan_with_a_model_is_the_plan_of_the_detection(
     (bare,) = command("plan", scene.path, *GRID, "--json").lines
     summary = command("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "s", *GRID, "--json").lines[-1]
     assert (plan["run"], plan["windows"]) == (summary["run"], summary["windows"])
-    assert plan["memory_bytes_per_worker"] > bare["memory_bytes_per_worker"]
+    assert plan["memory"]["model_bytes"] > bare["memory"]["model_bytes"] == 0
     assert command("plan", scene.path, "-m", "nothing").code == 4
 
 

@@ -119,15 +119,6 @@ def test_the_run_id_follows_what_changes_the_result(scenes: list[SyntheticScene]
     assert len({run, *(plan.run for plan in others)}) == 1 + len(others)
 
 
-def test_projected_memory_grows_with_the_tile_and_the_workers(spec: DetectorSpec) -> None:
-    scene = empty_scene(10_000, 10_000)
-    small, large = (make_plan([scene], RunSettings(tile=tile, stride=tile), spec) for tile in (512, 1024))
-    assert large.worker_bytes > small.worker_bytes
-    assert large.memory_bytes(4) == 4 * large.worker_bytes
-    wide = make_plan([replace(scene, width=10**6)], RunSettings(tile=512, stride=512), spec)
-    assert wide.worker_bytes == small.worker_bytes, "a tiled scene's size does not matter"
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -100,7 +100,7 @@ def test_windows_are_read_in_row_order(scenes: list[SyntheticScene], spec: Detec
     assert places == sorted(places)
 
 
-def test_a_worker_keeps_few_readers_open(tmp_path: Path, scenes: list[SyntheticScene], spec: DetectorSpec) -> None:
+def test_a_worker_goes_from_scene_to_scene(tmp_path: Path, scenes: list[SyntheticScene], spec: DetectorSpec) -> None:
     settings = RunSettings(tile=512, stride=512)
     plan = make_plan([scene_without_file(scene) for scene in scenes], settings, spec)
     assert plan.detector is not None

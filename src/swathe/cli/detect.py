@@ -12,6 +12,7 @@ from swathe.cli.options import (
     Bands,
     Classes,
     Json,
+    Memory,
     MinScore,
     Overwrite,
     Scales,
@@ -63,6 +64,7 @@ def detect(
     min_score: MinScore = None,
     merge_iou: MergeIou = 0.2,
     workers: Workers = None,
+    memory: Memory = None,
     backend: Backend = "auto",
     bands: Bands = None,
     value_range: ValueRange = None,
@@ -74,14 +76,17 @@ def detect(
     """Find objects in scenes; the same command again resumes what was interrupted."""
     from swathe.api import Choices, open_output, open_readable, raise_for_failures, with_unopened
     from swathe.engine.events import SceneFailed
+    from swathe.engine.limits import check_memory
+    from swathe.engine.local import choose_executor
     from swathe.engine.plan import make_plan
     from swathe.engine.run import run_plan
     from swathe.store.geoparquet import DETECTIONS
 
     if geojson is not None:
         free_output(geojson, overwrite=overwrite)
+    looked_for = names("--classes", classes)
     chosen = Choices(
-        numbers("--scales", scales), tile, stride, names("--classes", classes), min_score, merge_iou, workers, backend
+        numbers("--scales", scales), tile, stride, looked_for, min_score, merge_iou, workers, backend, memory
     )
     spec, info = chosen.detector(model)
     settings = chosen.settings(info)
@@ -91,6 +96,7 @@ def detect(
     if geojson is not None:
         _check_one_kind(scenes)
     plan = make_plan(scenes, settings, spec)
+    check_memory(plan, choose_executor(workers).workers)  # before anything is replaced
     store = open_output(output, plan.run, append=append, overwrite=overwrite)
     if not json:
         typer.echo(f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}")

@@ -37,6 +37,13 @@ Region = Annotated[
     tuple[float, float, float, float] | None,
     typer.Option("--box", metavar="XMIN YMIN XMAX YMAX", help="Only what touches this box: lon/lat, or pixels."),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AMOUNT",
+        help="Most memory of all processes together, for instance 1.5GB or 800MiB; by default what is free.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value per line, summary last.")]
 

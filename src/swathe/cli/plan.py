@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,7 @@ from swathe.cli.detect import Workers, describe, notes
 from swathe.cli.options import (
     Bands,
     Json,
+    Memory,
     Scales,
     Sources,
     Stride,
@@ -20,6 +21,9 @@ from swathe.cli.options import (
     value_limits,
     whole_numbers,
 )
+
+if TYPE_CHECKING:
+    from swathe.engine.memory import Projection
 
 MEBIBYTE = 1 << 20
 
@@ -36,28 +40,52 @@ def plan(
     tile: TileSize = None,
     stride: Stride = None,
     workers: Workers = None,
+    memory: Memory = None,
     bands: Bands = None,
     value_range: ValueRange = None,
     json: Json = False,
 ) -> None:
-    """Count the windows of scenes and project the memory; without a model at scale 1."""
+    """Count the windows of scenes and project the memory, which must be there; without a model at scale 1."""
     from swathe.api import Choices, open_sources
+    from swathe.engine.limits import check_memory, memory_limit
     from swathe.engine.local import choose_executor
     from swathe.engine.plan import make_plan
 
-    chosen = Choices(numbers("--scales", scales), tile, stride, workers=workers)
+    chosen = Choices(numbers("--scales", scales), tile, stride, workers=workers, memory=memory)
     spec, info = (None, None) if model is None else chosen.detector(model)
     scenes = open_sources(
         sources, bands=whole_numbers("--bands", bands), value_range=value_limits("--value-range", value_range)
     )
     planned = make_plan(scenes, chosen.settings(info), spec)
-    processes = max(1, choose_executor(workers).workers)
-    memory = planned.memory_bytes(processes)
+    processes = choose_executor(workers).workers
+    projection = planned.memory(processes)
     if json:
-        print_json({**planned.to_json(), "workers": processes, "memory_bytes": memory})
-        return
-    typer.echo("\n".join([describe(planned), *notes(planned)]))
-    for level in planned.to_json()["levels"]:
-        typer.echo(f"         {level['windows']:,} windows at scale {level['scale']:g}")
-    counted = ", the model not counted" if model is None else ""
-    typer.echo(f"Memory   at most {memory / MEBIBYTE:,.0f} MiB with {processes} worker(s){counted}")
+        limit = memory_limit(planned)
+        told = {"memory_bytes": projection.total, "memory": projection.to_json(), "memory_limit_bytes": limit}
+        print_json({**planned.to_json(), "workers": processes, **told})
+    else:
+        typer.echo("\n".join([describe(planned), *notes(planned)]))
+        for level in planned.to_json()["levels"]:
+            typer.echo(f"         {level['windows']:,} windows at scale {level['scale']:g}")
+        typer.echo("\n".join(_memory_lines(projection, counted=model is not None)))
+    check_memory(planned, processes)
+
+
+def _memory_lines(projection: Projection, *, counted: bool) -> list[str]:
+    """Return the projection by part."""
+    workers, each = projection.workers, projection.each_worker
+    lines = [
+        f"Memory   about {_mebibytes(projection.total)}{'' if counted else ', the model not counted'}",
+        f"         {_mebibytes(projection.libraries)} code of libraries, which all processes share",
+        f"         {_mebibytes(projection.leader)} the process that leads, merges and stores",
+    ]
+    if projection.merge:
+        lines.append(f"         {_mebibytes(projection.merge)} more while the largest scene is merged and stored")
+    who = f"in each of {workers} workers" if workers > 1 else "in the worker" if workers else "for the worker's part"
+    parts = {"itself": "worker", "reading": "reading", "windows read ahead": "windows", "model": "model"}
+    of_them = ", ".join(f"{word} {_mebibytes(getattr(projection, name))}" for word, name in parts.items())
+    return [*lines, f"         {_mebibytes(each)} {who}: {of_them}"]
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / MEBIBYTE:,.0f} MiB"

@@ -121,9 +121,7 @@ class _DetectionBar:
             if event.resumed_windows:
                 self._bar.console.print(f"Resuming: {event.resumed_windows} of {event.windows} windows are done")
             workers = max(1, event.workers)
-            self._bar.console.print(
-                f"Memory   at most {event.memory_bytes / MEBIBYTE:,.0f} MiB with {workers} worker(s)"
-            )
+            self._bar.console.print(f"Memory   about {event.memory_bytes / MEBIBYTE:,.0f} MiB with {workers} worker(s)")
             before = event.resumed_windows
             self._bar.add_task("Detect", total=event.windows, completed=before, before=before, note="")
         elif isinstance(event, BatchFinished):

@@ -1,14 +1,19 @@
 """Projected memory of a run, so that a user learns before the work whether it fits.
 
-A worker holds: the interpreter with its libraries, the model's weights and activations, its raw output maps, the
-reader's caches, and the windows that are read ahead. Nothing of this grows with the scene. The process that merges
-holds the raw detections of one scene, about a hundred bytes each; that is not projected, it depends on the picture.
+The sum has parts that do not depend on each other: the code of libraries, which all processes share; the process that
+leads; each worker with its reader, its windows and its model; and the merge. Only the merge depends on the picture, so
+an amount of objects is assumed for it, and what a scene really holds is looked at again before it is published.
+
+The constants are measured: the anonymous memory of a process before and after each step (Linux, x86-64, CPython 3.11).
+`benchmarks/scale/memory.py` compares the sum with whole runs.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from swathe.detectors.protocol import DetectorSpec
@@ -17,41 +22,135 @@ from swathe.raster.reader import reader_memory
 from swathe.raster.scene import Scene
 
 MEBIBYTE = 1 << 20
-# Python with numpy, numba, pyarrow, rasterio and one inference runtime loaded.
-INTERPRETER_BYTES = 260 * MEBIBYTE
-# Weights in the file, in the runtime, and once more while the runtime rearranges them at loading.
-COPIES_OF_WEIGHTS = 3
-# Feature maps alive at once, per pixel of the tile; what a wider network adds goes with its weights. The sum
-# is a bound, not an estimate: under ONNX Runtime at 1024 px, sizes n, s and m peaked at 418, 504 and 684 MiB where 700,
-# 770 and 932 were projected.
-ACTIVATION_BYTES_PER_PIXEL = 200
+# Pages of Python, NumPy, numba with LLVM, GDAL, Arrow and PROJ that are used; mapped by several processes, there once.
+LIBRARY_BYTES = 180 * MEBIBYTE
+# What the leading process allocates by importing; and after its first merge and its first published scene: the machine
+# code of the merge, the tables of the coordinate systems, what Arrow keeps for the next time.
+LEADER_BYTES = 55 * MEBIBYTE
+LEADER_AFTER_MERGE_BYTES = 150 * MEBIBYTE
+# What a worker allocates by importing, GDAL with its drivers included.
+WORKER_BYTES = 45 * MEBIBYTE
+# Feature maps alive at once, bytes per pixel of the tile: a part that all networks have, and one that grows with the
+# width of the network, given here for size n. Sizes n, s and m took 83, 139 and 251 under ONNX Runtime.
+ACTIVATION_BYTES_PER_PIXEL = 10.0
+ACTIVATION_BYTES_PER_PIXEL_OF_N = 74.0
+# The file of a network of size n. Weights grow with the square of the width, and so their root tells the width.
+WEIGHTS_OF_N = 8.1e6
 # Output cells per tile pixel at strides 8, 16 and 32.
 CELLS_PER_PIXEL = 1 / 8**2 + 1 / 16**2 + 1 / 32**2
 ANCHORS_PER_CELL = 3
 ANGLE_BINS = 180
+# The network's input: three float32 per pixel.
+INPUT_BYTES_PER_PIXEL = 12
+# Objects of a dense town: the scene of the demo has 100 to 134, at scales 0.75 and 1.
+OBJECTS_PER_MEGAPIXEL = 100
+# Columns, table and orders of an object from the merge until it is published (268 bytes measured for a million).
+BYTES_PER_OBJECT = 220
+# A round of the merge, and a chunk of footprints while they are written, hold this much for each of their rows.
+WORKING_BYTES_PER_ROW = 600
+WORKING_ROWS = 100_000
 
 
-def worker_memory(scenes: Iterable[Scene], settings: RunSettings, detector: DetectorSpec | None) -> int:
-    """Project the peak memory of one worker.
+@dataclass(frozen=True)
+class Runtime:
+    """What an inference library takes by itself."""
+
+    shared: int  # pages of its code, bytes
+    private: int  # what each process allocates before the first weight, decoding of boxes included, bytes
+    copies: float  # of the weights: in the file's words, in its own, and packed for its kernels
+
+
+ONNX = Runtime(40 * MEBIBYTE, 57 * MEBIBYTE, 1.6)
+OPENVINO = Runtime(67 * MEBIBYTE, 77 * MEBIBYTE, 1.6)
+RUNTIMES = {
+    "onnx": ONNX,
+    "openvino": OPENVINO,
+    "openvino-bf16": OPENVINO,
+    "torch": Runtime(257 * MEBIBYTE, 317 * MEBIBYTE, 2.9),
+}
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Projected peak memory of a run by part, bytes."""
+
+    libraries: int  # code that all processes share
+    leader: int  # the process that hands out the work, merges and publishes; itself, while the workers work
+    merge: int  # the largest scene while it is merged and published
+    worker: int  # a worker without its reading, windows and model
+    reading: int  # caches and pixels in work of the most demanding scene, in each worker
+    windows: int  # windows that are read ahead, in each worker
+    model: int  # weights and feature maps, in each worker
+    workers: int  # worker processes; 0 for none: the leading process does their work too
+
+    @property
+    def each_worker(self) -> int:
+        """One worker with all it holds."""
+        return self.worker + self.reading + self.windows + self.model
+
+    @property
+    def total(self) -> int:
+        """All processes together."""
+        return self.libraries + self.leader + self.merge + max(1, self.workers) * self.each_worker
+
+    def to_json(self) -> dict[str, int]:
+        """Return plain values for `json.dumps`."""
+        parts = ("libraries", "leader", "merge", "worker", "reading", "windows", "model")
+        return {f"{name}_bytes": getattr(self, name) for name in parts} | {"workers": self.workers}
+
+
+def project(scenes: Sequence[Scene], settings: RunSettings, detector: DetectorSpec | None, workers: int) -> Projection:
+    """Project the peak memory of a run.
+
+    With several scenes, one is merged while the workers look at the next. A single scene is merged when the workers
+    have ended, so the larger of the two moments counts.
 
     Args:
-        scenes: The scenes of the run; the most demanding reader counts.
-        settings: Tile size and read-ahead.
+        scenes: The scenes of the run.
+        settings: Tile size, scales and read-ahead.
         detector: The model, or None to leave it out.
+        workers: Worker processes, 0 for none.
+
+    Returns:
+        The projection.
+    """
+    runtime = None if detector is None else RUNTIMES.get(detector.backend, ONNX)
+    objects = max((expected_objects(scene) for scene in scenes), default=0)
+    views = itertools.product(scenes, settings.scales)
+    each = {
+        "worker": WORKER_BYTES,
+        "reading": max((reader_memory(scene, settings.tile, scale) for scene, scale in views), default=0),
+        # One window in work and its padded copy, besides those that are read ahead.
+        "windows": (settings.prefetch + 2) * settings.tile**2 * 3,
+        "model": 0 if detector is None else model_memory(detector, settings.tile),
+    }
+    leader, merge = LEADER_AFTER_MERGE_BYTES, merge_memory(objects)
+    at_work = max(1, workers) * sum(each.values())
+    if workers > 0 and len(scenes) == 1:
+        leader, merge = LEADER_BYTES, max(0, merge + LEADER_AFTER_MERGE_BYTES - LEADER_BYTES - at_work)
+    shared = LIBRARY_BYTES + (0 if runtime is None else runtime.shared)
+    return Projection(libraries=shared, leader=leader, merge=merge, **each, workers=workers)
+
+
+def expected_objects(scene: Scene) -> int:
+    """Return how many objects of a scene are allowed for."""
+    return math.ceil(scene.width * scene.height * OBJECTS_PER_MEGAPIXEL / 1e6)
+
+
+def merge_memory(objects: int) -> int:
+    """Project what merging and publishing a scene takes beyond the process itself.
+
+    Args:
+        objects: Objects of the scene after the merge.
 
     Returns:
         Bytes.
     """
-    pairs = itertools.product(scenes, settings.scales)
-    reading = max((reader_memory(scene, settings.tile, scale) for scene, scale in pairs), default=0)
-    # One window in work and its padded copy, besides those that are read ahead.
-    windows = (settings.prefetch + 2) * settings.tile**2 * 3
-    model = 0 if detector is None else model_memory(detector, settings.tile)
-    return INTERPRETER_BYTES + int(reading) + windows + model
+    return objects * BYTES_PER_OBJECT + min(objects, WORKING_ROWS) * WORKING_BYTES_PER_ROW
 
 
 def model_memory(detector: DetectorSpec, tile: int) -> int:
-    """Project what the model takes: weights, activations and raw output maps.
+    """Project what the model takes in each process: library, weights, feature maps and raw output maps.
 
     Args:
         detector: The model; the size of its file stands for its width.
@@ -60,10 +159,14 @@ def model_memory(detector: DetectorSpec, tile: int) -> int:
     Returns:
         Bytes; without weights if the detector's path is not a file.
     """
+    runtime = RUNTIMES.get(detector.backend, ONNX)
     path = Path(detector.path)
     weights = path.stat().st_size if path.is_file() else 0
-    pixels = tile * tile
-    channels = 5 + len(detector.classes) + ANGLE_BINS
-    maps = int(pixels * CELLS_PER_PIXEL * ANCHORS_PER_CELL * channels * 4)
-    images = pixels * 3 * 4
-    return COPIES_OF_WEIGHTS * weights + ACTIVATION_BYTES_PER_PIXEL * pixels + 2 * maps + images
+    width = math.sqrt(weights / WEIGHTS_OF_N)
+    maps = CELLS_PER_PIXEL * ANCHORS_PER_CELL * (5 + len(detector.classes) + ANGLE_BINS) * 4
+    common = ACTIVATION_BYTES_PER_PIXEL + INPUT_BYTES_PER_PIXEL + maps
+    if detector.backend not in RUNTIMES:
+        # Nobody knows the network of a plug-in. Its file tells something of its size: no file, no network.
+        common *= min(1.0, width)
+    pixel = common + ACTIVATION_BYTES_PER_PIXEL_OF_N * width
+    return runtime.private + int(runtime.copies * weights + pixel * tile * tile)

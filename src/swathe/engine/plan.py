@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from swathe.detectors.protocol import DetectorSpec
-from swathe.engine.memory import worker_memory
+from swathe.engine.memory import Projection, project
 from swathe.engine.settings import RunSettings
 from swathe.engine.task import Batch
 from swathe.errors import UsageError
@@ -77,7 +77,6 @@ class Plan:
     settings: RunSettings
     levels: tuple[LevelPlan, ...]  # scene by scene, in the order of the scales
     detector: DetectorSpec | None  # None for a plan that only counts
-    worker_bytes: int  # projected peak memory of one worker
     _first_batches: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -140,9 +139,9 @@ class Plan:
         of_scene = self.scene_levels(number)
         return range(of_scene[0].first_batch, of_scene[-1].first_batch + of_scene[-1].batches)
 
-    def memory_bytes(self, workers: int) -> int:
-        """Project the peak memory of this many worker processes (0: all in one process)."""
-        return self.worker_bytes * max(1, workers)
+    def memory(self, workers: int) -> Projection:
+        """Project the peak memory with this many worker processes, 0 for none; see `swathe.engine.memory`."""
+        return project(self.scenes, self.settings, self.detector, workers)
 
     def identity(self) -> dict[str, Any]:
         """Return what the run id is made of: no path, no time, nothing that leaves the result as it is."""
@@ -201,7 +200,6 @@ class Plan:
             "levels": scales,
             "batches": self.batch_count,
             "cost": self.cost,
-            "memory_bytes_per_worker": self.worker_bytes,
         }
 
 
@@ -232,7 +230,7 @@ def make_plan(scenes: Sequence[Scene], settings: RunSettings, detector: Detector
             planned.append(_plan_level(scene, level, settings, first_batch))
             first_batch += planned[-1].batches
     spec = None if detector is None else replace(detector, tile=settings.tile)
-    return Plan(tuple(scenes), settings, tuple(planned), spec, worker_memory(scenes, settings, spec))
+    return Plan(tuple(scenes), settings, tuple(planned), spec)
 
 
 def _plan_level(scene: Scene, level: Level, settings: RunSettings, first_batch: int) -> LevelPlan:

@@ -25,6 +25,7 @@ from swathe.engine.events import (
 )
 from swathe.engine.executor import Executor
 from swathe.engine.ledger import Ledger, SceneRecord, sources
+from swathe.engine.limits import check_memory, too_many_objects
 from swathe.engine.local import choose_executor
 from swathe.engine.parts import Part
 from swathe.engine.plan import Plan, make_plan
@@ -38,6 +39,7 @@ from swathe.engine.predecessors import (
     scene_keys,
     taken_over,
 )
+from swathe.engine.raw import RawDetections
 from swathe.engine.settings import RunSettings
 from swathe.engine.sweep import merge_parts
 from swathe.engine.task import BatchJob, BatchResult, Retry, Work
@@ -75,7 +77,7 @@ def run_detection(
         running it again tries these scenes once more.
 
     Raises:
-        UsageError: If there are no scenes, or ids are not unique.
+        UsageError: If there are no scenes, ids are not unique, or the run needs more memory than it may take.
         ModelError: If the model cannot be opened or fails.
         StoreError: If the store cannot be written, or another process works on the same run.
         SwatheError: If a worker process ends unexpectedly; what is finished is kept.
@@ -107,7 +109,7 @@ def run_plan(
         What was done.
 
     Raises:
-        UsageError: If the plan has no detector.
+        UsageError: If the plan has no detector, or needs more memory than it may take.
         ModelError: If the model cannot be opened or fails.
         StoreError: If the store cannot be written, or another process works on the same run.
         SwatheError: If a worker process ends unexpectedly.
@@ -121,6 +123,7 @@ def run_plan(
     remove_succeeded(store)
     finished = store.manifest(plan.run)
     if finished is None:
+        check_memory(plan, executor.workers)
         earlier = find_predecessors(plan, store)
         with Ledger(store.work_folder(plan.run), plan) as ledger:
             run = _Run(plan, plan.detector, store, ledger, tell)
@@ -154,9 +157,11 @@ class _Run:
         self._failed: dict[str, str] = {}
         self._missing: dict[int, set[int]] = {}
         self._done_windows = self._resumed_windows = self._lost_windows = 0
+        self._workers = 0
 
     def carry_out(self, executor: Executor, reader: str, inherited: Mapping[int, Predecessor]) -> None:
         """Do all that is missing and publish each scene as it is complete; inherited ones last, all at once."""
+        self._workers = executor.workers
         self._take_stock(inherited)
         self._tell(
             RunPlanned(
@@ -166,7 +171,7 @@ class _Run:
                 resumed_windows=self._resumed_windows,
                 resumed_scenes=len(self._scenes) - len(self._missing),
                 workers=executor.workers,
-                memory_bytes=self._plan.memory_bytes(executor.workers),
+                memory_bytes=self._plan.memory(executor.workers).total,
             )
         )
         for number in [number for number, missing in self._missing.items() if not missing]:
@@ -270,30 +275,40 @@ class _Run:
     def _finish_scene(self, number: int) -> None:
         """Merge a complete scene, publish it and close its account."""
         started = time.perf_counter()
-        scene = self._plan.scenes[number]
-        windows = self._plan.scene_windows(number)
-        info = scene_info(scene)
+        scene, windows = self._plan.scenes[number], self._plan.scene_windows(number)
         batches = self._plan.scene_batches(number)
         merged = merge_parts(self._part, batches, self._plan.settings, single=windows == 1)
-        kept = merged.kept
-        detections = Detections.from_arrays(
+        raw, kept = merged.raw, len(merged.kept)
+        # The workers end when nothing is missing any more, before the last scene is merged.
+        at_work = self._workers if any(self._missing.values()) else 0
+        problem = too_many_objects(self._plan, scene.id, kept, at_work)
+        if problem is not None:
+            self._failed[scene.id] = problem
+            self._tell(SceneFailed(scene.id, problem))
+            return
+        counts = np.bincount(merged.kept.classes, minlength=len(self._detector.classes)).tolist()
+        per_class = dict(zip(self._detector.classes, counts, strict=True))
+        record = SceneRecord(scene.id, windows, merged.skipped, kept, per_class, self._keys[number])
+        detections = self._detections(scene, merged.kept)
+        del merged  # the table holds its own copy
+        self._store.publish_scene(self._plan.run, detections, scene_info(scene))
+        self._ledger.close_scene(number, record)
+        self._records[number] = record
+        seconds = time.perf_counter() - started
+        self._tell(SceneMerged(scene.id, raw, kept, seconds, len(self._records), len(self._scenes)))
+
+    def _detections(self, scene: Scene, kept: RawDetections) -> Detections:
+        """Make the table of a scene."""
+        return Detections.from_arrays(
             kept.boxes,
             kept.scores,
             kept.classes,
             self._detector.classes,
-            info,
+            scene_info(scene),
             self._plan.run,
             cut=kept.cut,
             run_info=self._plan.description(),
         )
-        self._store.publish_scene(self._plan.run, detections, info)
-        counts = np.bincount(kept.classes, minlength=len(self._detector.classes)).tolist()
-        per_class = dict(zip(self._detector.classes, counts, strict=True))
-        record = SceneRecord(scene.id, windows, merged.skipped, len(kept), per_class, self._keys[number])
-        self._ledger.close_scene(number, record)
-        self._records[number] = record
-        seconds = time.perf_counter() - started
-        self._tell(SceneMerged(scene.id, merged.raw, len(kept), seconds, len(self._records), len(self._scenes)))
 
     def _take_over(self, number: int, earlier: Predecessor) -> None:
         """Publish what an earlier run found in a scene that is still the same."""

@@ -12,7 +12,7 @@ from swathe.errors import UsageError
 class RunSettings:
     """How scenes are cut into windows and how the findings of the windows are merged.
 
-    All fields but `workers`, `prefetch` and `batch_timeout` change the result, and are part of the run's identity.
+    The fields up to `cut_margin` change the result, and are part of the run's identity.
     """
 
     tile: int = 1024  # side of the square windows, level pixels
@@ -24,6 +24,7 @@ class RunSettings:
     workers: int | None = None  # worker processes; None: one per core, 0: no process but this one
     prefetch: int = 2  # windows read ahead of the detector in each worker
     batch_timeout: float | None = None  # seconds a worker may take for a batch; 0: any time, None: by measured times
+    memory_limit: int | None = None  # bytes that all processes may take; None: what is free when the run begins
 
     def __post_init__(self) -> None:
         """Refuse values that no run could follow."""
@@ -40,6 +41,8 @@ class RunSettings:
             raise UsageError(f"prefetch {self.prefetch}: at least one window must be read ahead")
         if self.batch_timeout is not None and not (math.isfinite(self.batch_timeout) and self.batch_timeout >= 0):
             raise UsageError(f"batch timeout {self.batch_timeout}: give seconds, or 0 to wait for ever")
+        if self.memory_limit is not None and self.memory_limit < 1:
+            raise UsageError(f"memory limit {self.memory_limit}: give bytes, or leave it out for what is free")
 
     def _check_scales(self) -> None:
         if not self.scales:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import cast
 
@@ -25,9 +24,6 @@ from swathe.raster.window import Window
 
 # Grey of the padding at the right and bottom of windows that are smaller than the tile.
 PADDING = 114
-# Batches come scene by scene, so that a few open files serve; each holds file handles and caches.
-OPEN_READERS = 3
-
 OpenReader = Callable[[Scene], Reader]
 
 
@@ -37,7 +33,9 @@ class Worker:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._open_reader = load_factory(work.reader)
-        self._readers: OrderedDict[str, Reader] = OrderedDict()
+        # Batches come scene by scene, so one open reader serves; it holds file handles and caches.
+        self._reader: Reader | None = None
+        self._scene: Scene | None = None
         self._detector: Detector | None = None
 
     def run(self, job: BatchJob) -> BatchResult:
@@ -58,7 +56,7 @@ class Worker:
             self._detector = open_detector(self._work.detector)
         batch, settings = job.batch, self._work.settings
         try:
-            reader = self._reader(job.scene)
+            reader = self._reader_of(job.scene)
             raw, skipped = process_batch(batch, reader, self._detector, settings.cut_margin, settings.prefetch)
             # A part must never hold pixels of two pictures, nor a scene parts of two.
             reader.check_unchanged()
@@ -68,18 +66,16 @@ class Worker:
         return BatchResult(batch.index, batch.count, skipped, len(raw))
 
     def close(self) -> None:
-        """Close all readers."""
-        while self._readers:
-            self._readers.popitem()[1].close()
+        """Close the reader."""
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = self._scene = None
 
-    def _reader(self, scene: Scene) -> Reader:
-        reader = self._readers.pop(scene.id, None)
-        if reader is None:
-            while len(self._readers) >= OPEN_READERS:
-                self._readers.popitem(last=False)[1].close()
-            reader = self._open_reader(scene)
-        self._readers[scene.id] = reader
-        return reader
+    def _reader_of(self, scene: Scene) -> Reader:
+        if self._reader is None or self._scene != scene:
+            self.close()
+            self._reader, self._scene = self._open_reader(scene), scene
+        return self._reader
 
 
 def load_factory(name: str) -> OpenReader:
