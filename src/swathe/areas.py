@@ -80,7 +80,8 @@ class Areas:
         """Read areas from a GeoJSON file.
 
         Args:
-            path: A FeatureCollection (or one Feature) of polygons or multipolygons, in longitude and latitude.
+            path: A FeatureCollection (or one Feature) of polygons or multipolygons, in longitude and latitude; or a
+                store, for the areas that it holds.
             name_property: Property that holds the names. A property "parent" may name the area around it: another
                 feature, or a whole name.
 
@@ -90,9 +91,12 @@ class Areas:
         Raises:
             SourceError: If the file cannot be read, or an area is unnamed, named twice, or has no valid outline.
         """
-        path = Path(path)
+        path = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
         try:
             document = json.loads(path.read_text(encoding="utf-8-sig"))
+        except FileNotFoundError as error:
+            hint = "add some with `swathe areas STORE --add FILE`" if path.name == FILE_NAME else "check the name"
+            raise SourceError(f"there are no areas at {path}; {hint}") from error
         except OSError as error:
             raise SourceError(f"areas {path} cannot be read ({error.strerror}); check its name and rights") from error
         except (ValueError, RecursionError) as error:
@@ -178,6 +182,23 @@ class Areas:
         if taken and not overwrite:
             raise UsageError(f"there is an area {taken[0]!r} already; rename the new one, or replace it (--overwrite)")
         return Areas((*(area for area in self.areas if area.name not in added), *other))
+
+    def without(self, name: str) -> Areas:
+        """Leave out an area and those below it.
+
+        Args:
+            name: Its name, whole or any unique tail.
+
+        Returns:
+            The others.
+
+        Raises:
+            UsageError: If no area or more than one is named so.
+        """
+        whole = self._resolve(name)
+        return Areas(
+            tuple(area for area in self.areas if area.name != whole and not area.name.startswith(whole + SEPARATOR))
+        )
 
     def to_geojson(self) -> dict[str, Any]:
         """Return a GeoJSON FeatureCollection with whole names, the same for equal areas."""

@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
+from swathe.cli.areas import areas
 from swathe.cli.compact import compact
+from swathe.cli.convert import convert
 from swathe.cli.detect import detect
 from swathe.cli.draw import draw
 from swathe.cli.evaluate import evaluate
@@ -43,7 +45,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (detect, plan, query, runs, scenes, remove, compact, draw, evaluate, train, export, models, figures):
+for command in (
+    detect,
+    plan,
+    convert,
+    query,
+    areas,
+    runs,
+    scenes,
+    remove,
+    compact,
+    draw,
+    evaluate,
+    train,
+    export,
+    models,
+    figures,
+):
     app.command(epilog=EPILOG)(command)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -46,6 +47,13 @@ Memory = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value per line, summary last.")]
+NameProperty = Annotated[
+    str | None,
+    typer.Option("--name-property", metavar="NAME", help="Property that holds the names of areas; `name` by default."),
+]
+Acquired = Annotated[
+    str | None, typer.Option(metavar="TIME", help="When the scenes were taken, such as 2024-05-01T10:20:30Z, in UTC.")
+]
 
 
 def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
@@ -130,6 +138,56 @@ def names(option: str, text: str | None) -> tuple[str, ...]:
     if not all(parts):
         raise UsageError(f"{option} {text!r}: give names with commas between them, for instance ship,harbor")
     return parts
+
+
+Bound = TypeVar("Bound")
+
+
+def span(option: str, text: str | None, read: Callable[[str], Bound]) -> tuple[Bound | None, Bound | None] | None:
+    """Read a range with two dots between its ends.
+
+    Args:
+        option: The option, for the message.
+        text: Its value: `FROM..TO`, `FROM..` or `..TO`.
+        read: What makes a value of the text of an end.
+
+    Returns:
+        Both ends, None for an open one; None if the option was not given.
+
+    Raises:
+        UsageError: If there are no two dots, or an end cannot be read.
+    """
+    if text is None:
+        return None
+    ends = [end.strip() for end in text.split("..")]
+    try:
+        low, high = (read(end) if end else None for end in ends)
+    except ValueError as error:
+        raise UsageError(
+            f"{option} {text}: give both ends with two dots between, or one: FROM..TO, FROM.., ..TO"
+        ) from error
+    return low, high
+
+
+def read_time(option: str, text: str) -> str:
+    """Read a time.
+
+    Args:
+        option: The option, for the message.
+        text: Its value, ISO 8601; without zone in UTC.
+
+    Returns:
+        ISO 8601 in UTC, ending in Z.
+
+    Raises:
+        UsageError: If it is no time.
+    """
+    from swathe.times import parse_utc, utc_text
+
+    try:
+        return utc_text(parse_utc(text))
+    except UsageError as error:
+        raise UsageError(f"{option} {error}") from error
 
 
 def free_output(path: Path, *, overwrite: bool) -> Path:

@@ -383,6 +383,12 @@ class Detections:
 
         return save_detections(self, Path(path), overwrite=overwrite)
 
+    def per_class(self) -> dict[str, int]:
+        """Count the detections of each class that has some, in the order of the classes."""
+        names, codes = self._coded("class")
+        counts = dict(zip(names.tolist(), np.bincount(codes, minlength=len(names)).tolist(), strict=True))
+        return {name: counts[name] for name in self.class_names if counts.get(name)}
+
     def name_mask(self, column: str, names: Collection[str]) -> npt.NDArray[np.bool_]:
         """Tell which detections bear one of some names.
 

@@ -1,0 +1,88 @@
+"""Detections on the terminal, and the files that commands write them to."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from swathe.cli.options import free_output, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from swathe.detections import Detections
+    from swathe.store.exports import Format
+
+PRINTED_ROWS = 20
+
+
+def check_target(path: Path, name: str | None, *, overwrite: bool) -> Format:
+    """Make sure, before the work, that detections can be written to a place.
+
+    Args:
+        path: A file, or a folder for the files of DOTA.
+        name: Name of the format; seen from the end of the path if not given.
+        overwrite: Whether what exists may be replaced.
+
+    Returns:
+        The format.
+
+    Raises:
+        UsageError: If there is no such format, or the path does not tell one.
+        MissingExtraError: If the format needs a library that is not installed.
+        StoreError: If the path exists and may not be replaced, or its folder does not exist.
+    """
+    from swathe.store.exports import Format, chosen_format
+
+    chosen = chosen_format(path, name)
+    if chosen is not Format.DOTA or (path.exists() and not path.is_dir()):
+        free_output(path, overwrite=overwrite)
+    return chosen
+
+
+def print_features(found: Detections) -> None:
+    """Print each detection as a line of JSON, corners in geometry coordinates, measures in metres and degrees."""
+    corners = found.to_polygons("geometry")
+    measures = [[None if math.isnan(value) else value for value in row] for row in found.measures().tolist()]
+    for number, row in enumerate(found.table.to_pylist()):
+        on_ground = dict(zip(("length_m", "width_m", "azimuth_deg"), measures[number], strict=True))
+        print_json({"event": "detection", **row, **on_ground, "polygon": corners[number].tolist()})
+
+
+def print_counts(found: Detections) -> None:
+    """Print how many detections there are of each class, and of all."""
+    lines = [*((f"{count:,}", name) for name, count in found.per_class().items()), (f"{len(found):,}", "detections")]
+    width = max(len(count) for count, _ in lines)
+    typer.echo("\n".join(f"{count:>{width}}  {name}" for count, name in lines))
+
+
+def print_table(found: Detections) -> None:
+    """Print the first rows with a line about the rest; each scene's places are of its own kind."""
+    kinds = {scene.georeferenced for scene in found.scenes.values()}
+    places = ("lon or x", "lat or y") if len(kinds) > 1 else ("longitude", "latitude") if True in kinds else ("x", "y")
+    titles = ("scene", "class", "score", *places, "long px", "short px", "angle", "long m", "short m", "azimuth")
+    best = found.take(found.scores.argsort(kind="stable")[::-1][:PRINTED_ROWS])
+    lines = [titles, *_lines(best)]
+    shown = len(titles) if True in kinds else titles.index("long m")
+    widths = [max(len(line[column]) for line in lines) for column in range(shown)]
+    for line in lines:
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=False)).rstrip())
+    rest = f", the best {len(best)} shown; -o FILE writes all" if len(found) > len(best) else ""
+    typer.echo(f"{len(found):,} detections{rest}")
+
+
+def _lines(found: Detections) -> list[Sequence[str]]:
+    """Return detections as the fields of a table; what is on the ground is empty without georeference."""
+    centres, measures, boxes = found.centres().tolist(), found.measures().tolist(), found.boxes.tolist()
+    lines: list[Sequence[str]] = []
+    rows = zip(found.scene_ids, found.classes, found.scores, boxes, centres, measures, strict=True)
+    for scene, name, score, (cx, cy, long_side, short_side, theta), centre, (length, width, azimuth) in rows:
+        on_ground = not math.isnan(length)
+        place = [f"{value:.7f}" for value in centre] if on_ground else [f"{cx:.1f}", f"{cy:.1f}"]
+        sizes = [f"{long_side:.1f}", f"{short_side:.1f}", f"{math.degrees(theta):.1f}"]
+        metres = [f"{length:.1f}", f"{width:.1f}", f"{azimuth:.1f}"] if on_ground else [""] * 3
+        lines.append([str(scene), str(name), f"{score:.3f}", *place, *sizes, *metres])
+    return lines
