@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from swathe.detections import Detections
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
+    from swathe.engine.plan import Plan
     from swathe.engine.settings import RunSettings
     from swathe.model.info import ModelInfo
     from swathe.raster.scene import Scene, ValueRange
@@ -35,7 +36,7 @@ class Choices:
     merge_iou: float = DEFAULT_MERGE_IOU  # of two boxes of a class that overlap more, only the better stays
     workers: int | None = None  # worker processes; 0: all in this process; None: one per core
     backend: str = "auto"  # inference library, see swathe.detectors.registry
-    memory: str | None = None  # most memory of all processes together, such as "1.5GB"; None: what is free
+    batch_timeout: float | None = None  # seconds for a batch of windows; 0: no end; None: by measured times
 
     def settings(self, info: ModelInfo | None = None) -> RunSettings:
         """Fill in what was left out.
@@ -49,7 +50,6 @@ class Choices:
         Raises:
             UsageError: If a value makes no sense.
         """
-        from swathe.engine.limits import parse_bytes
         from swathe.engine.settings import RunSettings
 
         tile = DEFAULT_TILE if self.tile is None else self.tile
@@ -60,7 +60,7 @@ class Choices:
             scales=tuple(recommended if self.scales is None else self.scales),
             merge_iou=self.merge_iou,
             workers=self.workers,
-            memory_limit=None if self.memory is None else parse_bytes(self.memory),
+            batch_timeout=self.batch_timeout,
         )
 
     def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelInfo]:
@@ -105,7 +105,6 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     backend: str = "auto",
     bands: tuple[int, ...] | None = None,
     value_range: ValueRange | None = None,
-    memory: str | None = None,
 ) -> Detections:
     """Find oriented objects in images of any size.
 
@@ -119,13 +118,12 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         min_score: Lowest score to report, 0 to 1; the model's own if not given.
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
         workers: Worker processes; one per core if not given, 0 for none.
-        output: Store to write; one that exists is added to, and an unfinished run in it is resumed. Without it nothing
-            is left on disk.
+        output: Store to write; one that exists is added to, an unfinished run in it is resumed, and images that the
+            same model and settings have looked at are not looked at again. Without it nothing is left on disk.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
         value_range: Values to show the model as black and white, or "percentile" to measure them for each image; if
             not given, 8-bit pixels are taken as they are and others by percentile.
-        memory: Most memory of all processes together, such as "1.5GB" or "800MiB"; what is free if not given.
 
     Returns:
         The detections of all images, boxes in each image's pixels, in canonical order.
@@ -134,24 +132,27 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         SourceError: If an image is missing or damaged.
         ModelError: If the model is unknown, damaged, or does not fit.
         StoreError: If the output is no store or cannot be written.
-        UsageError: If a value makes no sense, or the run needs more memory than it may take.
+        UsageError: If a value makes no sense.
         MissingExtraError: If the inference library is not installed.
-        PartialError: If some images failed; the others are in the output.
+        PartialError: If some images failed. Its `detections` are those of the others, which are in the output too, and
+            its `failed` says why for each.
     """
     from swathe.engine.plan import make_plan
     from swathe.engine.run import run_plan
     from swathe.query import Query
 
     kept = (classes,) if isinstance(classes, str) else tuple(classes or ())
-    chosen = Choices(scales, tile, stride, kept, min_score, merge_iou, workers, backend, memory)
+    chosen = Choices(scales, tile, stride, kept, min_score, merge_iou, workers, backend)
     sources = [source] if isinstance(source, str | Path) else list(source)
     spec, info = chosen.detector(model)
     scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
     plan = make_plan(scenes, chosen.settings(info), spec)
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
-        store = open_output(Path(folder) / "store" if output is None else Path(output), plan.run, append=True)
-        raise_for_failures(with_unopened(run_plan(plan, store), unopened))
-        return store.scan(Query(runs=(plan.run,)))
+        store = open_output(Path(folder) / "store" if output is None else Path(output), plan, append=True)
+        summary = with_unopened(run_plan(plan, store), unopened)
+        found = store.scan(Query(runs=(plan.run,)))
+        raise_for_failures(summary, found)
+        return found
 
 
 def open_sources(
@@ -232,12 +233,12 @@ def _named(sources: Sequence[str | Path]) -> list[tuple[str, str]]:
     return list(zip(scene_ids(paths), paths, strict=True))
 
 
-def open_output(path: Path, run: str, *, append: bool = False, overwrite: bool = False) -> GeoParquetStore:
+def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool = False) -> GeoParquetStore:
     """Open or create the store that a run is to be written to.
 
     Args:
         path: The store's folder.
-        run: The run; if it is in the store already, it is resumed.
+        plan: The run; if it is in the store already, it is resumed.
         append: Allow other runs beside it.
         overwrite: Remove everything that is in the store first.
 
@@ -248,6 +249,7 @@ def open_output(path: Path, run: str, *, append: bool = False, overwrite: bool =
         UsageError: If both are asked for.
         StoreError: If the path is no store, or holds other runs and neither is asked for.
     """
+    from swathe.engine.predecessors import covers, find_predecessors, remove_succeeded
     from swathe.store.geoparquet import GeoParquetStore
 
     if append and overwrite:
@@ -256,20 +258,24 @@ def open_output(path: Path, run: str, *, append: bool = False, overwrite: bool =
     if is_free or overwrite:
         return GeoParquetStore.create(path, overwrite=overwrite)
     store = GeoParquetStore(path)
+    remove_succeeded(store)
     present = {*store.runs(), *store.unfinished_runs()}
-    if present and run not in present and not append:
+    # What the new run takes over as a whole does not lie beside it at the end.
+    covered = {earlier.run for earlier in find_predecessors(plan, store) if covers(plan, earlier)}
+    if present - covered and plan.run not in present and not append:
         raise StoreError(
-            f"{path}: holds {len(present)} other run(s); add this one with --append, replace them with --overwrite, or "
-            "choose another place"
+            f"{path}: holds {len(present - covered)} other run(s); add this one with --append, replace them with "
+            "--overwrite, or choose another place"
         )
     return store
 
 
-def raise_for_failures(summary: RunSummary) -> None:
+def raise_for_failures(summary: RunSummary, detections: Detections | None = None) -> None:
     """Turn failed scenes into an error.
 
     Args:
         summary: What a run did.
+        detections: What it found, for callers that catch the error.
 
     Raises:
         SourceError: If the only scene failed.
@@ -277,4 +283,4 @@ def raise_for_failures(summary: RunSummary) -> None:
     """
     if summary.failed and not summary.files and len(summary.failed) == 1:
         raise SourceError(next(iter(summary.failed.values())))
-    summary.raise_for_failures()
+    summary.raise_for_failures(detections)

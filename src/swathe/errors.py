@@ -6,6 +6,13 @@ each class to an exit code; the library raises them as they are.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from swathe.detections import Detections
+
 
 class SwatheError(Exception):
     """Base of every error that Swathe raises on purpose; `exit_code` is what the command returns."""
@@ -38,9 +45,19 @@ class StoreError(SwatheError):
 
 
 class PartialError(SwatheError):
-    """The run finished, but some scenes failed; their names and reasons are in the message."""
+    """The run finished, but some scenes failed; their names and reasons are in the message and in `failed`.
+
+    `detections` are those of the other scenes, where the caller has asked for detections.
+    """
 
     exit_code = 6
+
+    def __init__(
+        self, message: str, failed: Mapping[str, str] | None = None, detections: Detections | None = None
+    ) -> None:
+        super().__init__(message)
+        self.failed = dict(failed or {})
+        self.detections = detections
 
 
 class MissingExtraError(SwatheError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,6 @@ from swathe.cli.options import (
     Bands,
     Classes,
     Json,
-    Memory,
     MinScore,
     Overwrite,
     Scales,
@@ -48,6 +47,13 @@ MergeIou = Annotated[
     typer.Option("--merge-iou", metavar="IOU", help="Of two boxes of a class that overlap more, the better stays."),
 ]
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one per core by default, 0 for none.")]
+BatchTimeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Replace a worker that takes longer for a batch; by measured times if not given, 0: never.",
+    ),
+]
 Backend = Annotated[str, typer.Option(help="onnx, openvino, openvino-bf16, torch, a plug-in, or auto.")]
 Append = Annotated[bool, typer.Option("--append", help="Add this run to a store that holds others.")]
 Geojson = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the detections as GeoJSON, too.")]
@@ -64,7 +70,7 @@ def detect(
     min_score: MinScore = None,
     merge_iou: MergeIou = 0.2,
     workers: Workers = None,
-    memory: Memory = None,
+    batch_timeout: BatchTimeout = None,
     backend: Backend = "auto",
     bands: Bands = None,
     value_range: ValueRange = None,
@@ -76,17 +82,22 @@ def detect(
     """Find objects in scenes; the same command again resumes what was interrupted."""
     from swathe.api import Choices, open_output, open_readable, raise_for_failures, with_unopened
     from swathe.engine.events import SceneFailed
-    from swathe.engine.limits import check_memory
-    from swathe.engine.local import choose_executor
     from swathe.engine.plan import make_plan
     from swathe.engine.run import run_plan
     from swathe.store.geoparquet import DETECTIONS
 
     if geojson is not None:
         free_output(geojson, overwrite=overwrite)
-    looked_for = names("--classes", classes)
     chosen = Choices(
-        numbers("--scales", scales), tile, stride, looked_for, min_score, merge_iou, workers, backend, memory
+        scales=numbers("--scales", scales),
+        tile=tile,
+        stride=stride,
+        classes=names("--classes", classes),
+        min_score=min_score,
+        merge_iou=merge_iou,
+        workers=workers,
+        backend=backend,
+        batch_timeout=batch_timeout,
     )
     spec, info = chosen.detector(model)
     settings = chosen.settings(info)
@@ -96,15 +107,14 @@ def detect(
     if geojson is not None:
         _check_one_kind(scenes)
     plan = make_plan(scenes, settings, spec)
-    check_memory(plan, choose_executor(workers).workers)  # before anything is replaced
-    store = open_output(output, plan.run, append=append, overwrite=overwrite)
+    store = open_output(output, plan, append=append, overwrite=overwrite)
     if not json:
         typer.echo(f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}")
         typer.echo("\n".join([describe(plan), *notes(plan)]))
     with detection_progress(json=json) as progress:
         for scene, reason in unopened.items():
             progress(SceneFailed(scene, reason))
-        summary = with_unopened(run_plan(plan, store, progress=progress), unopened)
+        summary = with_unopened(run_plan(plan, store, progress=progress, supersede=not append), unopened)
     files = [str(store.path / DETECTIONS / path.name) for path in summary.files]
     if geojson is not None:
         _write_geojson(store, plan.run, geojson, overwrite=overwrite)
@@ -156,9 +166,10 @@ def _write_geojson(store: GeoParquetStore, run: str, path: Path, *, overwrite: b
 
 def _summary(summary: RunSummary, files: list[str]) -> list[str]:
     """Return the lines that end a run."""
-    fresh: Any = summary.windows - summary.resumed_windows
+    fresh = summary.windows - summary.resumed_windows - summary.lost_windows
     rate = f", {fresh / summary.seconds:.1f} windows per second" if fresh and summary.seconds > 0 else ""
     done = f", {summary.resumed_windows:,} of them done before" if summary.resumed_windows else ""
+    done += f", {summary.lost_windows:,} of failed scenes not done" if summary.lost_windows else ""
     lines = [
         f"Windows  {summary.windows:,} ({summary.skipped:,} without data{done})",
         f"Time     {summary.seconds:.1f} seconds{rate}",

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swathe.errors import PartialError
+
+if TYPE_CHECKING:
+    from swathe.detections import Detections
 
 
 @dataclass(frozen=True)
@@ -25,18 +28,23 @@ class RunSummary:
     lost_windows: int = 0  # windows of failed scenes that are not done
     failed: Mapping[str, str] = field(default_factory=dict)  # scene id -> why it failed
 
-    def raise_for_failures(self) -> None:
+    def raise_for_failures(self, detections: Detections | None = None) -> None:
         """Turn failed scenes into an error.
+
+        Args:
+            detections: What was found in the others, for callers that catch the error.
 
         Raises:
             PartialError: If a scene failed; the message lists all of them.
         """
         if self.failed:
             reasons = "\n".join(f"  {scene}: {reason}" for scene, reason in self.failed.items())
+            others = f"the other {len(self.files)} are stored" if self.files else "none is stored"
             raise PartialError(
-                f"{len(self.failed)} scene(s) failed, the others are stored:\n{reasons}\n"
-                "The same command again tries these once more. A mended file is a new input: detect it by itself, with "
-                "--append"
+                f"{len(self.failed)} scene(s) failed, {others}:\n{reasons}\n"
+                "Mend or fetch them, then run the same command again: it looks at these alone",
+                self.failed,
+                detections,
             )
 
     def to_json(self) -> dict[str, Any]:
