@@ -51,8 +51,8 @@ def convert(
     present = [target for target, _ in pairs if target.exists()]
     if present and not (overwrite or skip_existing):
         raise StoreError(
-            f"{present[0]}: exists already; replace it with --overwrite, go on beside it with --skip-existing, or choose "
-            "another name"
+            f"{present[0]}: exists already; replace it with --overwrite, go on beside it with --skip-existing, or "
+            "choose another name"
         )
     failed: dict[str, str] = {}
     with _progress(json=json) as show:
