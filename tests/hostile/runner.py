@@ -1,0 +1,295 @@
+"""Runs cases in forked children under limits, and judges what they did.
+
+The parent imports what commands need and starts no thread, so that a fork is safe and a case takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from hostile.case import Allowed, Bench, Case
+from hostile.catalogue import MAKERS
+from hostile.samples import Samples, make_samples
+
+TIME_LIMIT = 30.0  # seconds
+PATIENCE = 4.0  # seconds of honest work before Ctrl-C
+MEMORY_LIMIT = 1_500 << 20  # bytes of resident memory above what the parent has
+ADDRESS_LIMIT = 6 << 30  # bytes of addresses above what the parent has: ends a child before it ends the machine
+FILE_LIMIT = 1 << 30  # bytes of one file
+DOCUMENTED = frozenset({2, 3, 4, 5, 6, 7})
+PARTIAL = 6
+TOO_LARGE = "MiB are free"  # a run that is refused for its size names the size
+INVALID = 90  # how a child says that what it wrote does not read back
+NOT_THE_SAME = 91
+POLL = 0.01  # seconds
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a case."""
+
+    kind: str  # class of hostile input
+    number: int  # of the case
+    maker: str  # what made it
+    what: str  # the damage
+    result: str  # refused, harmless or failed
+    reason: str  # why it failed, or the message of the refusal
+    seconds: float
+    peak_bytes: int  # resident memory above the parent's
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for `json.dumps`."""
+        return asdict(self)
+
+
+@dataclass
+class _Child:
+    """A case on its way."""
+
+    pid: int
+    number: int
+    case: Case
+    folder: Path
+    began: float
+    peak: int = 0
+    killed: str | None = None  # why
+    interrupted: bool = False
+
+
+def preload() -> None:
+    """Import what the commands need, and compile what they call; no threads are started."""
+    import onnxruntime  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+    import rasterio.windows  # noqa: F401
+    import shapely  # noqa: F401
+
+    import swathe.training.config  # noqa: F401
+    from swathe.boxes import nms
+
+    nms([[0.0, 0.0, 2.0, 1.0, 0.0]], [0.5], iou=0.5)
+
+
+def run_cases(seed: int, numbers: Iterable[int], jobs: int = 2, keep: Path | None = None) -> Iterator[Verdict]:
+    """Run cases.
+
+    Args:
+        seed: Where all chance comes from.
+        numbers: Which cases.
+        jobs: How many at a time.
+        keep: Where the folders of cases are kept; they are removed if not given.
+
+    Returns:
+        A verdict per case, as they end.
+    """
+    preload()
+    with tempfile.TemporaryDirectory(prefix="hostile-") as name:
+        root = Path(name)
+        samples = Samples(root / "samples")
+        samples.folder.mkdir()
+        _in_child(lambda: make_samples(samples.folder))
+        base = _resident(os.getpid())
+        waiting, running = iter(numbers), list[_Child]()
+        while True:
+            while len(running) < jobs and (number := next(waiting, None)) is not None:
+                running.append(_start(seed, number, (keep or root) / f"case-{seed}-{number}", samples))
+            if not running:
+                return
+            for child in [child for child in running if _has_ended(child, base)]:
+                running.remove(child)
+                yield _judge(child)
+                if keep is None:
+                    _remove(child.folder)
+            time.sleep(POLL)
+
+
+def maker_number(number: int) -> int:
+    """Return which maker makes a case: all in turn."""
+    return number % len(MAKERS)
+
+
+def _in_child(do: Callable[[], object]) -> None:
+    """Do something in a process of its own."""
+    pid = os.fork()
+    if pid == 0:
+        do()
+        os._exit(0)
+    if os.waitpid(pid, 0)[1]:
+        raise RuntimeError("the undamaged inputs could not be made; see above")
+
+
+def _start(seed: int, number: int, folder: Path, samples: Samples) -> _Child:
+    """Make a case and start it."""
+    inner = folder / "c"
+    inner.mkdir(parents=True)
+    case = MAKERS[maker_number(number)].make(Bench(inner, samples, Random(f"{seed}:{number}")))
+    pid = os.fork()
+    if pid == 0:
+        _be_the_command(case, folder)
+    return _Child(pid, number, case, folder, time.monotonic())
+
+
+def _be_the_command(case: Case, folder: Path) -> None:
+    """Carry out the command under limits and end."""
+    code = INVALID
+    try:
+        os.setsid()
+        os.chdir(folder / "c")
+        for number, (name, flags) in enumerate(
+            (
+                (os.devnull, os.O_RDONLY),
+                (folder / "out", os.O_WRONLY | os.O_CREAT),
+                (folder / "err", os.O_WRONLY | os.O_CREAT),
+            )
+        ):
+            os.dup2(os.open(name, flags, 0o600), number)
+        size = int(Path("/proc/self/statm").read_text().split()[0]) * PAGE
+        for limit, value in (
+            (resource.RLIMIT_AS, size + ADDRESS_LIMIT),
+            (resource.RLIMIT_FSIZE, FILE_LIMIT),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            resource.setrlimit(limit, (value, value))
+        from swathe.cli.main import main
+
+        code = main(list(case.words))
+        if code == 0:
+            code = _validate(case)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _validate(case: Case) -> int:
+    """Read back what a successful command wrote."""
+    import json
+
+    import numpy as np
+
+    import swathe
+
+    if case.allowed is Allowed.SAME and case.reference is not None:
+        return 0 if _contents(case.outputs[0]) == _contents(case.reference) else NOT_THE_SAME
+    for output in case.outputs:
+        if output.suffix == ".geojson" and output.exists():
+            json.loads(output.read_text())
+        elif output.is_dir():
+            found = swathe.Detections.open(output)
+            if not (np.isfinite(found.boxes).all() and np.isfinite(found.to_polygons("geometry")).all()):
+                return INVALID
+    return 0
+
+
+def _contents(path: Path) -> dict[str, bytes]:
+    """Return a file, or all published files below a folder."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return {str(file.relative_to(path)): file.read_bytes() for file in files}
+
+
+def _has_ended(child: _Child, base: int) -> bool:
+    """Look after a child: count its memory, interrupt or kill it when it is due."""
+    pid, status, _ = os.wait4(child.pid, os.WNOHANG)
+    if pid:
+        child.pid = 0
+        child.case = child.case
+        child.killed = child.killed or _why_ended(os.waitstatus_to_exitcode(status))
+        return True
+    seconds = time.monotonic() - child.began
+    child.peak = max(child.peak, _resident(child.pid) - base)
+    if child.peak > MEMORY_LIMIT:
+        _kill(child, f"took {child.peak >> 20} MB above the base")
+    elif seconds > TIME_LIMIT:
+        _kill(child, f"did not end within {TIME_LIMIT:.0f} s")
+    elif child.case.allowed is Allowed.INTERRUPTED and not child.interrupted and seconds > PATIENCE:
+        child.interrupted = True
+        os.kill(child.pid, signal.SIGINT)
+    return False
+
+
+def _kill(child: _Child, why: str) -> None:
+    child.killed = child.killed or why
+    os.killpg(child.pid, signal.SIGKILL)
+
+
+def _why_ended(code: int) -> str:
+    return f"code {code}"
+
+
+def _resident(pid: int) -> int:
+    """Return the resident memory of a process, bytes; 0 if it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+    except (OSError, IndexError):
+        return 0
+
+
+def _judge(child: _Child) -> Verdict:
+    """Compare what a child did with what it may do."""
+    case, maker = child.case, MAKERS[maker_number(child.number)]
+    err = (child.folder / "err").read_text(errors="surrogateescape") if (child.folder / "err").exists() else ""
+    result, reason = _result(child, err)
+    return Verdict(
+        maker.kind, child.number, maker.name, case.what, result, reason, time.monotonic() - child.began, child.peak
+    )
+
+
+def _result(child: _Child, err: str) -> tuple[str, str]:
+    """Return refused, harmless or failed, with the reason."""
+    case, ended = child.case, child.killed or ""
+    last = err.rstrip("\n").rpartition("\n")[2]
+    if not ended.startswith("code "):
+        return "failed", ended
+    code = int(ended.removeprefix("code "))
+    if code == 0:
+        if case.allowed is Allowed.NOTHING:
+            return "failed", "was accepted"
+        return "harmless", ""
+    if code == 130 and child.interrupted:
+        left = [str(path) for path in case.outputs if _is_published(path)]
+        return ("failed", f"left {left}") if left else ("harmless", "stopped by Ctrl-C")
+    if code == INVALID:
+        return "failed", f"what was written does not read back: {err[-600:]}"
+    if code == NOT_THE_SAME:
+        return "failed", "was accepted, and the output differs from that of the undamaged input"
+    if code not in DOCUMENTED:
+        return "failed", f"ended with code {code}: {err[-600:]}"
+    return _judge_refusal(case, code, err, last)
+
+
+def _judge_refusal(case: Case, code: int, err: str, last: str) -> tuple[str, str]:
+    """Look for the one clear line, and for anything left behind."""
+    errors = [line for line in err.splitlines() if line.startswith("error: ")]
+    if "Traceback" in err or len(errors) != 1:
+        return "failed", f"no single line of error: {err[-600:]}"
+    if code != PARTIAL and (last != errors[0] or not last.isprintable()):
+        return "failed", f"the error is not one line of printable text: {err[-600:]!r}"
+    if code == PARTIAL:
+        return "harmless", "the whole scenes were stored, the others named"
+    if case.culprit is not None and case.culprit not in err and TOO_LARGE not in last:
+        return "failed", f"the message does not name {case.culprit!r}: {last}"
+    left = [str(path) for path in case.outputs if _is_published(path)]
+    return ("failed", f"refused, but left {left}") if left else ("refused", last)
+
+
+def _is_published(path: Path) -> bool:
+    """Whether a file exists, or a store holds rows."""
+    return any((path / "detections").glob("*")) if path.is_dir() else path.exists()
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder of a case, whatever rights it has left in it."""
+    for path, _, _ in os.walk(folder):
+        Path(path).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
