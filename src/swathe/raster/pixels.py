@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SAMPLE_SIDE = 1024  # pixels; the scale is measured on a view no larger than this
 READ_WHOLE = 1 << 24  # pixels; of scenes with more of them and no overviews, the scale is measured on pieces
-PIECES, PIECE = 16, 64  # pieces per row and column, and the side of each in pixels
+PIECES = ((16, 64), (32, 32))  # pieces per row and column and the side of each in pixels, for the first and second try
 LARGEST = 1e300  # values beyond it count as this, so that their differences stay finite
 PERCENTILES = (2.0, 98.0)
 EIGHT_BITS = (0.0, 255.0)
@@ -26,40 +26,49 @@ Bytes = npt.NDArray[np.uint8]
 ToBytes = Callable[[StoredPixels], Bytes]
 
 
-def measure_value_range(source: Source) -> tuple[float, float]:
-    """Measure which values to show as 0 and 255, from a part of the pixels that depends on the scene's size alone.
+def measure_value_range(source: Source) -> tuple[float, float] | None:
+    """Measure which values to show as 0 and 255.
+
+    They are measured on a view of at most `SAMPLE_SIDE` pixels a side, thinned out by leaving out pixels. Of a scene
+    that is too large to be read twice, they are measured on pieces of it, and on more pieces if these hold no data.
 
     Args:
         source: The scene.
 
     Returns:
         The 2nd and 98th percentile of all bands shown together, without pixels that hold no data; the extremes if
-        these are equal, and values one apart if all are equal.
+        these are equal, and values one apart if all are equal. None if no data are found.
 
     Raises:
         SourceError: If the file cannot be read.
     """
-    samples = [_numbers(stored) for stored in _sample(source)]
-    values = np.clip(np.concatenate(samples), -LARGEST, LARGEST)
-    if not values.size:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(values, PERCENTILES))
-    if low == high:
-        low, high = float(values.min()), float(values.max())
-    return (low, high) if low < high else (low, low + max(1.0, abs(low)))
+    for sample in _samples(source):
+        values = np.clip(sample, -LARGEST, LARGEST)
+        if values.size:
+            low, high = (float(value) for value in np.percentile(values, PERCENTILES))
+            if low == high:
+                low, high = float(values.min()), float(values.max())
+            return (low, high) if low < high else (low, low + max(1.0, abs(low)))
+    return None
 
 
-def _sample(source: Source) -> Iterator[StoredPixels]:
-    """Read a view of the whole scene; of one that is too large to be read twice, pieces spread over it evenly."""
+def _samples(source: Source) -> Iterator[npt.NDArray[np.float64]]:
+    """Yield values to measure by, more of them if the ones before were none."""
     width, height = source.width, source.height
     if source.has_overviews or width * height <= READ_WHOLE:
         step = max(1, math.ceil(max(width, height) / SAMPLE_SIDE))
-        yield source.read(Window(0, 0, width, height), (math.ceil(height / step), math.ceil(width / step)))
+        yield _numbers(source.read(Window(0, 0, width, height), (math.ceil(height / step), math.ceil(width / step))))
         return
-    rows, columns = (np.linspace(0, max(size - PIECE, 0), PIECES).astype(int).tolist() for size in (height, width))
+    for count, side in PIECES:
+        yield np.concatenate([_numbers(source.read(piece)) for piece in _pieces(width, height, count, side)])
+
+
+def _pieces(width: int, height: int, count: int, side: int) -> Iterator[Window]:
+    """Yield windows spread evenly over a scene, from edge to edge."""
+    rows, columns = (np.linspace(0, max(size - side, 0), count).astype(int).tolist() for size in (height, width))
     for row in sorted(set(rows)):
         for column in sorted(set(columns)):
-            yield source.read(Window(column, row, min(PIECE, width), min(PIECE, height)))
+            yield Window(column, row, min(side, width), min(side, height))
 
 
 def _numbers(stored: StoredPixels) -> npt.NDArray[np.float64]:

@@ -38,6 +38,7 @@ ValueRange = tuple[float, float] | Literal["percentile"]
 
 # Decoders make these while they read, aligned in ways of their own; those of other formats cover the scene exactly.
 FORMATS_WITH_SHIFTED_OVERVIEWS = frozenset({"JPEG", "JP2OpenJPEG"})
+NOTHING_TO_MEASURE = "no data were found to measure its range of values by; if there are some, give --value-range"
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,10 @@ def open_scene(
     if isinstance(value_range, tuple):
         return replace(scene, value_range=(float(value_range[0]), float(value_range[1])))
     with Source(scene) as source:
-        return replace(scene, value_range=measure_value_range(source))
+        measured = measure_value_range(source)
+    if measured is None:
+        return replace(scene, value_range=(0.0, 1.0), notes=(*scene.notes, NOTHING_TO_MEASURE))
+    return replace(scene, value_range=measured)
 
 
 def _describe(dataset: Any, uri: str, bands: tuple[int, ...], scene_id: str, print_of_file: tuple[int, int]) -> Scene:
