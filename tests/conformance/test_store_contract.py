@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection_samples import CLASSES, MERCATOR, PIXELS, UTM, random_detections
+from detection_samples import ANTIMERIDIAN, CLASSES, MERCATOR, PIXELS, POLAR, UTM, random_detections
 from query_strategies import queries
 from swathe.detections import Detections
-from swathe.errors import UsageError
+from swathe.errors import StoreError, UsageError
 from swathe.query import Query, reference_filter
 from swathe.store.geoparquet import GeoParquetStore
-from swathe.store.protocol import Store
+from swathe.store.lock import run_lock
+from swathe.store.protocol import Published, Store
 
 STORES: dict[str, Callable[[Path], Store]] = {"geoparquet": GeoParquetStore.create}
 PUBLISHED = [
@@ -26,6 +27,8 @@ PUBLISHED = [
     random_detections(PIXELS, 25, 3),
     random_detections(UTM, 15, 4, run="run-b"),
     random_detections(PIXELS, 15, 5, run="run-b", classes=("other", "ship")),
+    random_detections(ANTIMERIDIAN, 20, 6),
+    random_detections(POLAR, 15, 7),
 ]
 EVERYTHING = Detections.concat(PUBLISHED)
 
@@ -40,12 +43,17 @@ def store(kind: str, tmp_path: Path) -> Store:
     return STORES[kind](tmp_path / "store")
 
 
-@pytest.fixture(scope="module")
-def filled(kind: str) -> Iterator[Store]:
+@pytest.fixture(scope="module", params=["open", "committed", "merged"])
+def filled(kind: str, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store that holds everything, in each state that its files may be in."""
     with TemporaryDirectory() as folder:
         store = STORES[kind](Path(folder) / "store")
         for part in PUBLISHED:
             publish(store, part)
+        for run in () if request.param == "open" else store.runs():
+            store.commit(run, {})
+            if request.param == "merged" and isinstance(store, GeoParquetStore):
+                assert store.compact(run) == {"run-a": 3, "run-b": 0}[run]
         yield store
 
 
@@ -54,7 +62,7 @@ def publish(store: Store, part: Detections) -> None:
     store.publish_scene(run, part, scene)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(query=queries(EVERYTHING))
 def test_scan_equals_the_reference_filter(filled: Store, query: Query):
     expected, found = reference_filter(EVERYTHING, query), filled.scan(query)
@@ -125,6 +133,71 @@ def test_runs_are_kept_apart(store: Store):
     store.remove_run("run-a")
     assert store.runs() == ("run-b",)
     assert len(store.scan()) == 30
+
+
+def test_runs_of_one_scene_lie_side_by_side(store: Store):
+    parts = [random_detections(UTM, 10 + number, number, run=f"run-{number}") for number in range(4)]
+    for part in parts:
+        publish(store, part)
+    both = store.scan(Query(scenes=[UTM.id], runs=["run-1", "run-3"]))
+    assert both.table.to_pylist() == Detections.concat([parts[1], parts[3]]).sorted().table.to_pylist()
+    assert store.scenes() == (UTM,)
+    publish(store, parts[2].take(range(3)))  # replaces its own only
+    assert [len(store.scan(Query(runs=[f"run-{number}"]))) for number in range(4)] == [10, 11, 3, 13]
+    store.remove_scene("run-1", UTM.id)
+    assert store.runs() == ("run-0", "run-2", "run-3")
+
+
+def test_what_is_published_is_counted(filled: Store):
+    expected = []
+    for part in PUBLISHED:
+        ((run, about), (scene,)) = *part.runs.items(), part.scenes.values()
+        expected.append(Published(run, scene, len(part), about))
+    expected.sort(key=lambda published: (published.run, published.scene.id))
+    assert filled.published() == tuple(expected)
+    assert filled.published("run-b") == tuple(published for published in expected if published.run == "run-b")
+    assert filled.published("run-c") == ()
+
+
+def test_a_removed_scene_is_gone_and_the_manifest_says_so(store: Store):
+    for part in PUBLISHED:
+        publish(store, part)
+    counts = dict.fromkeys(CLASSES, 0) | {name: PUBLISHED[0].classes.tolist().count(name) for name in CLASSES}
+    scenes = [scene.id for scene in store.scenes("run-a")]
+    store.commit("run-a", {"scenes": scenes, "detections": 105, "per_class": {"ship": 50}})
+    store.remove_scene("run-a", UTM.id)
+    assert UTM.id not in {scene.id for scene in store.scenes("run-a")}
+    assert len(store.scan(Query(scenes=[UTM.id]))) == 15  # those of run-b
+    manifest = store.manifest("run-a")
+    assert manifest == {
+        "scenes": [scene for scene in scenes if scene != UTM.id],
+        "detections": 80,
+        "per_class": {"ship": 50 - counts["ship"]},
+        "removed": [UTM.id],
+    }
+    store.remove_scene("run-b", UTM.id)  # of an unfinished run
+    assert len(store.scan(Query(scenes=[UTM.id]))) == 0
+    with pytest.raises(UsageError, match="has no scene"):
+        store.remove_scene("run-a", UTM.id)
+
+
+def test_runs_that_did_not_finish_are_known(store: Store):
+    publish(store, PUBLISHED[0])
+    store.work_folder("run-c").mkdir(parents=True)
+    assert store.unfinished_runs() == ("run-a", "run-c")
+    store.commit("run-a", {})
+    assert store.unfinished_runs() == ("run-c",)
+    store.remove_run("run-c")
+    assert store.unfinished_runs() == ()
+
+
+def test_a_run_at_work_is_not_removed(store: Store):
+    publish(store, PUBLISHED[0])
+    with run_lock(store.work_folder("run-a")):
+        for remove in (lambda: store.remove_run("run-a"), lambda: store.remove_scene("run-a", UTM.id)):
+            with pytest.raises(StoreError, match="another process is working on this run"):
+                remove()
+    assert len(store.scan()) == 25
 
 
 def test_strangers_are_refused(store: Store):
