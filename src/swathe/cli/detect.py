@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from swathe.cli.found import check_target
 from swathe.cli.options import (
+    Acquired,
     Bands,
     Classes,
     Json,
+    Memory,
     MinScore,
     Overwrite,
     Scales,
@@ -19,10 +23,10 @@ from swathe.cli.options import (
     Stride,
     TileSize,
     ValueRange,
-    free_output,
     names,
     numbers,
     print_json,
+    read_time,
     value_limits,
     whole_numbers,
 )
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from swathe.engine.events import RunSummary
     from swathe.engine.plan import Plan
     from swathe.raster.scene import Scene
+    from swathe.store.exports import Format
     from swathe.store.geoparquet import GeoParquetStore
 
 Model = Annotated[
@@ -57,6 +62,12 @@ BatchTimeout = Annotated[
 Backend = Annotated[str, typer.Option(help="onnx, openvino, openvino-bf16, torch, a plug-in, or auto.")]
 Append = Annotated[bool, typer.Option("--append", help="Add this run to a store that holds others.")]
 Geojson = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the detections as GeoJSON, too.")]
+Exports = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--export", metavar="FILE", help="Write the detections as .gpkg .fgb .csv .coco.json ..., too; repeatable."
+    ),
+]
 
 
 def detect(
@@ -70,24 +81,31 @@ def detect(
     min_score: MinScore = None,
     merge_iou: MergeIou = 0.2,
     workers: Workers = None,
+    memory: Memory = None,
     batch_timeout: BatchTimeout = None,
     backend: Backend = "auto",
     bands: Bands = None,
     value_range: ValueRange = None,
+    acquired: Acquired = None,
     append: Append = False,
     overwrite: Overwrite = False,
     geojson: Geojson = None,
+    export: Exports = None,
     json: Json = False,
 ) -> None:
     """Find objects in scenes; the same command again resumes what was interrupted."""
     from swathe.api import Choices, open_output, open_readable, raise_for_failures, with_unopened
     from swathe.engine.events import SceneFailed
+    from swathe.engine.limits import check_memory
+    from swathe.engine.local import choose_executor
     from swathe.engine.plan import make_plan
     from swathe.engine.run import run_plan
     from swathe.store.geoparquet import DETECTIONS
 
+    taken = None if acquired is None else read_time("--acquired", acquired)
+    targets = {path: check_target(path, None, overwrite=overwrite) for path in export or ()}
     if geojson is not None:
-        free_output(geojson, overwrite=overwrite)
+        targets[geojson] = check_target(geojson, "geojson", overwrite=overwrite)
     chosen = Choices(
         scales=numbers("--scales", scales),
         tile=tile,
@@ -98,15 +116,18 @@ def detect(
         workers=workers,
         backend=backend,
         batch_timeout=batch_timeout,
+        memory=memory,
     )
     spec, info = chosen.detector(model)
     settings = chosen.settings(info)
     scenes, unopened = open_readable(
         sources, bands=whole_numbers("--bands", bands), value_range=value_limits("--value-range", value_range)
     )
-    if geojson is not None:
-        _check_one_kind(scenes)
+    if taken is not None:
+        scenes = tuple(replace(scene, acquired=taken) for scene in scenes)
+    _check_one_kind(scenes, targets)
     plan = make_plan(scenes, settings, spec)
+    check_memory(plan, choose_executor(workers).workers)  # before anything is replaced
     store = open_output(output, plan, append=append, overwrite=overwrite)
     if not json:
         typer.echo(f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}")
@@ -116,9 +137,9 @@ def detect(
             progress(SceneFailed(scene, reason))
         summary = with_unopened(run_plan(plan, store, progress=progress, supersede=not append), unopened)
     files = [str(store.path / DETECTIONS / path.name) for path in summary.files]
-    if geojson is not None:
-        _write_geojson(store, plan.run, geojson, overwrite=overwrite)
-        files.append(str(geojson))
+    if targets:
+        _write(store, plan.run, targets, overwrite=overwrite)
+        files.extend(map(str, targets))
     if json:
         print_json({"event": "summary", **summary.to_json(), "files": files})
     else:
@@ -146,22 +167,25 @@ def notes(plan: Plan) -> list[str]:
     return [f"Note     {ids[0]}{more[note]}: {note}" for note, ids in about.items()]
 
 
-def _check_one_kind(scenes: Sequence[Scene]) -> None:
-    """Refuse a GeoJSON of scenes with and without georeference before the work, not after it."""
+def _check_one_kind(scenes: Sequence[Scene], targets: Mapping[Path, Format]) -> None:
+    """Refuse a file on the ground of scenes with and without georeference before the work, not after it."""
     without = [scene.id for scene in scenes if scene.crs is None or scene.transform is None]
-    if 0 < len(without) < len(scenes):
+    refused = [path for path, chosen in targets.items() if chosen.on_ground]
+    if refused and 0 < len(without) < len(scenes):
         raise UsageError(
-            f"--geojson: some scenes have a georeference and others, such as {without[0]!r}, have none, so one file "
+            f"{refused[0]}: some scenes have a georeference and others, such as {without[0]!r}, have none, so one file "
             "cannot hold both; leave it out, and write one after the other with `swathe query --scenes`"
         )
 
 
-def _write_geojson(store: GeoParquetStore, run: str, path: Path, *, overwrite: bool) -> None:
-    """Write what a run has found so far as GeoJSON."""
+def _write(store: GeoParquetStore, run: str, targets: Mapping[Path, Format], *, overwrite: bool) -> None:
+    """Write what a run has found so far to files."""
     from swathe.query import Query
-    from swathe.store.exports import write_geojson
+    from swathe.store.exports import export
 
-    write_geojson(store.scan(Query(runs=(run,))), path, overwrite=overwrite)
+    found = store.scan(Query(runs=(run,)))
+    for path, chosen in targets.items():
+        export(found, path, chosen, overwrite=overwrite)
 
 
 def _summary(summary: RunSummary, files: list[str]) -> list[str]:
