@@ -37,6 +37,7 @@ class Choices:
     workers: int | None = None  # worker processes; 0: all in this process; None: one per core
     backend: str = "auto"  # inference library, see swathe.detectors.registry
     batch_timeout: float | None = None  # seconds for a batch of windows; 0: no end; None: by measured times
+    memory: str | None = None  # most memory of all processes together, such as "1.5GB"; None: what is free
 
     def settings(self, info: ModelInfo | None = None) -> RunSettings:
         """Fill in what was left out.
@@ -50,6 +51,7 @@ class Choices:
         Raises:
             UsageError: If a value makes no sense.
         """
+        from swathe.engine.limits import parse_bytes
         from swathe.engine.settings import RunSettings
 
         tile = DEFAULT_TILE if self.tile is None else self.tile
@@ -61,6 +63,7 @@ class Choices:
             merge_iou=self.merge_iou,
             workers=self.workers,
             batch_timeout=self.batch_timeout,
+            memory_limit=None if self.memory is None else parse_bytes(self.memory),
         )
 
     def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelInfo]:
@@ -105,6 +108,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     backend: str = "auto",
     bands: tuple[int, ...] | None = None,
     value_range: ValueRange | None = None,
+    memory: str | None = None,
 ) -> Detections:
     """Find oriented objects in images of any size.
 
@@ -124,6 +128,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
         value_range: Values to show the model as black and white, or "percentile" to measure them for each image; if
             not given, 8-bit pixels are taken as they are and others by percentile.
+        memory: Most memory of all processes together, such as "1.5GB" or "800MiB"; what is free if not given.
 
     Returns:
         The detections of all images, boxes in each image's pixels, in canonical order.
@@ -132,7 +137,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         SourceError: If an image is missing or damaged.
         ModelError: If the model is unknown, damaged, or does not fit.
         StoreError: If the output is no store or cannot be written.
-        UsageError: If a value makes no sense.
+        UsageError: If a value makes no sense, or the run needs more memory than it may take.
         MissingExtraError: If the inference library is not installed.
         PartialError: If some images failed. Its `detections` are those of the others, which are in the output too, and
             its `failed` says why for each.
@@ -142,7 +147,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     from swathe.query import Query
 
     kept = (classes,) if isinstance(classes, str) else tuple(classes or ())
-    chosen = Choices(scales, tile, stride, kept, min_score, merge_iou, workers, backend)
+    chosen = Choices(scales, tile, stride, kept, min_score, merge_iou, workers, backend, memory=memory)
     sources = [source] if isinstance(source, str | Path) else list(source)
     spec, info = chosen.detector(model)
     scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
