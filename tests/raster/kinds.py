@@ -6,7 +6,9 @@ with its picture, which is computed from the numbers written, or by Pillow where
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +28,8 @@ WIDTH, HEIGHT = 75, 61  # pixels; no block size divides them
 TILED = {"tiled": True, "blockxsize": 32, "blockysize": 32}
 STRIPED = {"blockysize": 16}
 CHROMA = 12  # decoders fill in thinned out chroma in different ways, which shows at noise
+# First column and row, and the steps between columns and rows, of each pass of an interlaced PNG.
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 ALPHA = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
 
 
@@ -208,6 +212,20 @@ def _transparent_png(folder: Path, bands: int) -> Built:
     image = Image.fromarray(np.moveaxis(pixels, 0, 2) if bands == 3 else pixels[0])
     image.save(folder / "scene.png", transparency=(5, 5, 5) if bands == 3 else 5)
     return built(folder / "scene.png", pixels, valid)
+
+
+def _interlaced_png(folder: Path) -> Built:
+    """Seven passes over ever finer grids, as PNG's Adam7 has them."""
+    pixels = np.moveaxis(picture().astype(np.uint8), 0, 2)
+    rows = b""
+    for x, y, across, down in ADAM7:
+        rows += b"".join(b"\0" + row.tobytes() for row in pixels[y::down, x::across] if row.size)
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 1)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        content += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    (folder / "scene.png").write_bytes(content)
+    return built(folder / "scene.png", np.moveaxis(pixels, 2, 0))
 
 
 def _deep_png(folder: Path, bands: int) -> Built:
@@ -394,6 +412,7 @@ KINDS: dict[str, Build] = {
     "PNG, transparent colour": partial(_transparent_png, bands=3),
     "PNG, transparent grey": partial(_transparent_png, bands=1),
     "PNG, 1 bit": _bit_png,
+    "PNG, interlaced": _interlaced_png,
     "PNG, 16 bits": partial(_deep_png, bands=3),
     "PNG, 16 bits grey": partial(_deep_png, bands=1),
     "JPEG 2000": partial(_jp2, bands=3),

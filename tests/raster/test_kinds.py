@@ -6,6 +6,7 @@ import functools
 import json
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,3 +78,9 @@ def test_any_window_of_any_level_is_a_crop(
     differ = np.where((found > 0) & (expected > 0), np.abs(found - expected), 0)
     assert differ.max() <= (0 if scale in EXACT else 2)
     assert np.count_nonzero((found > 0) != (expected > 0)) <= (0 if scale in EXACT else 0.02 * found.size + 3)
+
+
+def test_the_page_names_what_is_tried() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "rasters.md").read_text()
+    tried = " ".join(page.split("compared with what was written or with another decoder:")[1].split())
+    assert tried == "; ".join(KINDS) + "."
