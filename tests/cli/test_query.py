@@ -56,6 +56,12 @@ def test_conditions_equal_the_reference_filter(
         (("--min-score", 0.9999), Query(min_score=0.9999)),
         (("--scenes", "elsewhere"), Query(scenes=("elsewhere",))),
         (("--limit", 3, "--classes", "plane"), Query(limit=3, classes=("plane",))),
+        (("--near", f"{box[0]},{box[1]},9.5"), Query(near=(box[0], box[1], 9.5))),
+        (("--length", "10.."), Query(length=(10, None))),
+        (("--width", "..5", "--length", "1..12.5"), Query(width=(None, 5), length=(1, 12.5))),
+        (("--azimuth", "80..100"), Query(azimuth=(80, 100))),
+        (("--azimuth", "170..10"), Query(azimuth=(170, 10))),
+        (("--run", next(iter(everything.runs))), Query(runs=tuple(everything.runs))),
     ]
     for words, condition in cases:
         outcome = command("query", store, *words, "--json")
@@ -77,11 +83,69 @@ def test_written_files_hold_the_same(command: Command, store: Path, everything: 
     assert lines == len(everything)
 
 
+@pytest.mark.parametrize(
+    "name", ["all.gpkg", "all.fgb", "all.csv", "all.coco.json", "all.json", "all.geojson", "all.parquet"]
+)
+def test_the_name_decides_what_is_written(
+    command: Command, store: Path, everything: Detections, tmp_path: Path, name: str
+) -> None:
+    assert command("query", store, "-o", tmp_path / name).code == 0
+    assert (tmp_path / name).read_bytes() == everything.save(tmp_path / f"saved {name}").read_bytes()
+
+
+def test_format_overrides_the_name(command: Command, store: Path, everything: Detections, tmp_path: Path) -> None:
+    assert command("query", store, "-o", tmp_path / "a.json", "--format", "coco").code == 0
+    assert len(json.loads((tmp_path / "a.json").read_text())["annotations"]) == len(everything)
+
+
+def test_counts_by_class(command: Command, store: Path, everything: Detections) -> None:
+    lines = command("query", store, "--count").out.splitlines()
+    assert [line.split() for line in lines] == [
+        *([str(count), name] for name, count in everything.per_class().items()),
+        [str(len(everything)), "detections"],
+    ]
+    summary = command("query", store, "--count", "--json").lines
+    assert summary == [
+        {"event": "summary", "detections": len(everything), "per_class": everything.per_class(), "file": None}
+    ]
+
+
+def test_scenes_that_can_never_match_are_told_once(command: Command, tiny_model: Path, tmp_path: Path) -> None:
+    for name, georeferenced in (("placed", True), ("plain", False)):
+        write_red_cells(tmp_path / f"{name}.tif", width=128, height=128, georeferenced=georeferenced)
+    pattern, path = str(tmp_path / "*.tif"), tmp_path / "store"
+    assert command("detect", pattern, "-m", tiny_model, "-o", path, "--tile", 128, "--workers", 0).code == 0
+    outcome = command("query", path, "--length", "0..", "--azimuth", "0..180", "--count")
+    assert outcome.code == 0
+    assert outcome.err.count("note: 1 of 2 scenes have no georeference") == 1
+    outcome = command("query", path, "--acquired", "2024-01-01..")
+    assert "2 of 2 scenes" in outcome.err
+    assert command("query", path, "--min-score", 0.1).err == ""
+
+
+def test_time_of_a_scene_can_be_told(command: Command, tiny_model: Path, tmp_path: Path) -> None:
+    scene = write_red_cells(tmp_path / "a.tif", width=128, height=128)
+    words = ("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "s", "--tile", 128, "--workers", 0)
+    exports = ("--export", tmp_path / "a.csv", "--export", tmp_path / "a.gpkg", "--geojson", tmp_path / "a.geojson")
+    assert command(*words, "--acquired", "2024-05-01T12:00:00+02:00", *exports).code == 0
+    found = Detections.open(tmp_path / "s")
+    assert found.scenes["a"].acquired == "2024-05-01T10:00:00Z"
+    for period, count in (("2024-05-01..2024-05-02", len(found)), ("..2024-05-01", 0)):
+        outcome = command("query", tmp_path / "s", "--acquired", period, "--json")
+        assert (outcome.lines[-1]["detections"], outcome.err) == (count, "")
+    for name in ("a.csv", "a.gpkg", "a.geojson"):
+        assert (tmp_path / name).read_bytes() == found.save(tmp_path / f"again {name}").read_bytes()
+    outcome = command(*words, "--acquired", "yesterday")
+    assert (outcome.code, outcome.is_one_error) == (2, True)
+    assert "--acquired" in outcome.err
+
+
 def test_existing_output_is_kept(command: Command, store: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.geojson"
     path.write_text("mine")
     outcome = command("query", store, "-o", path)
     assert (outcome.code, outcome.is_one_error) == (5, True)
+    assert "--overwrite" in outcome.err
     assert path.read_text() == "mine"
     assert command("query", store, "-o", path, "--overwrite").code == 0
 
@@ -93,11 +157,28 @@ def test_existing_output_is_kept(command: Command, store: Path, tmp_path: Path) 
         (("--limit", 0), 2),
         (("-o", "found.xyz"), 2),
         (("--polygon", "missing.geojson"), 3),
+        (("--near", "1,2"), 2),
+        (("--near", "1,2,far"), 2),
+        (("--near", "200,2,5"), 2),
+        (("--length", "5"), 2),
+        (("--length", "5..x"), 2),
+        (("--length", "9..5"), 2),
+        (("--width", ".."), 2),
+        (("--azimuth", "0..190"), 2),
+        (("--azimuth", "10.."), 2),
+        (("--acquired", "2024-13-01.."), 2),
+        (("--acquired", "2024-01-01"), 2),
+        (("--min-score", "nan"), 2),
+        (("--format", "shp", "-o", "a.gpkg"), 2),
+        (("--format", "csv"), 2),
+        (("--count", "-o", "a.csv"), 2),
+        (("-o", "nowhere/a.csv"), 5),
     ],
 )
 def test_bad_conditions_are_one_line(command: Command, store: Path, words: tuple[object, ...], code: int) -> None:
     outcome = command("query", store, *words)
     assert (outcome.code, outcome.is_one_error) == (code, True)
+    assert str(words[0]) in outcome.err or words[0] == "-o"
 
 
 @pytest.mark.parametrize("text", ["no json", '{"type": "Point", "coordinates": [1, 2]}', "[]"])

@@ -276,8 +276,8 @@ def read_polygon(path: Path) -> tuple[tuple[float, float], ...]:
         (ring,) = rings
         return tuple((float(x), float(y)) for x, y, *_ in ring)
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror}); check the name") from error
+        raise SourceError(f"--polygon {path}: cannot be read ({error.strerror}); check the name") from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise SourceError(
-            f"{path}: is no GeoJSON of exactly one polygon without holes; save it as one, or give it to --areas"
+            f"--polygon {path}: is no GeoJSON of exactly one polygon without holes; save it as one, or give it to --areas"
         ) from error

@@ -96,7 +96,7 @@ def size_range(values: Any, what: str) -> Range:
 
 def azimuth_range(values: Any) -> tuple[float, float]:
     """Return two directions in degrees; the second may be the smaller one, then the range leads through north."""
-    first, last = (float(value) for value in _pair(values, "azimuth", "degrees"))
+    first, last = (math.nan if value is None else float(value) for value in _pair(values, "azimuth", "degrees"))
     if not (0 <= first <= HALF_TURN and 0 <= last <= HALF_TURN):
         raise UsageError(f"azimuth {values}: a side has no front, so give two directions from 0 to 180 degrees")
     return first, last
@@ -104,7 +104,11 @@ def azimuth_range(values: Any) -> tuple[float, float]:
 
 def period(values: Any) -> Period:
     """Return the begin and the end of a time, in UTC, of which one may be open."""
-    begin, end = (None if value is None else parse_utc(value) for value in _pair(values, "acquired", "times"))
+    given = _pair(values, "acquired", "times")
+    try:
+        begin, end = (None if value is None else parse_utc(value) for value in given)
+    except UsageError as error:
+        raise UsageError(f"acquired {given}: {error}") from error
     if begin is None and end is None:
         raise UsageError(f"acquired {values}: both ends are open; give one, or leave the condition out")
     if begin is not None and end is not None and begin >= end:

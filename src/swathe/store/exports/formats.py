@@ -71,7 +71,7 @@ def chosen_format(path: Path, name: str | None = None) -> Format:
         MissingExtraError: If it needs a library that is not installed.
     """
     if name is not None and name not in set(Format):
-        raise UsageError(f"there is no format {name!r}; choose one of {', '.join(Format)}")
+        raise UsageError(f"format {name!r} (--format) is unknown; choose one of {', '.join(Format)}")
     chosen = format_of(path) if name is None else Format(name)
     if chosen is None:
         raise UsageError(
