@@ -38,6 +38,7 @@ ValueRange = tuple[float, float] | Literal["percentile"]
 
 # Decoders make these while they read, aligned in ways of their own; those of other formats cover the scene exactly.
 FORMATS_WITH_SHIFTED_OVERVIEWS = frozenset({"JPEG", "JP2OpenJPEG"})
+SEQUENTIAL_FORMATS = frozenset({"PNG", "JPEG"})
 NOTHING_TO_MEASURE = "no data were found to measure its range of values by; if there are some, give --value-range"
 
 
@@ -64,6 +65,7 @@ class Scene:
     inverted: bool = False  # low values are bright
     acquired: str | None = None  # ISO 8601 in UTC, "2024-05-01T10:20:30Z", None if the file does not tell
     decoder_bytes: int = 0  # memory that the decoder takes for the whole picture, 0 if it works row by row or by tiles
+    sequential: bool = False  # rows can only be decoded from the first one on
     notes: tuple[str, ...] = ()  # what a user should know about how this file is read
 
     def __post_init__(self) -> None:
@@ -95,7 +97,7 @@ class Scene:
         """
         if fingerprint(self.uri) != self.fingerprint:
             raise SourceError(
-                f"{shown(self.uri)}: has changed since the run was planned; run again with --overwrite or a new store"
+                f"{shown(self.uri)}: has changed since the run was planned; when it is whole, run the same command again"
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -186,6 +188,7 @@ def _describe(dataset: Any, uri: str, bands: tuple[int, ...], scene_id: str, pri
         transform=placement.transform,
         overviews=_overviews(dataset, uri, bands),
         tiled=_is_tiled(dataset),
+        sequential=dataset.driver in SEQUENTIAL_FORMATS,
         block_shape=tuple(dataset.block_shapes[bands[0] - 1]),
         value_range=full_range(dataset, bands),
         has_mask=masked,
