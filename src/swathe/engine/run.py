@@ -103,7 +103,8 @@ def run_plan(
         progress: Called in this process with each event.
         executor: Who does the work; chosen by the plan's settings if not given.
         reader: "package.module:factory" of what opens readers for scenes.
-        supersede: Remove earlier runs of the same model and settings of which nothing is lost by it.
+        supersede: Remove earlier finished runs of which nothing is lost by it: those of the same model and settings
+            whose scenes are all in this run, unchanged. Unfinished ones are removed in any case.
 
     Returns:
         What was done.
@@ -129,8 +130,9 @@ def run_plan(
             run = _Run(plan, plan.detector, store, ledger, tell)
             run.carry_out(executor, reader, heirlooms(plan, earlier))
             summary = run.summary(time.perf_counter() - started)
-            for other in (other for other in earlier if supersede and covers(plan, other)):
-                name_successor(store, other, plan)
+            for other in earlier:
+                if covers(plan, other) and (supersede or store.manifest(other.run) is None):
+                    name_successor(store, other, plan)
             if not summary.failed:
                 store.commit(plan.run, _manifest(plan, summary, run.sources()))
             elif not ledger.holds_anything():

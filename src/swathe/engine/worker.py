@@ -61,7 +61,7 @@ class Worker:
             # A part must never hold pixels of two pictures, nor a scene parts of two.
             reader.check_unchanged()
         except SourceError as error:
-            return BatchResult(batch.index, batch.count, 0, 0, str(error))
+            return BatchResult(batch.index, batch.count, 0, 0, self._reason(error))
         write_part(self._work.folder, batch.index, raw, skipped)
         return BatchResult(batch.index, batch.count, skipped, len(raw))
 
@@ -70,6 +70,15 @@ class Worker:
         if self._reader is not None:
             self._reader.close()
         self._reader = self._scene = None
+
+    def _reason(self, error: SourceError) -> str:
+        """Say why a scene cannot be read: a file that is replaced meanwhile often looks damaged."""
+        try:
+            if self._reader is not None:
+                self._reader.check_unchanged()
+        except SourceError as changed:
+            return str(changed)
+        return str(error)
 
     def _reader_of(self, scene: Scene) -> Reader:
         if self._reader is None or self._scene != scene:

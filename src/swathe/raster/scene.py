@@ -97,7 +97,7 @@ class Scene:
         """
         if fingerprint(self.uri) != self.fingerprint:
             raise SourceError(
-                f"{shown(self.uri)}: has changed since the run was planned; when it is whole, run the same command again"
+                f"{shown(self.uri)}: has changed since the run was planned; when it is whole, run the command again"
             )
 
     def to_json(self) -> dict[str, Any]:
