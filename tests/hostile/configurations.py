@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hostile.case import GRID, Allowed, Bench, Case, makers_of
 from hostile.damage import damaged
+from hostile.samples import configuration, to_toml
 
 MAKERS, maker = makers_of("configurations")
 OPTIONS, option = makers_of("options")
@@ -45,60 +46,25 @@ NONSENSE = (
 )
 
 
-def _config(bench: Bench) -> dict[str, list[str]]:
-    """Return the lines of a good configuration by section."""
-    return {
-        "[model]": ['name = "m"', 'classes = ["ship", "plane"]', 'size = "n"', "input_size = 128"],
-        "[run]": [
-            'output = "out"',
-            "tile = 128",
-            "stride = 96",
-            "seed = 1",
-            "validate_every = 1",
-            "threads = 1",
-            "cache_megabytes = 10",
-        ],
-        "[schedule]": [
-            "epochs = 1",
-            "batch = 2",
-            "views = 2",
-            "learning_rate = 0.01",
-            "momentum = 0.9",
-            "warmup_epochs = 1.0",
-        ],
-        "[loss]": ["alpha = 1.0"],
-        "[[train]]": [
-            'kind = "dota"',
-            f'labels = "{bench.samples.labels}"',
-            f'images = "{bench.samples.folder}"',
-            "scale = 1.0",
-        ],
-    }
-
-
 def _train(bench: Bench, content: bytes | str, what: str, allowed: Allowed = Allowed.VALID) -> Case:
     path = bench.write("train.toml", content)
     return Case(what[:200], ("train", str(path), "--check"), allowed, outputs=(bench.folder / "out",))
 
 
-def _text(sections: dict[str, list[str]]) -> str:
-    return "\n".join("\n".join([name, *lines]) for name, lines in sections.items())
-
-
 @maker
 def values(bench: Bench) -> Case:
     """A value of a wrong type or size."""
-    sections = _config(bench)
+    sections = configuration(bench.samples)
     lines = sections[bench.chance.choice(sorted(sections))]
     row, value = bench.chance.randrange(len(lines)), bench.chance.choice(VALUES)
     lines[row] = f"{lines[row].split(' =')[0]} = {value}"
-    return _train(bench, _text(sections), lines[row])
+    return _train(bench, to_toml(sections), lines[row])
 
 
 @maker
 def keys(bench: Bench) -> Case:
     """A key is unknown, missing or given twice, a section of another kind."""
-    sections = _config(bench)
+    sections = configuration(bench.samples)
     name = bench.chance.choice(sorted(sections))
     lines, way = sections[name], bench.chance.choice(("unknown", "missing", "twice", "section", "list"))
     if way == "unknown":
@@ -111,13 +77,13 @@ def keys(bench: Bench) -> Case:
         sections["[colour]" if way == "section" else f"[{name}]".replace("[[[", "[").replace("]]]", "]")] = (
             sections.pop(name)
         )
-    return _train(bench, _text(sections), f"{name} {way}")
+    return _train(bench, to_toml(sections), f"{name} {way}")
 
 
 @maker
 def text(bench: Bench) -> Case:
     """A configuration is damaged anywhere."""
-    data, what = damaged(_text(_config(bench)).encode(), bench.chance)
+    data, what = damaged(to_toml(configuration(bench.samples)).encode(), bench.chance)
     return _train(bench, data, what)
 
 
@@ -145,9 +111,9 @@ def paths(bench: Bench) -> Case:
     path = bench.chance.choice(
         (str(bench.folder / "ring"), "/dev/zero", "/etc/passwd", "nowhere", "/proc", "", "a" * 5000, "x\\ny")
     )
-    sections, key = _config(bench), bench.chance.choice(("labels", "images"))
+    sections, key = configuration(bench.samples), bench.chance.choice(("labels", "images"))
     sections["[[train]]"] = [f'{key} = "{path}"' if line.startswith(key) else line for line in sections["[[train]]"]]
-    return _train(bench, _text(sections), f"{key} = {path[:40]}", Allowed.NOTHING)
+    return _train(bench, to_toml(sections), f"{key} = {path[:40]}", Allowed.NOTHING)
 
 
 @option

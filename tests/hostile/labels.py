@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from hostile.case import Allowed, Bench, Case, makers_of
 from hostile.damage import damaged
+from hostile.samples import configuration, to_toml
 
 MAKERS, maker = makers_of("labels")
 NUMBERS = ("nan", "inf", "1e400", "-1e300", "1e300", "x", "", "9" * 5000, "\u0663", "1_0", "0x5", "1,5", "\0")
 
 
 def _evaluate(bench: Bench, what: str, allowed: Allowed = Allowed.VALID, culprit: str | None = None) -> Case:
-    words = ("evaluate", "--truth", str(bench.folder / "labels"), "--found", str(bench.samples.store))
+    words = ("evaluate", "--truth", str(bench.folder / "labels"), "--found", str(bench.samples.finished))
     return Case(what, words, allowed, culprit)
 
 
@@ -73,8 +73,8 @@ def task1(bench: Bench) -> Case:
 
 def _train(bench: Bench, table: str, what: str, allowed: Allowed, culprit: str) -> Case:
     """Read labels as training does."""
-    config = '[model]\nname = "m"\nclasses = ["ship", "plane"]\n[run]\noutput = "out"\ntile = 128\nstride = 96\n'
-    path = bench.write("train.toml", f"{config}[[train]]\n{table}")
+    sections = configuration(bench.samples) | {"[[train]]": table.splitlines()}
+    path = bench.write("train.toml", to_toml(sections))
     return Case(what, ("train", str(path), "--check"), allowed, culprit, (bench.folder / "out",))
 
 
@@ -167,7 +167,7 @@ def xml(bench: Bench) -> Case:
         )
     )
     bench.write("xml/harbour.xml", text)
-    table = f'kind = "dior-r"\nlabels = "{bench.folder / "xml"}"\nimages = "{Path(bench.samples.scene).parent}"\n'
+    table = f'kind = "dior-r"\nlabels = "{bench.folder / "xml"}"\nimages = "{bench.samples.images}"\n'
     return _train(bench, table, what, Allowed.NOTHING if what != "corners of '5'" else Allowed.VALID, "harbour")
 
 

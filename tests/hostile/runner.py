@@ -1,10 +1,13 @@
 """Runs cases in forked children under limits, and judges what they did.
 
-The parent imports what commands need and starts no thread, so that a fork is safe and a case takes milliseconds.
+The parent imports what commands need and runs nothing, so that a fork is safe and a case takes milliseconds. Two
+libraries (Arrow, ONNX Runtime) start a thread as they are imported; these sleep and hold no locks.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import resource
 import shutil
@@ -12,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +25,7 @@ from typing import Any
 from hostile.case import Allowed, Bench, Case
 from hostile.catalogue import MAKERS
 from hostile.samples import Samples, make_samples
+from swathe.boxes import nms
 
 TIME_LIMIT = 30.0  # seconds
 PATIENCE = 4.0  # seconds of honest work before Ctrl-C
@@ -68,16 +73,15 @@ class _Child:
     interrupted: bool = False
 
 
-def preload() -> None:
-    """Import what the commands need, and compile what they call; no threads are started."""
-    import onnxruntime  # noqa: F401
-    import pyarrow.parquet  # noqa: F401
-    import rasterio.windows  # noqa: F401
-    import shapely  # noqa: F401
+def preload(names: Iterable[str]) -> None:
+    """Import modules, and load what is compiled; nothing is run that would start threads.
 
-    import swathe.training.config  # noqa: F401
-    from swathe.boxes import nms
-
+    Args:
+        names: The modules that commands have needed in another process.
+    """
+    for name in names:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     nms([[0.0, 0.0, 2.0, 1.0, 0.0]], [0.5], iou=0.5)
 
 
@@ -93,12 +97,12 @@ def run_cases(seed: int, numbers: Iterable[int], jobs: int = 2, keep: Path | Non
     Returns:
         A verdict per case, as they end.
     """
-    preload()
     with tempfile.TemporaryDirectory(prefix="hostile-") as name:
         root = Path(name)
         samples = Samples(root / "samples")
         samples.folder.mkdir()
-        _in_child(lambda: make_samples(samples.folder))
+        _in_child(lambda: _prepare(samples.folder, root / "modules"))
+        preload((root / "modules").read_text().split())
         base = _resident(os.getpid())
         waiting, running = iter(numbers), list[_Child]()
         while True:
@@ -119,12 +123,25 @@ def maker_number(number: int) -> int:
     return number % len(MAKERS)
 
 
+def _prepare(folder: Path, modules: Path) -> None:
+    """Make the undamaged inputs, and write down which modules that took."""
+    make_samples(folder)
+    modules.write_text("\n".join(name for name in sys.modules if name != "__main__"))
+
+
 def _in_child(do: Callable[[], object]) -> None:
     """Do something in a process of its own."""
     pid = os.fork()
     if pid == 0:
-        do()
-        os._exit(0)
+        code = 1
+        try:
+            do()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
     if os.waitpid(pid, 0)[1]:
         raise RuntimeError("the undamaged inputs could not be made; see above")
 

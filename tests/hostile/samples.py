@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,11 @@ class Samples:
         return self.folder / "labels"
 
     @property
+    def images(self) -> Path:
+        """A folder with the scene as a PNG."""
+        return self.folder / "images"
+
+    @property
     def task1(self) -> Path:
         """A folder with DOTA task 1 results."""
         return self.folder / "task1"
@@ -95,8 +101,12 @@ def make_samples(folder: Path) -> Samples:
     for sources, more in (((samples.scene, second.path), ()), ((samples.scene,), ("--append", "--min-score", "0.3"))):
         _command("detect", *sources, "-m", samples.model, "-o", samples.store, *GRID, *more)
     _command("query", samples.store, "-o", samples.queried)
-    _command("query", samples.store, "-o", samples.task1, "--format", "dota")
+
     _write_unfinished(samples)
+    _command("query", samples.finished, "-o", samples.task1, "--format", "dota")
+    _command("evaluate", "--truth", samples.labels, "--found", samples.finished)
+    _command("plan", samples.scene)
+    _command("train", _write_configuration(samples), "--check")
     return samples
 
 
@@ -136,6 +146,35 @@ def _write_labels(samples: Samples, scene: RedCells) -> None:
     """Write the objects of the scene as DOTA labels."""
     samples.labels.mkdir()
     (samples.labels / "harbour.txt").write_text("\n".join(scene.dota_lines()))
+    samples.images.mkdir()
+    shutil.copy(samples.raster("scene.png"), samples.images / "harbour.png")
+
+
+def configuration(samples: Samples) -> dict[str, list[str]]:
+    """Return the lines of a training configuration by section."""
+    run = ["tile = 128", "stride = 96", "seed = 1", "validate_every = 1", "threads = 1", "cache_megabytes = 10"]
+    rates = ["epochs = 1", "batch = 2", "views = 2", "learning_rate = 0.01", "momentum = 0.9", "warmup_epochs = 1.0"]
+    data = ['kind = "dota"', f'labels = "{samples.labels}"', f'images = "{samples.images}"', "scale = 1.0"]
+    return {
+        "[model]": ['name = "m"', 'classes = ["ship", "plane"]', 'size = "n"', "input_size = 128"],
+        "[run]": ['output = "out"', *run],
+        "[schedule]": rates,
+        "[loss]": ["alpha = 1.0"],
+        "[[train]]": data,
+        "[[validate]]": data[:3],
+    }
+
+
+def to_toml(sections: Mapping[str, list[str]]) -> str:
+    """Write sections of lines one after the other."""
+    return "\n".join("\n".join([name, *lines]) for name, lines in sections.items())
+
+
+def _write_configuration(samples: Samples) -> Path:
+    """Write a training configuration that makes sense."""
+    path = samples.folder / "train.toml"
+    path.write_text(to_toml(configuration(samples)))
+    return path
 
 
 def _write_unfinished(samples: Samples) -> None:

@@ -110,7 +110,7 @@ def drawn(bench: Bench) -> Case:
 @maker
 def evaluated(bench: Bench) -> Case:
     """A damaged store is evaluated."""
-    store = _copy(bench, bench.samples.store)
+    store = _copy(bench, bench.samples.finished)
     what = _damage_one(bench, store)
     words = ("evaluate", "--truth", str(bench.samples.labels), "--found", str(store))
     return Case(f"evaluate, {what}", words)
