@@ -152,3 +152,11 @@ def test_a_hidden_name_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     fill(tmp_path / "folder")
     assert secret.read_bytes() == OLD
     assert names(tmp_path) == [".file.swathe.tmp", ".folder.swathe.tmp", "file", "folder", "secret"]
+
+
+def test_a_folder_of_a_relative_name_appears_with_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with published_folder(Path("mine")) as folder:
+        (folder / "below").mkdir()
+        (folder / "below" / "a.txt").write_text("x")
+    assert (tmp_path / "mine" / "below" / "a.txt").read_text() == "x"

@@ -287,7 +287,7 @@ def _unique(path: Path) -> Path:
 
 def _sync_tree(folder: Path) -> None:
     """Bring the content of all files of a folder to the disk, and all names."""
-    for parent, _, names in os.walk(folder):
+    for parent, _, names in os.walk(folder.absolute()):
         for name in names:
             handle = os.open(folder / parent / name, os.O_RDONLY)
             try:
