@@ -46,9 +46,10 @@ def test_findings_equal_those_of_the_files(
     command: Command, server: FileServer, folder: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "list.txt").write_text("\n".join(["# scenes", server.url("one.tif?key=secret"), server.url("two.tif")]))
-    words = ("-m", tiny_model, "--workers", "2", *GRID)
-    assert command("detect", folder, *words, "-o", tmp_path / "local").code == 0
-    outcome = command("detect", f"@{tmp_path}/list.txt", *words, "-o", tmp_path / "remote")
+    words = ("-m", tiny_model, *GRID)
+    assert command("detect", folder, *words, "--workers", "0", "-o", tmp_path / "local").code == 0
+    # In a process of its own, which has to learn how to reach the server.
+    outcome = command("detect", f"@{tmp_path}/list.txt", *words, "--workers", "1", "-o", tmp_path / "remote")
     assert outcome.code == 0
     assert_same_findings(tmp_path / "local", tmp_path / "remote")
     assert Detections.open(tmp_path / "remote").scenes["one"].uri == server.url("one.tif")
@@ -73,5 +74,5 @@ def test_a_server_that_fails_in_the_middle_costs_one_scene_until_the_next_run(
     server.behave(broken={})
     again = command("detect", *sources, *words, "-o", tmp_path / "remote", "--json")
     assert again.code == 0
-    assert again.lines[-1]["resumed_windows"] > again.lines[-1]["windows"] / 2
+    assert again.lines[-1]["resumed_windows"] >= again.lines[-1]["windows"] / 2
     assert_same_findings(tmp_path / "local", tmp_path / "remote")

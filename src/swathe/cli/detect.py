@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from swathe.cli.advice import advice, say_advice
 from swathe.cli.found import check_target
 from swathe.cli.options import (
     Acquired,
@@ -127,7 +128,9 @@ def detect(
         scenes = tuple(replace(scene, acquired=taken) for scene in scenes)
     _check_one_kind(scenes, targets)
     plan = make_plan(scenes, settings, spec)
-    check_memory(plan, choose_executor(workers).workers)  # before anything is replaced
+    processes = choose_executor(workers).workers
+    check_memory(plan, processes)  # before anything is replaced
+    say_advice(advice(plan, processes))
     store = open_output(output, plan, append=append, overwrite=overwrite)
     if not json:
         typer.echo(f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}")

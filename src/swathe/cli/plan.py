@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from swathe.cli.advice import advice, say_advice
 from swathe.cli.detect import Workers, describe, notes
 from swathe.cli.options import (
     Bands,
@@ -59,10 +61,12 @@ def plan(
     planned = make_plan(scenes, chosen.settings(info), spec)
     processes = choose_executor(workers).workers
     projection = planned.memory(processes)
+    gains = advice(planned, processes)
+    say_advice(gains)
     if json:
         limit = memory_limit(planned)
         told = {"memory_bytes": projection.total, "memory": projection.to_json(), "memory_limit_bytes": limit}
-        print_json({**planned.to_json(), "workers": processes, **told})
+        print_json({**planned.to_json(), "workers": processes, **told, "advice": [asdict(gain) for gain in gains]})
     else:
         typer.echo("\n".join([describe(planned), *notes(planned)]))
         for level in planned.to_json()["levels"]:
