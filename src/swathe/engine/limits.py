@@ -158,19 +158,16 @@ def way_out(plan: Plan, workers: int, limit: int) -> str:
     Returns:
         The end of a sentence: the most workers and the largest tile that fit, each with all else as it is.
     """
-    ways = []
     fewer = next((count for count in range(workers - 1, -1, -1) if plan.memory(count).total <= limit), None)
-    if fewer is not None:
-        ways.append(f"--workers {fewer}")
-    for count in (workers, 0):
-        tile = _largest_tile(plan, count, limit)
-        if tile is not None:
-            ways.append(f"--tile {tile}" + ("" if count == workers else f" --workers {count}"))
-            break
+    tile = _largest_tile(plan, workers, limit)
+    ways = [] if fewer is None else [f"--workers {fewer}"]
+    ways += [] if tile is None else [f"--tile {tile}"]
+    if not ways:
+        tiles = {count: _largest_tile(plan, count, limit) for count in (1, 0)}
+        ways = [f"--tile {tile} --workers {count}" for count, tile in tiles.items() if tile is not None][:1]
     higher = f"a higher --memory, if you know that there is more than {in_words(limit)}"
     if not ways:
-        least = plan.memory(0).total
-        return f"not even one process fits ({in_words(least)}): use a smaller model, or {higher}"
+        return f"not even one worker with small windows fits: use a smaller model, or {higher}"
     return f"use {' or '.join(ways)}, or {higher}"
 
 

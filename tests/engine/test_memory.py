@@ -1,0 +1,138 @@
+"""The projection, part by part, on examples worked by hand; whole runs are measured by benchmarks/scale/memory.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from swathe.detectors.protocol import DetectorSpec
+from swathe.engine.memory import (
+    LEADER_AFTER_MERGE_BYTES,
+    LEADER_BYTES,
+    LIBRARY_BYTES,
+    MEBIBYTE,
+    ONNX,
+    WORKER_BYTES,
+    Projection,
+    expected_objects,
+    merge_memory,
+    model_memory,
+    project,
+)
+from swathe.engine.plan import make_plan
+from swathe.engine.settings import RunSettings
+from swathe.raster.reader import reader_memory
+from swathe.raster.scene import Scene
+from swathe.testing.scenes import scene_without_file, synthetic_scene
+
+
+def empty_scene(width: int, height: int, name: str = "scene", *, tiled: bool = True) -> Scene:
+    bare = synthetic_scene(8, 8, seed=0, scene_id=name)
+    return replace(scene_without_file(bare), width=width, height=height, tiled=tiled)
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> DetectorSpec:
+    """A model file of size n: 8.1 MB."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(bytes(8_100_000))
+    return DetectorSpec("onnx", str(path), ("building",), "0" * 64, min_score=0.3, iou=0.2)
+
+
+def test_the_model_on_an_example(network: DetectorSpec) -> None:
+    """Of 1024 x 1024 pixels, 141.8 bytes each: 10 + 74 of feature maps, 12 of input, 45.77 of output maps."""
+    maps = (128**2 + 64**2 + 32**2) * 3 * (5 + 1 + 180) * 4
+    weights = 1.6 * 8_100_000
+    assert model_memory(network, 1024) == pytest.approx(57 * MEBIBYTE + weights + 96 * 1024**2 + maps, rel=1e-6)
+    assert model_memory(network, 1024) / MEBIBYTE == pytest.approx(211, abs=1)
+
+
+def test_a_network_of_four_times_the_weights_is_twice_as_wide(network: DetectorSpec, tmp_path: Path) -> None:
+    (tmp_path / "wide.onnx").write_bytes(bytes(4 * 8_100_000))
+    wide = replace(network, path=str(tmp_path / "wide.onnx"))
+    more = model_memory(wide, 512) - model_memory(network, 512)
+    assert more == pytest.approx(1.6 * 3 * 8_100_000 + 74 * 512**2, rel=1e-6)
+
+
+def test_libraries_differ(network: DetectorSpec) -> None:
+    sizes = [model_memory(replace(network, backend=name), 1024) for name in ("onnx", "openvino", "torch")]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) == 3
+
+
+def test_a_plug_in_without_a_file_has_no_network(network: DetectorSpec) -> None:
+    fake = replace(network, backend="package.module:factory", path="nowhere")
+    assert model_memory(fake, 512) == model_memory(fake, 2048) == ONNX.private
+    assert model_memory(replace(fake, path=network.path), 1024) == model_memory(network, 1024)
+
+
+def test_the_merge_on_an_example() -> None:
+    assert merge_memory(0) == 0
+    assert merge_memory(50_000) == 50_000 * (220 + 600)
+    assert merge_memory(1_000_000) == 220_000_000 + 60_000_000
+
+
+def test_expected_objects_are_a_hundred_per_megapixel() -> None:
+    assert expected_objects(empty_scene(30_000, 30_000)) == 90_000
+    assert expected_objects(empty_scene(10, 10)) == 1
+
+
+def test_a_single_scene_is_merged_after_the_workers_have_ended(network: DetectorSpec) -> None:
+    scene, settings = empty_scene(30_000, 30_000), RunSettings()
+    projection = project([scene], settings, network, workers=2)
+    each = WORKER_BYTES + reader_memory(scene, 1024, 1.0) + 4 * 1024**2 * 3 + model_memory(network, 1024)
+    assert projection.each_worker == each
+    assert projection.total == LIBRARY_BYTES + ONNX.shared + LEADER_BYTES + 2 * each
+    huge = project([empty_scene(300_000, 300_000)], settings, network, workers=2)
+    merging = LIBRARY_BYTES + ONNX.shared + LEADER_AFTER_MERGE_BYTES + merge_memory(9_000_000)
+    assert huge.total == merging > projection.total
+
+
+def test_scenes_are_merged_while_the_workers_look_at_the_next(network: DetectorSpec) -> None:
+    scenes = [empty_scene(30_000, 30_000, "a"), empty_scene(5_000, 5_000, "b")]
+    one, two = (project(scenes[:count], RunSettings(), network, workers=2) for count in (1, 2))
+    more = LEADER_AFTER_MERGE_BYTES - LEADER_BYTES + merge_memory(90_000)
+    assert two.total - one.total == more
+
+
+def test_one_process_does_everything(network: DetectorSpec) -> None:
+    projection = project([empty_scene(5_000, 5_000)], RunSettings(), network, workers=0)
+    parts = LIBRARY_BYTES + ONNX.shared + LEADER_AFTER_MERGE_BYTES + merge_memory(2_500) + projection.each_worker
+    assert projection.total == parts
+
+
+def test_workers_do_not_grow_with_a_tiled_scene_but_with_the_tile(network: DetectorSpec) -> None:
+    def each(side: int, tile: int) -> int:
+        scene = empty_scene(side, side)
+        return project([scene], RunSettings(tile=tile, stride=tile), network, 2).each_worker
+
+    assert each(60_000, 1024) == each(30_000, 1024)
+    assert each(30_000, 512) < each(30_000, 1024) < each(30_000, 2048)
+
+
+def test_the_band_of_an_untiled_scene_counts_in_each_worker() -> None:
+    """30,000 columns, a window and a strip of rows, three bytes each."""
+    tiled, striped = (
+        project([empty_scene(30_000, 30_000, tiled=tiled)], RunSettings(), None, 2) for tiled in (True, False)
+    )
+    band = 30_000 * (1024 + 128) * 3
+    assert striped.reading - tiled.reading == pytest.approx(band, rel=0.1)
+    assert striped.model == 0
+
+
+def test_the_projection_as_json_adds_up(network: DetectorSpec) -> None:
+    plan = make_plan([empty_scene(9_000, 9_000)], RunSettings(), network)
+    told = plan.memory(3).to_json()
+    assert told.pop("workers") == 3
+    each = sum(told[f"{name}_bytes"] for name in ("worker", "reading", "windows", "model"))
+    shared = sum(told[f"{name}_bytes"] for name in ("libraries", "leader", "merge"))
+    assert shared + 3 * each == plan.memory(3).total
+    assert len(told) == 7
+
+
+def test_parts_add_up() -> None:
+    parts = {"libraries": 100, "leader": 20, "merge": 3, "worker": 5, "reading": 4, "windows": 2, "model": 1}
+    assert Projection(**parts, workers=0).total == 123 + 12
+    assert Projection(**parts, workers=3).total == 123 + 36
