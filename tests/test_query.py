@@ -21,7 +21,7 @@ EVERYTHING = Detections.concat(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(queries(EVERYTHING))
 def test_the_quick_filter_equals_the_reference(query):
     assert EVERYTHING.filter(query).equals(reference_filter(EVERYTHING, query))

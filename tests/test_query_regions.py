@@ -28,19 +28,19 @@ def at(scene, *boxes):
 @pytest.mark.parametrize("radius", [30.0, 700.0, 2500.0])
 def test_near_equals_geodesics_to_the_sides_of_boxes(scene: str, radius: float) -> None:
     """The distance to a side is that to the nearest of many points on it; those within a metre of the edge are left."""
-    found = random_detections(SCENES[scene], 400, 7).sorted()
+    found = random_detections(SCENES[scene], 150, 7).sorted()
     lon, lat = found.centres()[5] + (1e-4, -1e-4)
     chosen = found.filter(Query(near=(lon, lat, radius))).table.column("id").to_pylist()
     distances = np.full(len(found), np.inf)
     for number, footprint in enumerate(found.footprints()):
-        points = shapely.get_coordinates(shapely.segmentize(footprint.boundary, footprint.length / 400))
+        points = shapely.get_coordinates(shapely.segmentize(footprint.boundary, footprint.length / 200))
         away = GEODESIC.inv(np.full(len(points), lon), np.full(len(points), lat), *points.T)[2]
         distances[number] = 0.0 if footprint.covers(shapely.Point(lon, lat)) else away.min()
     sure = np.abs(distances - radius) > 1.0
     expected = found.take(sure & (distances <= radius)).table.column("id").to_pylist()
     doubtful = set(found.take(~sure).table.column("id").to_pylist())
     assert [name for name in chosen if name not in doubtful] == expected
-    assert len(expected) > (0 if radius < 100 else 3)
+    assert len(expected) > (0 if radius < 1000 else 3)
 
 
 def test_near_is_exact_at_its_edge() -> None:

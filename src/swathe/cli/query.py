@@ -279,5 +279,5 @@ def read_polygon(path: Path) -> tuple[tuple[float, float], ...]:
         raise SourceError(f"--polygon {path}: cannot be read ({error.strerror}); check the name") from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise SourceError(
-            f"--polygon {path}: is no GeoJSON of exactly one polygon without holes; save it as one, or give it to --areas"
+            f"--polygon {path}: is no GeoJSON of exactly one polygon without holes; save it so, or give it to --areas"
         ) from error
