@@ -209,7 +209,7 @@ def test_picture_shows_boxes_where_they_are(command: Command, store: Path, scene
 
 
 def test_part_of_a_scene_is_enlarged(command: Command, store: Path, tmp_path: Path) -> None:
-    words = ("draw", store, "-o", tmp_path / "part.jpg", "--box", 100, 50, 300, 150, "--size", 600, "--scores")
+    words = ("draw", store, "-o", tmp_path / "part.jpg", "--pixels", 100, 50, 300, 150, "--size", 600, "--scores")
     assert command(*words).code == 0
     with Image.open(tmp_path / "part.jpg") as picture:
         assert picture.size == (600, 300)
@@ -222,7 +222,7 @@ def test_part_of_a_scene_is_enlarged(command: Command, store: Path, tmp_path: Pa
     [
         (("-o", "picture.gif"), 2),
         (("-o", "a.png", "--size", 3), 2),
-        (("-o", "a.png", "--box", 9000, 9000, 9100, 9100), 2),
+        (("-o", "a.png", "--pixels", 9000, 9000, 9100, 9100), 2),
         (("-o", "a.png", "--scene", "elsewhere"), 2),
         (("-o", "nowhere/a.png"), 5),
         (("-o", "a.png", "--image", "missing.tif"), 3),

@@ -7,6 +7,7 @@ import pytest
 
 from swathe import drawing
 from swathe.boxes import to_polygons
+from swathe.drawing import lines
 from swathe.errors import UsageError
 
 COLOUR = (255, 221, 51)
@@ -15,7 +16,7 @@ COLOUR = (255, 221, 51)
 def outlined(boxes: list[list[float]], width: float = 2.0) -> np.ndarray:
     """Draw boxes on a grey picture of 200 x 100 pixels."""
     pixels = np.full((100, 200, 3), 128, dtype=np.uint8)
-    drawing.outline(pixels, to_polygons(np.array(boxes)), COLOUR, width)
+    lines.outline(pixels, to_polygons(np.array(boxes)), COLOUR, width)
     return pixels
 
 
@@ -44,13 +45,13 @@ def test_coloured_pixels_lie_on_the_outline(theta: float) -> None:
 def test_strips_do_not_change_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     boxes = [[60, 50, 80, 40, 0.5], [140, 40, 60, 60, -0.3]]
     whole = outlined(boxes)
-    monkeypatch.setattr(drawing, "STRIP_PIXELS", 200 * 7)
+    monkeypatch.setattr(lines, "STRIP_PIXELS", 200 * 7)
     assert np.abs(outlined(boxes).astype(int) - whole).max() <= 1
 
 
 def test_no_box_changes_nothing() -> None:
     pixels = np.full((10, 10, 3), 128, dtype=np.uint8)
-    drawing.outline(pixels, np.empty((0, 4, 2)), COLOUR, 2.0)
+    lines.outline(pixels, np.empty((0, 4, 2)), COLOUR, 2.0)
     assert (pixels == 128).all()
 
 
