@@ -56,6 +56,18 @@ they are decoded anew, and PNG always from its top; runs never read them that wa
 decoded pixels.
 """
 
+MEMORY = """\
+Peak memory of whole runs, two worker processes unless the case says otherwise, beside the projection of the plan. The
+scenes hold one repeated picture. The detector reads every window and finds a lattice of objects, as many as the case
+asks for; the shipped model looks at the first windows of each process besides, which takes all the memory that it ever
+takes.
+
+Measured is the sum of the proportional set sizes (PSS) of all processes, every {period_ms} ms from outside: a page that
+several processes share counts once. Resident sizes (RSS) count it in each of them, and so tell too much. PSS tells too
+little of libraries that programs beside the run have loaded, too. "Merging" and "publishing" are the highest sums while
+a scene is merged and stored; the workers have ended by then if it is the last one.
+"""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -121,10 +133,24 @@ def reads(result: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+def memory(result: Mapping[str, Any]) -> list[list[str]]:
+    """Tabulate the peak memory of whole runs beside the projection."""
+    heads = ["case", "windows", "raw detections", "stored", "projected, MiB", "measured PSS, MiB"]
+    rows = [[*heads, "projected / measured", "merging, MiB", "publishing, MiB", "measured RSS, MiB"]]
+    for case in result["cases"]:
+        projected, measured, phases = case["projected_mib"], case["peak_pss_mib"], case["peak_pss_mib_by_phase"]
+        counts = [f"{case[name]:,}" for name in ("windows", "raw_detections", "detections")]
+        moments = [f"{phases[name]:,.0f}" if name in phases else "–" for name in ("merge", "publish")]
+        sizes = [f"{projected:,.0f}", f"{measured:,.0f}", f"{projected / measured:.2f}"]
+        rows.append([case["case"], *counts, *sizes, *moments, f"{case['peak_rss_mib']:,.0f}"])
+    return rows
+
+
 SECTIONS = {
     "end_to_end-windows_per_second": Section("Windows per second, end to end", WHOLE_RUNS, whole_runs),
     "micro-nms": Section("Rotated non-maximum suppression", SUPPRESSION, suppression),
     "reads-windows": Section("Reading windows", READS, reads),
+    "scale-memory": Section("Memory", MEMORY, memory),
 }
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOMS = ("micro", "reads", "end_to_end")
+ROOMS = ("micro", "reads", "end_to_end", "scale")
 
 
 def run(script: Path) -> bool:
