@@ -12,7 +12,8 @@ import typer
 from swathe.errors import StoreError, UsageError
 
 Sources = Annotated[
-    list[str], typer.Argument(metavar="SOURCES...", help="Scenes: files, folders, or patterns in quotes.")
+    list[str],
+    typer.Argument(metavar="SOURCES...", help="Scenes: files, folders, patterns in quotes, addresses, or @LIST."),
 ]
 StoreFolder = Annotated[Path, typer.Argument(metavar="STORE", help="The folder that `swathe detect -o` wrote.")]
 Scales = Annotated[
