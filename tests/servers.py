@@ -47,6 +47,7 @@ class Behaviour:
     hide_length: bool = False  # answer without a length
     broken: dict[str, int] = field(default_factory=dict)  # name -> byte from which on ranges of it give 503
     delay: float = 0.0  # seconds before an answer
+    token: str = ""  # clients must send it as their Authorization
     headers: dict[str, str] = field(default_factory=dict)  # instead of those that it makes itself; "" for none
 
 
@@ -130,6 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
         status = behaviour.statuses.pop(0) if behaviour.statuses else 200
         if status == 200 and not path.is_file():
             status = 404
+        if behaviour.token and self.headers.get("Authorization") != behaviour.token:
+            status = 401
         if asked is not None and asked[0] >= behaviour.broken.get(path.name, asked[0] + 1):
             status = 503
         if status != 200:

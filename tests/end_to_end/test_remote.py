@@ -57,6 +57,9 @@ def test_findings_equal_those_of_the_files(
     assert b"one.tif" in kept
     assert b"secret" not in kept
     assert "secret" not in outcome.out + outcome.err
+    signed_anew = (server.url("one.tif?key=other"), server.url("two.tif"))
+    again = command("detect", *signed_anew, *words, "--workers", "0", "-o", tmp_path / "remote", "--json")
+    assert [line["event"] for line in again.lines] == ["summary"]
 
 
 def test_a_server_that_fails_in_the_middle_costs_one_scene_until_the_next_run(

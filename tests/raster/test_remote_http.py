@@ -157,6 +157,25 @@ def test_a_file_that_was_cut_short(server: FileServer, cog: Path) -> None:
         reader.read(Level.of(SIZE, SIZE, 1.0), Window(SIZE - 100, SIZE - 100, 100, 100))
 
 
+def test_an_answer_that_breaks_off_is_fetched_again_once(server: FileServer, cog: Path) -> None:
+    window = Window(500, 500, 200, 200)
+    expected = read(cog, window)
+    with RasterReader(open_scene(server.url("a scene.tif"))) as reader:
+        server.behave(cuts=1)
+        assert np.array_equal(reader.read(Level.of(SIZE, SIZE, 1.0), window).pixels, expected)
+        server.behave(cuts=50)
+        with pytest.raises(SourceError, match="if the connection broke off, the same command again"):
+            reader.read(Level.of(SIZE, SIZE, 1.0), Window(0, 0, 200, 200))
+
+
+def test_headers_of_gdal_reach_the_server(server: FileServer, cog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.behave(token="Bearer 123")
+    with pytest.raises(SourceError, match="may not be read"):
+        open_scene(server.url("a scene.tif"))
+    monkeypatch.setenv("GDAL_HTTP_HEADERS", "Authorization: Bearer 123")
+    assert open_scene(server.url("a scene.tif")).width == SIZE
+
+
 def test_a_server_that_fails_later(server: FileServer, cog: Path) -> None:
     scene = open_scene(server.url("a scene.tif"))
     with RasterReader(scene) as reader:

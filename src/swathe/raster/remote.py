@@ -20,7 +20,7 @@ SCHEMES = ("https", "http", "s3")
 # For all reads; a variable of the same name in the environment goes first.
 OPTIONS: dict[str, str | int | float] = {
     "GDAL_HTTP_MAX_RETRY": 4,
-    "GDAL_HTTP_RETRY_DELAY": 1,  # seconds, about doubled with each retry: half a minute in all
+    "GDAL_HTTP_RETRY_DELAY": 1,  # seconds, about doubled with each retry: 20 seconds in all
     "GDAL_HTTP_RETRY_CODES": "429,500,502,503,504",
     "GDAL_HTTP_CONNECTTIMEOUT": 10,  # seconds
     # A transfer below 1 byte per second for 30 seconds is dead; a slow one may take as long as it needs.
