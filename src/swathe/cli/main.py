@@ -24,6 +24,7 @@ from swathe.cli.query import query
 from swathe.cli.remove import remove
 from swathe.cli.runs import runs
 from swathe.cli.scenes import scenes
+from swathe.cli.stats import stats
 from swathe.cli.train import train
 from swathe.errors import SwatheError
 
@@ -56,6 +57,7 @@ for command in (
     remove,
     compact,
     draw,
+    stats,
     evaluate,
     train,
     export,
