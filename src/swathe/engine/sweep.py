@@ -129,16 +129,17 @@ def _from_top_to_bottom(
     load: Callable[[int], Part], batches: Sequence[int], tops: Sequence[float], settings: RunSettings
 ) -> RawDetections:
     """Merge parts in the order of their topmost rows, in rounds."""
-    sweep, waiting = Sweep(settings.merge_iou, settings.give_way), RawDetections.empty()
+    sweep = Sweep(settings.merge_iou, settings.give_way)
     kept: list[RawDetections] = []
+    waiting: list[RawDetections] = []
     order = np.argsort(np.array(tops), kind="stable").tolist()
     lines = [*(tops[place] for place in order[1:]), math.inf]
     for place, line in zip(order, lines, strict=True):
-        waiting = RawDetections.concat([waiting, load(batches[place]).raw])
+        waiting.append(load(batches[place]).raw)
         # Rounds grow with what is held back, so that the work stays in proportion even where little can be decided.
-        if line == math.inf or len(waiting) >= max(ROUND_ROWS, len(sweep)):
-            kept.append(sweep.advance(waiting, line))
-            waiting = RawDetections.empty()
+        if line == math.inf or sum(map(len, waiting)) >= max(ROUND_ROWS, len(sweep)):
+            kept.append(sweep.advance(RawDetections.concat(waiting), line))
+            waiting.clear()
     return RawDetections.concat(kept)
 
 
