@@ -65,7 +65,7 @@ def tops(raw: RawDetections) -> np.ndarray:
     merge_iou=st.sampled_from([0.0, 0.2, 0.7, 1.0]),
     give_way=st.sampled_from([0.0, 0.45, 0.9]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_from_top_to_bottom_equals_at_once(
     seed: int, count: int, steps: int, largest: float, merge_iou: float, give_way: float
 ) -> None:

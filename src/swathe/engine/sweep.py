@@ -109,7 +109,10 @@ def merge_parts(
         part = load(batch)
         tops.append(_top(part.raw))
         raw, skipped = raw + len(part.raw), skipped + part.skipped
-        few = [*few, part.raw] if single or raw <= ROUND_ROWS else []
+        if single or raw <= ROUND_ROWS:
+            few.append(part.raw)
+        else:
+            few.clear()
     if single:
         kept = RawDetections.concat(few)
     elif raw <= ROUND_ROWS:
@@ -132,14 +135,17 @@ def _from_top_to_bottom(
     sweep = Sweep(settings.merge_iou, settings.give_way)
     kept: list[RawDetections] = []
     waiting: list[RawDetections] = []
+    rows = 0
     order = np.argsort(np.array(tops), kind="stable").tolist()
     lines = [*(tops[place] for place in order[1:]), math.inf]
     for place, line in zip(order, lines, strict=True):
         waiting.append(load(batches[place]).raw)
+        rows += len(waiting[-1])
         # Rounds grow with what is held back, so that the work stays in proportion even where little can be decided.
-        if line == math.inf or sum(map(len, waiting)) >= max(ROUND_ROWS, len(sweep)):
+        if line == math.inf or rows >= max(ROUND_ROWS, len(sweep)):
             kept.append(sweep.advance(RawDetections.concat(waiting), line))
             waiting.clear()
+            rows = 0
     return RawDetections.concat(kept)
 
 
