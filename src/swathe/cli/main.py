@@ -14,6 +14,7 @@ from swathe.cli.areas import areas
 from swathe.cli.compact import compact
 from swathe.cli.convert import convert
 from swathe.cli.detect import detect
+from swathe.cli.doctor import doctor
 from swathe.cli.draw import draw
 from swathe.cli.evaluate import evaluate
 from swathe.cli.export import export
@@ -63,6 +64,7 @@ for command in (
     export,
     models,
     figures,
+    doctor,
 ):
     app.command(epilog=EPILOG)(command)
 

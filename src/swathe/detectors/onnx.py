@@ -120,3 +120,16 @@ def _runtime_errors() -> tuple[type[Exception], ...]:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
+
+
+def providers() -> tuple[str, ...]:
+    """Return what ONNX Runtime could run models on, by its own names; Swathe uses the CPU.
+
+    Raises:
+        MissingExtraError: If ONNX Runtime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError(install_hint("ONNX Runtime", "onnx")) from error
+    return tuple(onnxruntime.get_available_providers())

@@ -85,3 +85,18 @@ def has_dataset_mask(dataset: Any, band: int) -> bool:
 
     flags = dataset.mask_flag_enums[band - 1]
     return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of GDAL and PROJ that rasters are read with."""
+    import rasterio
+
+    return {"gdal": rasterio.__gdal_version__, "proj": rasterio.__proj_version__}
+
+
+def driver_names() -> frozenset[str]:
+    """Return the short names of the formats that GDAL was built with."""
+    import rasterio
+
+    with rasterio.Env() as env:
+        return frozenset(env.drivers())
