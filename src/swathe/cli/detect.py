@@ -19,6 +19,7 @@ from swathe.cli.options import (
     Memory,
     MinScore,
     Overwrite,
+    Quiet,
     Scales,
     Sources,
     Stride,
@@ -92,6 +93,7 @@ def detect(
     overwrite: Overwrite = False,
     geojson: Geojson = None,
     export: Exports = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find objects in scenes; the same command again resumes what was interrupted."""
@@ -132,10 +134,10 @@ def detect(
     check_memory(plan, processes)  # before anything is replaced
     say_advice(advice(plan, processes))
     store = open_output(output, plan, append=append, overwrite=overwrite)
-    if not json:
+    if not json and not quiet:
         typer.echo(f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}")
         typer.echo("\n".join([describe(plan), *notes(plan)]))
-    with detection_progress(json=json) as progress:
+    with detection_progress(json=json, quiet=quiet) as progress:
         for scene, reason in unopened.items():
             progress(SceneFailed(scene, reason))
         summary = with_unopened(run_plan(plan, store, progress=progress, supersede=not append), unopened)
@@ -145,7 +147,7 @@ def detect(
         files.extend(map(str, targets))
     if json:
         print_json({"event": "summary", **summary.to_json(), "files": files})
-    else:
+    elif not quiet:
         typer.echo("\n".join(_summary(summary, files)))
     raise_for_failures(summary)
 

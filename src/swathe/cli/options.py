@@ -47,6 +47,7 @@ Memory = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and failed scenes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value per line, summary last.")]
 NameProperty = Annotated[
     str | None,

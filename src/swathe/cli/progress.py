@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from swathe.cli.options import print_json
+from swathe.cli.tally import Tally, in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,14 +21,16 @@ if TYPE_CHECKING:
     from swathe.training.loop import TrainingEvent
 
 MEBIBYTE = 1 << 20
+SECONDS_PER_LINE = 30.0  # where there is no terminal
 
 
 @contextmanager
-def detection_progress(*, json: bool) -> Iterator[RunProgress]:
-    """Show the progress of a detection run.
+def detection_progress(*, json: bool, quiet: bool = False) -> Iterator[RunProgress]:
+    """Show the progress of a detection run: a bar on a terminal, else a line now and then.
 
     Args:
-        json: Print events for machines instead of a bar.
+        json: Print events for machines instead.
+        quiet: Show nothing but failed scenes.
 
     Yields:
         What the run calls with its events.
@@ -34,7 +38,11 @@ def detection_progress(*, json: bool) -> Iterator[RunProgress]:
     if json:
         yield print_event
         return
-    with _bar("windows") as bar:
+    console = stderr_console()
+    if quiet or not console.is_terminal:
+        yield DetectionLines(console, quiet=quiet)
+        return
+    with _detection_bar(console) as bar:
         yield _DetectionBar(bar)
 
 
@@ -106,30 +114,93 @@ def _bar(unit: str) -> Bar:
     )
 
 
+def _detection_bar(console: Console) -> Bar:
+    """Make a bar whose rate and remaining time come from a tally."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("windows"),
+        TextColumn("{task.fields[rate]}", style="progress.data.speed"),
+        TextColumn("{task.fields[remaining]}", style="progress.remaining"),
+        TextColumn("{task.fields[note]}", markup=False),
+        console=console,
+    )
+
+
 class _DetectionBar:
     """Moves the bar as batches of windows are finished."""
 
     def __init__(self, bar: Bar) -> None:
         self._bar = bar
-        self._found = 0
+        self._tally = Tally()
 
     def __call__(self, event: ProgressEvent) -> None:
         """Take notice of an event."""
-        from swathe.engine.events import BatchFinished, RunPlanned, SceneFailed
+        self._tally.count(event)
+        for line in _lines_about(event):
+            self._bar.console.print(line, markup=False)
+        tally = self._tally
+        if not tally.total and not self._bar.tasks:
+            return
+        if not self._bar.tasks:
+            self._bar.add_task("Detect", total=tally.total, rate="", remaining="", note="")
+        rate = f"{tally.rate:.1f} windows/s" if tally.rate is not None else ""
+        task = self._bar.tasks[0].id
+        remaining = in_words(tally.remaining) if tally.done < tally.total else ""
+        self._bar.update(task, total=tally.total, completed=tally.done, rate=rate, remaining=remaining, note=tally.note)
 
-        if isinstance(event, RunPlanned):
-            if event.resumed_windows:
-                self._bar.console.print(f"Resuming: {event.resumed_windows} of {event.windows} windows are done")
-            workers = max(1, event.workers)
-            self._bar.console.print(f"Memory   about {event.memory_bytes / MEBIBYTE:,.0f} MiB with {workers} worker(s)")
-            before = event.resumed_windows
-            self._bar.add_task("Detect", total=event.windows, completed=before, before=before, note="")
-        elif isinstance(event, BatchFinished):
-            self._found += event.detections
-            task = self._bar.tasks[0].id
-            self._bar.update(task, completed=event.done_windows, note=f"{self._found} found, {event.scene}")
-        elif isinstance(event, SceneFailed):
-            self._bar.console.print(f"failed {event.scene}: {event.reason}", style="red", markup=False)
+
+class DetectionLines:
+    """Prints a line now and then, for logs; with many scenes and windows no more than for one."""
+
+    def __init__(self, console: Console, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin.
+
+        Args:
+            console: Where to print.
+            quiet: Print nothing but failed scenes.
+            clock: Seconds that never go back.
+        """
+        self._console, self._quiet, self._clock = console, quiet, clock
+        self._tally = Tally(clock)
+        self._next = clock() + SECONDS_PER_LINE
+
+    def __call__(self, event: ProgressEvent) -> None:
+        """Take notice of an event."""
+        from swathe.engine.events import RunFinished, SceneFailed
+
+        tally = self._tally
+        tally.count(event)
+        if isinstance(event, SceneFailed) or not self._quiet:
+            for line in _lines_about(event):
+                self._console.print(line, markup=False, soft_wrap=True)
+        if self._quiet or isinstance(event, RunFinished) or self._clock() < self._next:
+            return
+        self._next = self._clock() + SECONDS_PER_LINE
+        share = tally.done / tally.total if tally.total else 1.0
+        rate = f"{tally.rate:.1f} windows/s" if tally.rate is not None else ""
+        parts = [
+            f"{tally.done:,} of {tally.total:,} windows ({share:.0%})",
+            rate,
+            in_words(tally.remaining),
+            tally.note,
+        ]
+        self._console.print(", ".join(part for part in parts if part), markup=False, soft_wrap=True)
+
+
+def _lines_about(event: ProgressEvent) -> list[str]:
+    """Return what is said once about an event."""
+    from swathe.engine.events import RunPlanned, SceneFailed
+
+    if isinstance(event, RunPlanned):
+        lines = [f"Memory   about {event.memory_bytes / MEBIBYTE:,.0f} MiB with {max(1, event.workers)} worker(s)"]
+        if event.resumed_windows:
+            lines.insert(0, f"Resuming: {event.resumed_windows:,} of {event.windows:,} windows are done")
+        return lines
+    return [f"failed {event.scene}: {event.reason}"] if isinstance(event, SceneFailed) else []
 
 
 class _TrainingBar:
