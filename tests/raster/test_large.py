@@ -110,3 +110,10 @@ def test_overviews_without_the_mask_are_not_used(tmp_path: Path, kind: str) -> N
     level = Level.of(scene.width, scene.height, 0.5)
     with RasterReader(scene) as reader:
         assert reader.read(level, Window(0, 0, level.width, level.height)).valid < 0.95
+
+
+def test_tens_of_thousands_of_bands(tmp_path: Path) -> None:
+    bands = "".join(f'<VRTRasterBand dataType="Byte" band="{band}"/>' for band in range(1, 20_001))
+    path = tmp_path / "scene.vrt"
+    path.write_text(f'<VRTDataset rasterXSize="9" rasterYSize="9">{bands}</VRTDataset>')
+    assert open_scene(path).bands == (1, 2, 3)

@@ -13,7 +13,8 @@ def alpha_band(dataset: Any) -> int | None:
     """Return the number of the band that is tagged as alpha, counted from 1, None without one."""
     from rasterio.enums import ColorInterp
 
-    return next((band for band in dataset.indexes if dataset.colorinterp[band - 1] == ColorInterp.alpha), None)
+    tags = dataset.colorinterp  # read once: it is made anew for all bands, of which a damaged file may have many
+    return next((band for band, tag in enumerate(tags, start=1) if tag == ColorInterp.alpha), None)
 
 
 def choose_bands(dataset: Any, wanted: Sequence[int] | None) -> tuple[int, ...]:
@@ -54,10 +55,11 @@ def choose_bands(dataset: Any, wanted: Sequence[int] | None) -> tuple[int, ...]:
 def _default_bands(dataset: Any) -> tuple[int, ...]:
     from rasterio.enums import ColorInterp
 
-    tags = dict(zip(reversed(dataset.colorinterp), reversed(dataset.indexes), strict=True))
+    meanings = dataset.colorinterp
+    tags = {tag: band for band, tag in reversed(list(enumerate(meanings, start=1)))}
     if {ColorInterp.red, ColorInterp.green, ColorInterp.blue} <= tags.keys():
         return tags[ColorInterp.red], tags[ColorInterp.green], tags[ColorInterp.blue]
-    plain = [band for band in dataset.indexes if dataset.colorinterp[band - 1] != ColorInterp.alpha]
+    plain = [band for band, tag in enumerate(meanings, start=1) if tag != ColorInterp.alpha]
     return tuple(plain[:3]) if len(plain) >= 3 else tuple(plain[:1] or (1,))
 
 
