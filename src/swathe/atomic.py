@@ -140,6 +140,9 @@ def published_folder(path: Path, *, replaceable: Callable[[Path], bool] | None =
         sync_folder(path.parent)
     except OSError as error:
         raise StoreError(not_written(path, error)) from error
+    except StoreError as error:
+        # What was published within is known to the caller by the name of the whole.
+        raise StoreError(str(error).replace(str(_usual(path)), str(path))) from error.__cause__
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,119 @@
+"""Two runs at once, clocks that jump, folders without rights, workers that somebody kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from accidents.conftest import Report
+from accidents.runs import STRIDE, TILE, Case, children, tree
+from command import Command
+from swathe.atomic import published_file
+from swathe.errors import StoreError
+from swathe.store.geoparquet import GeoParquetStore
+
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Case:
+    """One scene of some length, and a short one."""
+    return Case.make(tmp_path_factory.mktemp("case") / "scenes", tiny_model, [(700, 600), (256, 256)])
+
+
+@pytest.fixture(scope="module")
+def whole(case: Case, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The store of a run that nothing happened to."""
+    store = tmp_path_factory.mktemp("whole") / "store"
+    case.run(store)
+    return tree(store)
+
+
+def until_at_work(process: subprocess.Popen[str]) -> None:
+    """Wait for the first finished batch."""
+    assert process.stdout is not None
+    assert any('"batch_finished"' in line for line in process.stdout)
+
+
+def test_two_runs_at_once(case: Case, whole: dict[str, str], tmp_path: Path, report: Report) -> None:
+    store = tmp_path / "store"
+    with case.start(store) as first:
+        until_at_work(first)
+        os.killpg(first.pid, signal.SIGSTOP)
+        with case.start(store) as same:
+            _, err = same.communicate(timeout=120)
+        assert same.returncode == 5, err
+        assert "another process is working on this run" in err
+        assert f"process {first.pid} on " in err
+        other = case.run(store, "--append", "--merge-iou", "0.5")
+        os.killpg(first.pid, signal.SIGCONT)
+        _, err = first.communicate(timeout=120)
+        assert first.returncode == 0, err
+    opened = GeoParquetStore(store)
+    assert len(opened.runs()) == 2
+    opened.remove_run(other[-1]["run"])
+    assert tree(store) == whole
+    report(
+        "Two runs into one store at once: the same one refused with the owner's name, another one with --append fine"
+    )
+
+
+def test_a_worker_killed_from_outside(case: Case, whole: dict[str, str], tmp_path: Path, report: Report) -> None:
+    with case.start(tmp_path / "store") as process:
+        until_at_work(process)
+        for pid in children(process.pid)[:1]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert tree(tmp_path / "store") == whole
+    report(f"One worker killed by SIGKILL: replaced ({out.count('batch_retried')} batch tried again); same bytes")
+
+
+def test_nothing_hangs_on_the_clock(
+    command: Command, case: Case, whole: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report
+) -> None:
+    words = ("detect", case.folder, "-m", case.model, "--tile", TILE, "--stride", STRIDE, "--workers", 0, "--json")
+    backwards = iter(range(2_000_000_000, 0, -100_000))
+    store = tmp_path / "store"
+    with case.start(store) as process:
+        until_at_work(process)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    time.sleep(0.3)
+    for number, path in enumerate(sorted(store.rglob("*"))):
+        when = (0, 4_000_000_000)[number % 2]
+        os.utime(path, (when, when))
+    monkeypatch.setattr("time.time", lambda: float(next(backwards)))
+    assert command(*words, "-o", store).code == 0
+    assert tree(store) == whole
+    report("Clock running backwards, files of 1970 and 2096: same bytes")
+
+
+def test_a_folder_without_rights(tmp_path: Path, report: Report) -> None:
+    locked, answer = tmp_path / "locked", tmp_path / "answer"
+    locked.mkdir(mode=0o555)
+    answer.touch()
+    answer.chmod(0o666)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:  # root may write anywhere: become somebody else
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+        try:
+            with published_file(locked / "file", overwrite=True) as stream:
+                stream.write(b"x")
+        except StoreError as error:
+            answer.write_text(str(error))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert "no right to write there" in answer.read_text()
+    assert str(locked / "file") in answer.read_text()
+    report("A folder without the right to write: told")
