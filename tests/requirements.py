@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 
 import pytest
 
@@ -20,3 +21,21 @@ def need(module: str) -> None:
     if os.environ.get("SWATHE_NO_SKIP") == "1":
         pytest.fail(message)
     pytest.skip(message, allow_module_level=True)
+
+
+def need_program(name: str) -> str:
+    """Skip the calling test, or fail it, if a program is not installed.
+
+    Args:
+        name: Name of the program, which is also that of its Debian package.
+
+    Returns:
+        Its path.
+    """
+    path = shutil.which(name)
+    if path is not None:
+        return path
+    message = f"{name} is not installed; `apt-get install --no-install-recommends {name}` brings it"
+    if os.environ.get("SWATHE_NO_SKIP") == "1":
+        pytest.fail(message)
+    pytest.skip(message)

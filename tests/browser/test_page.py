@@ -1,0 +1,121 @@
+"""The page in a browser: it loads without complaint, shows boxes where they are, zooms and filters."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+from rasterio.transform import from_origin
+
+from requirements import need, need_program
+from swathe.detections import Detections, SceneInfo
+from swathe.drawing import View, draw_page
+from swathe.raster.scene import open_scene
+
+need("playwright")
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+HOSTILE = "</script><script>document.title='taken'</script>\"'&<b>"
+SIDE = 400
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grey scene with a strange name, a plane in its middle and 10,000 small ships around."""
+    folder = tmp_path_factory.mktemp("page")
+    profile = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": 3, "dtype": "uint8"}
+    with rasterio.open(
+        folder / "scene.tif", "w", **profile, crs="EPSG:32645", transform=from_origin(5e5, 3e6, 0.5, 0.5)
+    ) as file:
+        file.write(np.full((3, SIDE, SIDE), 90, dtype=np.uint8))
+    scene = open_scene(folder / "scene.tif", scene_id=HOSTILE)
+    random = np.random.default_rng(0)
+    ships = np.column_stack([random.uniform(0, SIDE, 10_000), random.uniform(0, 60, 10_000), np.full((10_000, 3), 4.0)])
+    boxes = np.vstack([[[200.0, 200.0, 120.0, 60.0, 0.5]], ships])
+    scores = np.concatenate([[0.9], random.uniform(0.3, 0.5, 10_000)])
+    info = SceneInfo(scene.id, scene.uri, SIDE, SIDE, scene.crs, scene.transform)
+    found = Detections.from_arrays(boxes, scores, [0] + [1] * 10_000, ("plane", "ship"), info, "run")
+    assert draw_page(found, scene, folder / "page.html", View(longest_side=SIDE)) == 10_001
+    return folder / "page.html"
+
+
+@pytest.fixture
+def page(page_file: Path) -> Iterator[Page]:
+    """The page, opened; whatever it complains about fails the test."""
+    from playwright.sync_api import sync_playwright
+
+    complaints: list[Any] = []
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=need_program("chromium"), args=FLAGS)
+        page = browser.new_page(viewport={"width": 800, "height": 800})
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith(("file:", "data:")) else complaints.append(request),
+        )
+        page.goto(page_file.as_uri())
+        page.wait_for_function("document.getElementById('view').dataset.drawn !== undefined")
+        page.wait_for_timeout(300)
+        yield page
+        browser.close()
+    assert complaints == []
+
+
+def pixels(page: Page) -> np.ndarray:
+    """Take a picture of the page."""
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def drawn(page: Page) -> int:
+    """Return how many boxes pass the filters, after the next frame."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return int(page.locator("#view").get_attribute("data-drawn") or -1)
+
+
+def test_boxes_are_drawn_where_they_are_and_follow_the_zoom(page: Page) -> None:
+    assert page.title() == HOSTILE
+    assert page.locator("#title").inner_text() == HOSTILE
+    assert drawn(page) == 10_001
+    # The page is 800 pixels wide and the scene 400: a scene pixel is two of the screen.
+    end = 400 + 120 * np.cos(0.5), 400 + 120 * np.sin(0.5)
+    shown = pixels(page)
+    assert (np.abs(shown[400, 400] - 90) < 4).all()
+    near = shown[round(end[1]) - 3 : round(end[1]) + 4, round(end[0]) - 3 : round(end[0]) + 4]
+    assert np.ptp(near, axis=2).max() > 60
+    page.mouse.move(400, 400)
+    assert page.locator("#tip").inner_text().splitlines()[:2] == ["plane  0.90", "60.0 x 30.0 m"]
+    page.mouse.wheel(0, -240)
+    assert drawn(page) == 10_001
+    assert float(page.locator("#view").get_attribute("data-zoom") or 0) == pytest.approx(4.0)
+    page.mouse.move(5, 795)
+    page.wait_for_timeout(100)
+    shown = pixels(page)
+    assert (
+        np.ptp(shown[round(end[1]) - 3 : round(end[1]) + 4, round(end[0]) - 3 : round(end[0]) + 4], axis=2).max() < 30
+    )
+    end = 400 + 240 * np.cos(0.5), 400 + 240 * np.sin(0.5)
+    near = shown[round(end[1]) - 4 : round(end[1]) + 5, round(end[0]) - 4 : round(end[0]) + 5]
+    assert np.ptp(near, axis=2).max() > 60
+
+
+def test_classes_and_scores_are_filtered(page: Page) -> None:
+    page.get_by_label("ship").uncheck()
+    assert drawn(page) == 1
+    page.get_by_label("ship").check()
+    page.locator("#score").fill("0.6")
+    assert drawn(page) == 1
+    assert page.locator("#count").inner_text() == "1 of 10,001 detections"
+    page.locator("#view").press("+")
+    drawn(page)
+    assert float(page.locator("#view").get_attribute("data-zoom") or 0) == pytest.approx(3.0)
