@@ -53,17 +53,16 @@ def write_geojson(detections: Detections, path: Path, *, overwrite: bool = False
 
 def _features(detections: Detections) -> Iterator[str]:
     """Yield each detection as the text of a GeoJSON feature."""
-    from shapely.geometry import mapping
+    import shapely
 
     for chunk in chunks(detections):
         identifiers = chunk.table.column("id").to_pylist()
         rows = attributes(chunk).to_pylist()
-        for identifier, row, footprint in zip(identifiers, rows, chunk.footprints(), strict=True):
+        for identifier, row, geometry in zip(identifiers, rows, shapely.to_geojson(chunk.footprints()), strict=True):
             row["acquired"] = row["acquired"] and utc_text(row["acquired"])
-            feature: dict[str, Any] = {
-                "type": "Feature",
-                "id": identifier,
-                "properties": row,
-                "geometry": mapping(footprint),
-            }
-            yield json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            yield f'{{"type":"Feature","id":{_text(identifier)},"properties":{_text(row)},"geometry":{geometry}}}'
+
+
+def _text(value: Any) -> str:
+    """Return a value as JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
