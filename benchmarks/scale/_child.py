@@ -16,12 +16,14 @@ from benchmarks.scale._detectors import BACKEND
 from swathe.detections import Detections, SceneInfo
 from swathe.detectors.registry import resolve_model
 from swathe.engine.events import BatchFinished, ProgressEvent, SceneMerged
+from swathe.engine.memory import Projection, project
 from swathe.engine.plan import Plan, make_plan
 from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
 from swathe.raster.scene import open_scene
 from swathe.store.geoparquet import GeoParquetStore
 
+HIGH_SCORE = 0.9  # what the model finds is not used
 LATTICE = "benchmarks.scale._detectors:lattice_detector"
 
 
@@ -48,26 +50,23 @@ def progress(event: ProgressEvent) -> None:
         tell("merged", raw=event.raw, detections=event.detections, seconds=event.seconds)
 
 
-def planned(model: str, sources: Sequence[str], tile: int, stride: int, workers: int) -> Plan:
-    """Plan a run of the lattice detector in front of a model."""
-    spec = resolve_model(model)[0]
-    if not os.environ[BACKEND]:
-        spec = replace(spec, path="none")
-    spec = replace(spec, backend=LATTICE)
+def planned(model: str, sources: Sequence[str], settings: RunSettings) -> tuple[Plan, Projection]:
+    """Plan a run of the lattice detector in front of a model; projected is that of the model."""
+    backend = os.environ[BACKEND]
+    spec = resolve_model(model, backend=backend or "auto", min_score=HIGH_SCORE, tile=settings.tile)[0]
+    if not backend:
+        spec = replace(spec, backend=LATTICE, path="none")
     scenes = [replace(open_scene(path), id=f"scene-{number}") for number, path in enumerate(sources)]
-    return make_plan(scenes, RunSettings(tile=tile, stride=stride, workers=workers), spec)
+    plan = make_plan(scenes, settings, replace(spec, backend=LATTICE))
+    return plan, project(scenes, settings, spec, settings.workers or 0)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Carry out a run: model, tile, stride, workers, then the scenes."""
     model, tile, stride, workers, *sources = arguments
-    plan = planned(model, sources, int(tile), int(stride), int(workers))
-    tell(
-        "windows",
-        windows=plan.windows,
-        projected=plan.memory(int(workers)).to_json(),
-        total=plan.memory(int(workers)).total,
-    )
+    settings = RunSettings(tile=int(tile), stride=int(stride), workers=int(workers))
+    plan, projection = planned(model, sources, settings)
+    tell("windows", windows=plan.windows, total=projection.total, projected=projection.to_json())
     with tempfile.TemporaryDirectory() as folder:
         summary = run_plan(plan, TellingStore.create(Path(folder) / "store"), progress=progress)
     tell("end", detections=summary.detections)

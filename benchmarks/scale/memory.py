@@ -17,15 +17,18 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks._machine import processor
+from benchmarks.end_to_end.windows_per_second import random_model
 from benchmarks.scale import _detectors
-from benchmarks.scale._scenes import repeated_scene
+from benchmarks.scale._scenes import CACHE, repeated_scene
 from benchmarks.scale._tree import PERIOD, Sample, Sampler
 
 MEBIBYTE = 1 << 20
 MODEL_WINDOWS = 10  # through the real model in each process; its memory does not change any more after the second
+RANDOM = "random-s"  # a network of size s with random weights
 OVERLAP = (4 / 3) ** 2  # how often windows of 3/4 stride see an object
 
 
@@ -40,7 +43,7 @@ class Case:
     tile: int = 1024  # pixels
     tiled: bool = True  # how the file is cut
     scenes: int = 1  # how many of this size
-    model: str = "buildings"  # model, see `swathe detect`
+    model: str = "buildings"  # model, see `swathe detect`; or RANDOM
     backend: str = "onnx"  # "" for no model
     workers: int = 2  # processes
 
@@ -62,7 +65,10 @@ CASES = (
     Case("tile 512", 10_000, 10_000, 20_000, tile=512),
     Case("tile 2048", 20_000, 20_000, 20_000, tile=2048),
     Case("one process", 10_000, 10_000, 20_000, workers=0),
+    Case("size s", 10_000, 10_000, 20_000, model=RANDOM),
     Case("OpenVINO", 10_000, 10_000, 20_000, backend="openvino"),
+    Case("OpenVINO, size s", 10_000, 10_000, 20_000, model=RANDOM, backend="openvino"),
+    Case("PyTorch", 10_000, 10_000, 20_000, backend="torch"),
     Case("no model", 10_000, 10_000, 20_000, backend=""),
 )
 
@@ -70,7 +76,8 @@ CASES = (
 def measure(case: Case) -> dict[str, Any]:
     """Run a case and tell the highest sums of its processes, by phase."""
     files = [str(repeated_scene(case.width, case.height, tiled=case.tiled, copy=n)) for n in range(case.scenes)]
-    words = (case.model, case.tile, case.tile * 3 // 4, case.workers, *files)
+    model = str(random_model_file()) if case.model == RANDOM else case.model
+    words = (model, case.tile, case.tile * 3 // 4, case.workers, *files)
     environment = os.environ | {
         _detectors.STEP: str(case.step),
         _detectors.BACKEND: case.backend,
@@ -98,6 +105,16 @@ def measure(case: Case) -> dict[str, Any]:
         "peak_anonymous_mib": max(one.anonymous for one in samples) / MEBIBYTE,
         "peak_pss_mib_by_phase": by_phase(told, samples),
     }
+
+
+def random_model_file() -> Path:
+    """Return the file of the network with random weights, made at the first call and kept."""
+    folder = CACHE / RANDOM
+    path = folder / "model.onnx"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        random_model(folder)
+    return path
 
 
 def in_mebibytes(parts: dict[str, int]) -> dict[str, float]:

@@ -48,7 +48,7 @@ class Ground:
     @property
     def side(self) -> int:
         """Side of a scene in pixels."""
-        return round(SPACING * self.each**0.5)
+        return int(round(SPACING * self.each**0.5))
 
     def scene(self, number: int) -> SceneInfo:
         """Return one of the scenes."""
@@ -126,7 +126,7 @@ def ask_duckdb(path: Path, query: Query) -> int:
     text = f"select * replace (geometry::blob as geometry) from '{path}/detections/*.parquet' where "
     with duckdb.connect() as connection:
         connection.execute("load parquet")
-        table = connection.execute(text + " and ".join(conditions), values).to_arrow_table()
+        table = connection.sql(text + " and ".join(conditions), params=values).to_arrow_table()
     if query.box is None:
         return int(table.num_rows)
     footprints = shapely.from_wkb(table.column("geometry").to_numpy())
