@@ -68,6 +68,15 @@ little of libraries that programs beside the run have loaded, too. "Merging" and
 a scene is merged and stored; the workers have ended by then if it is the last one.
 """
 
+QUERIES = """\
+{detections:,} detections in three layouts of a store over the same ground: few large scenes, many small ones, and the
+latter after `swathe compact`. The box has 1 % of the area; the class is the rarest of 15, with a score of 0.9 or more.
+
+Cold: a new process, whose imports are not counted, and files thrown out of the page cache. Warm: one process that has
+asked before. DuckDB (as many threads as cores) reads the same files, selects by the `bbox` columns and hands
+all columns over; shapely then tests the footprints, so that both find the same. It has no geodesic distance to ask for.
+"""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -146,10 +155,27 @@ def memory(result: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+def queries(result: Mapping[str, Any]) -> list[list[str]]:
+    """Tabulate the times of queries, a line for each layout and question."""
+    heads = [f"{way}, {state}, ms" for state in ("cold", "warm") for way in ("Swathe", "DuckDB")]
+    rows = [["layout", "files", "question", "matches", *heads]]
+    for layout in result["layouts"]:
+        found = {(answer["question"], answer["state"]): answer for answer in layout["answers"]}
+        for question in dict.fromkeys(answer["question"] for answer in layout["answers"]):
+            cells = []
+            for state in ("cold", "warm"):
+                ways = found[question, state]["ways"]
+                cells += [milliseconds(ways[way]["median_ms"]) if way in ways else "–" for way in ("swathe", "duckdb")]
+            matches = f"{found[question, 'warm']['matches']:,}"
+            rows.append([layout["layout"], f"{layout['files']:,}", question, matches, *cells])
+    return rows
+
+
 SECTIONS = {
     "end_to_end-windows_per_second": Section("Windows per second, end to end", WHOLE_RUNS, whole_runs),
     "micro-nms": Section("Rotated non-maximum suppression", SUPPRESSION, suppression),
     "reads-windows": Section("Reading windows", READS, reads),
+    "scale-query": Section("Queries", QUERIES, queries),
     "scale-memory": Section("Memory", MEMORY, memory),
 }
 

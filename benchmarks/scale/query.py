@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -48,7 +49,7 @@ class Ground:
     @property
     def side(self) -> int:
         """Side of a scene in pixels."""
-        return int(round(SPACING * self.each**0.5))
+        return math.isqrt(round(SPACING**2 * self.each))
 
     def scene(self, number: int) -> SceneInfo:
         """Return one of the scenes."""

@@ -62,7 +62,7 @@ def publish(store: Store, part: Detections) -> None:
     store.publish_scene(run, part, scene)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(query=queries(EVERYTHING))
 def test_scan_equals_the_reference_filter(filled: Store, query: Query):
     expected, found = reference_filter(EVERYTHING, query), filled.scan(query)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,8 +111,9 @@ class DetectionsFile:
             masks["bbox"] = lambda table: query.hull_mask(_hulls(table))
         if query.min_score is not None:
             masks["score"] = lambda table: table.column("score").to_numpy() >= query.min_score
-        if query.classes is not None:
-            masks["class"] = lambda table: _is_in(table.column("class"), query.classes or ())
+        for name, wanted in (("class", query.classes), ("scene", query.scenes)):
+            if wanted is not None:
+                masks[name] = partial(_bears, column=name, names=wanted)
         passed = np.ones(sum(self._file.metadata.row_group(group).num_rows for group in groups), dtype=np.bool_)
         if masks:
             table = self._read(groups, list(masks))
@@ -188,9 +190,9 @@ def _hulls(table: pa.Table) -> FloatArray:
     return np.stack([pc.struct_field(bbox, name).to_numpy(zero_copy_only=False) for name in BOUNDS], axis=1)
 
 
-def _is_in(column: pa.ChunkedArray, names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """Tell which rows bear one of some names, by looking at each name once."""
-    chunks = _named(column).chunks
+def _bears(table: pa.Table, column: str, names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Tell which rows bear one of some names in a column, by looking at each name once."""
+    chunks = _named(table.column(column)).chunks
     wanted = [pc.is_in(chunk.dictionary, pa.array(names, pa.string())) for chunk in chunks]
     parts = [np.asarray(mask)[chunk.indices.to_numpy()] for mask, chunk in zip(wanted, chunks, strict=True)]
     return np.concatenate([np.zeros(0, dtype=np.bool_), *parts])
