@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swathe.errors import SourceError, StoreError, UsageError
+from swathe.times import parse_utc, utc_text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from swathe.detections import Detections
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
@@ -105,6 +108,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     merge_iou: float = DEFAULT_MERGE_IOU,
     workers: int | None = None,
     output: str | Path | None = None,
+    acquired: str | datetime | None = None,
     backend: str = "auto",
     bands: tuple[int, ...] | None = None,
     value_range: ValueRange | None = None,
@@ -124,6 +128,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         workers: Worker processes; one per core if not given, 0 for none.
         output: Store to write; one that exists is added to, an unfinished run in it is resumed, and images that the
             same model and settings have looked at are not looked at again. Without it nothing is left on disk.
+        acquired: When the images were taken, ISO 8601 or a datetime, in UTC; what their files say if not given.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
         value_range: Values to show the model as black and white, or "percentile" to measure them for each image; if
@@ -151,6 +156,8 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     sources = [source] if isinstance(source, str | Path) else list(source)
     spec, info = chosen.detector(model)
     scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
+    if acquired is not None:
+        scenes = tuple(replace(scene, acquired=utc_text(parse_utc(acquired))) for scene in scenes)
     plan = make_plan(scenes, chosen.settings(info), spec)
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         store = open_output(Path(folder) / "store" if output is None else Path(output), plan, append=True)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import swathe
 from red_cells import RedCells, write_red_cells
 from swathe.detections import Detections
 from swathe.query import Query, reference_filter
@@ -135,6 +136,8 @@ def test_time_of_a_scene_can_be_told(command: Command, tiny_model: Path, tmp_pat
         assert (outcome.lines[-1]["detections"], outcome.err) == (count, "")
     for name in ("a.csv", "a.gpkg", "a.geojson"):
         assert (tmp_path / name).read_bytes() == found.save(tmp_path / f"again {name}").read_bytes()
+    again = swathe.detect(scene.path, tiny_model, tile=128, workers=0, acquired="2024-05-01T10:00")
+    assert again.scenes == found.scenes
     outcome = command(*words, "--acquired", "yesterday")
     assert (outcome.code, outcome.is_one_error) == (2, True)
     assert "--acquired" in outcome.err
