@@ -1,4 +1,4 @@
-"""DOTA task 1 evaluation from labels and detections to a report; the definitions are in docs/reference/evaluation.md."""
+"""DOTA task 1 evaluation from labels and detections to a report, as docs/reference/evaluation.md defines it."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def decode_boxes(raw: Tensor, anchors: Tensor) -> Tensor:
         anchors: (k, 2) long and short sides in the unit wanted for w and h.
 
     Returns:
-        (k, 4): xy = 2 s - 0.5 in cells, wh = (2 s)^2 anchor, s the sigmoid.
+        Boxes (k, 4) with xy = 2 s - 0.5 in cells, wh = (2 s)^2 anchor, s the sigmoid.
     """
     s = raw.sigmoid()
     return torch.cat((2.0 * s[:, :2] - 0.5, (2.0 * s[:, 2:]) ** 2 * anchors), dim=1)

@@ -134,7 +134,7 @@ class Query:
             hulls: Rectangles (n, 4) as xmin, ymin, xmax, ymax in geometry coordinates, those around multipolygons too.
 
         Returns:
-            Mask (n,): false where no match is possible.
+            Mask (n,), false where no match is possible.
         """
         passed = np.ones(len(hulls), dtype=np.bool_)
         for region in self.regions:
@@ -148,7 +148,7 @@ class Query:
             hulls: Rectangles (n, 4) as xmin, ymin, xmax, ymax in geometry coordinates.
 
         Returns:
-            Mask (n,): true where every geometry with this hull touches all regions; false if it is not known.
+            Mask (n,), true where every geometry with this hull touches all regions; false if it is not known.
         """
         if self.box is None or len(self.regions) > 1:
             return np.full(len(hulls), not self.regions)

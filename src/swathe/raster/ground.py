@@ -27,7 +27,7 @@ def measure(crs: str | None, transform: Transform | None, boxes: FloatArray) -> 
         boxes: Boxes (n, 5): cx, cy, w, h in scene pixels, theta in radians, clockwise on screen.
 
     Returns:
-        Measures (n, 3): length (the side that is longer on the ground) and width in metres, azimuth of the long side
+        Measures (n, 3) of length (the side that is longer on the ground) and width in metres, azimuth of the long side
         in degrees clockwise from true north, in [0, 180). NaN without georeference, or where there is no longitude and
         latitude.
 
