@@ -135,7 +135,7 @@ def make_condition(**values: Any) -> Query:
     """Make a query of the values of options, and let its errors name the options.
 
     Args:
-        values: Fields of the query.
+        **values: Fields of the query.
 
     Returns:
         The query.
