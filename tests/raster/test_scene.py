@@ -18,7 +18,10 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from swathe.errors import SourceError, UsageError
+from swathe.raster.pyramid import Level
+from swathe.raster.reader import RasterReader
 from swathe.raster.scene import Scene, open_scene
+from swathe.raster.window import Window
 
 from .conftest import TILED, Write
 
@@ -192,3 +195,12 @@ def test_describing_rasters_loads_no_raster_library() -> None:
     code = "import sys, swathe.raster.scene, swathe.raster.reader; print({'rasterio', 'PIL'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.filterwarnings("error")
+def test_signalling_nan_is_no_data(write: Write) -> None:
+    pixels = np.linspace(0, 1, 3 * 40 * 40).reshape(3, 40, 40)
+    pixels.view(np.uint64)[:, 5, 5] = 0x7FF0000000000001
+    scene = open_scene(write(pixels, photometric="minisblack"), value_range=(0, 1))
+    with RasterReader(scene) as reader:
+        assert reader.read(Level(1.0, 40, 40), Window(0, 0, 40, 40)).valid == 1 - 1 / 1600

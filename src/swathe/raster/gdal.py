@@ -36,6 +36,31 @@ def settings(**more: str | float) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def describing(uri: str) -> Iterator[None]:
+    """Apply the settings while properties of an open raster are looked at, and put errors into words.
+
+    Args:
+        uri: The file, or the address of a remote one.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        SourceError: If GDAL fails; it reads parts of a file only when they are asked for.
+    """
+    from rasterio._err import CPLE_BaseError  # what properties raise has no public name
+    from rasterio.errors import RasterioError
+
+    try:
+        with settings():
+            yield
+    except (RasterioError, CPLE_BaseError) as error:
+        raise SourceError(
+            f"{remote.shown(uri)}: cannot be read ({reason(error)}); the file is damaged, fetch or export it again"
+        ) from error
+
+
 def open_dataset(uri: str, overview: int | None = None) -> Any:
     """Open a raster.
 

@@ -104,10 +104,11 @@ def to_bytes(scene: Scene, palette: Palette | None) -> ToBytes:
 
 def _stretch(values: npt.NDArray[Any], low: float, high: float) -> Bytes:
     """Map low..high to 0..255, rounded; NaN becomes 0."""
-    share = np.clip(values, low, high, dtype=np.float64)
-    share -= low
-    share *= 255.0
-    share /= high - low
+    with np.errstate(invalid="ignore"):  # damaged files hold signalling NaN
+        share = np.clip(values, low, high, dtype=np.float64)
+        share -= low
+        share *= 255.0
+        share /= high - low
     grey: Bytes = np.rint(np.nan_to_num(share, copy=False, nan=0.0), out=share).astype(np.uint8)
     return grey
 

@@ -24,7 +24,7 @@ from swathe.raster.bands import (
 )
 from swathe.raster.decoders import decoder_bytes
 from swathe.raster.fingerprint import fingerprint
-from swathe.raster.gdal import open_dataset, settings
+from swathe.raster.gdal import describing, open_dataset
 from swathe.raster.georeference import Transform
 from swathe.raster.pixels import measure_value_range
 from swathe.raster.placement import place
@@ -157,7 +157,7 @@ def open_scene(
     """
     uri = str(path) if is_remote(str(path)) else str(Path(path).expanduser().absolute())
     print_of_file = fingerprint(uri)
-    with open_dataset(uri) as dataset, settings():
+    with describing(uri), open_dataset(uri) as dataset:
         chosen = choose_bands(dataset, bands)
         scene = _describe(dataset, uri, chosen, scene_id or scene_ids([uri])[0], print_of_file)
         coloured = has_palette(dataset, chosen)

@@ -40,13 +40,14 @@ class Source:
         self._dataset = gdal.open_dataset(scene.uri, overview)
         self.width: int = self._dataset.width  # columns
         self.height: int = self._dataset.height  # rows
-        self.has_overviews = bool(self._dataset.overviews(scene.bands[0]))
         self.reads = 0  # calls to GDAL so far
         self.bytes = 0  # of the pixels they gave
-        self.palette = _palette(self._dataset, scene.bands) if has_palette(self._dataset, scene.bands) else None
         self._extra = [] if scene.alpha is None or scene.alpha in scene.bands else [scene.alpha]
         self._nodata = _stored(scene.nodata, np.dtype(scene.dtype))
-        self._masks = list(mask_bands(self._dataset, scene.bands))
+        with gdal.describing(scene.uri):
+            self.has_overviews = bool(self._dataset.overviews(scene.bands[0]))
+            self.palette = _palette(self._dataset, scene.bands) if has_palette(self._dataset, scene.bands) else None
+            self._masks = list(mask_bands(self._dataset, scene.bands))
 
     def __enter__(self) -> Self:
         return self
