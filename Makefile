@@ -14,7 +14,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-train lock demo test check format bench docs train-buildings clean
+.PHONY: help setup setup-dev setup-train lock demo test check format accidents bench docs train-buildings clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -36,6 +36,7 @@ $(STAMPS)/base: requirements/build.txt
 $(STAMPS)/core: $(STAMPS)/base requirements/core.txt pyproject.toml requirements/uv
 	$(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements/core.txt
 	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/swathe doctor --warm
 	@touch $@
 
 ifeq ($(TORCH_INDEX),)
@@ -84,6 +85,9 @@ check: setup-dev ## style, types, layers, docstrings, links
 format: setup-dev ## put the source into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+accidents: setup-dev ## kill runs 50 times, break one scene of 1000, fail every single write (about an hour)
+	SWATHE_KILLS=50 SWATHE_SCENES=1000 SWATHE_EVERY_WRITE=1 $(BIN)/pytest tests/accidents tests/engine tests/test_atomic.py
 
 bench: setup-dev ## run all benchmarks, then write docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py

@@ -76,6 +76,8 @@ def read_onnx_info(path: Path) -> ModelInfo:
     properties: dict[str, str] = {}
     has_graph = False
     try:
+        if path.stat().st_size == 0:
+            raise ModelError(f"{path}: the model file is empty, perhaps a download that was cut off; get another copy")
         with path.open("rb") as file:
             for field in _fields(file, path.stat().st_size):
                 has_graph |= field.number == GRAPH_FIELD

@@ -177,7 +177,7 @@ def _check_settings(min_score: float | None, iou: float, tile: int, threads: int
     if not 0.0 <= iou <= 1.0:
         raise UsageError(f"the overlap allowed within a tile is {iou}; give a number from 0 to 1")
     if tile < 1 or threads < 1:
-        raise UsageError(f"tiles of {tile} pixels and {threads} threads: both must be at least 1")
+        raise UsageError(f"tiles of {tile} pixels (--tile) and {threads} threads: both must be at least 1")
 
 
 def _check_backend(backend: str) -> None:

@@ -57,7 +57,8 @@ class RunSettings:
         for name in ("merge_iou", "give_way"):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
-                raise UsageError(f"{name} {value}: must lie between 0 and 1")
+                option = f" (--{name.replace('_', '-')})" if name == "merge_iou" else ""
+                raise UsageError(f"{name} {value}{option}: must lie between 0 and 1")
         if not (math.isfinite(self.cut_margin) and self.cut_margin >= 0):
             raise UsageError(f"cut_margin {self.cut_margin}: must be zero or more pixels")
 

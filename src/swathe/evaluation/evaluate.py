@@ -157,7 +157,7 @@ def _located(
     if not ignore_unlabelled:
         raise SourceError(
             f"{len(missing)} images with detections have no label file: {_some(missing)}. Add their label files (empty "
-            "ones for images without objects), or say that detections in unlabelled images are left out"
+            "ones for images without objects), or leave detections in unlabelled images out (--ignore-unlabelled)"
         )
     count = int(np.count_nonzero(images < 0))
     return images, (f"{count} detections in {len(missing)} images without labels are left out ({_some(missing)})",)
