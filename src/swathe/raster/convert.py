@@ -229,10 +229,11 @@ def copy(job: Job) -> str | None:
     from rasterio.errors import RasterioError
 
     try:
-        # GDAL copies rows of blocks as wide as this allows; narrower ones would decode strips again and again.
+        # GDAL copies rows of blocks as wide as the swath allows; narrower ones would decode strips again and again. PNG
+        # would be decoded into memory as a whole.
         with (
             gdal.open_dataset(job.source) as dataset,
-            gdal.settings(GDAL_CACHEMAX=job.cache, GDAL_SWATH_SIZE=job.cache // 2),
+            gdal.settings(GDAL_CACHEMAX=job.cache, GDAL_SWATH_SIZE=job.cache // 2, GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"),
         ):
             rasterio.shutil.copy(dataset, job.path, driver="COG", **job.creation)
     except SourceError as error:
