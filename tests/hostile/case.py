@@ -10,7 +10,7 @@ from random import Random
 
 from hostile.samples import Samples
 
-GRID = ("--tile", "128", "--stride", "96", "--workers", "0")
+GRID = ("--tile", "128", "--stride", "96", "--workers", "0", "--memory", "1GB")
 
 
 class Allowed(Enum):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import pickle
 import resource
 import shutil
 import signal
@@ -33,6 +34,7 @@ MEMORY_LIMIT = 1_500 << 20  # bytes of resident memory above what the parent has
 ADDRESS_LIMIT = 6 << 30  # bytes of addresses above what the parent has: ends a child before it ends the machine
 FILE_LIMIT = 1 << 30  # bytes of one file
 DOCUMENTED = frozenset({2, 3, 4, 5, 6, 7})
+CASE = "case.pickle"  # what a child has made
 PARTIAL = 6
 TOO_LARGE = "MiB are free"  # a run that is refused for its size names the size
 INVALID = 90  # how a child says that what it wrote does not read back
@@ -65,7 +67,6 @@ class _Child:
 
     pid: int
     number: int
-    case: Case
     folder: Path
     began: float
     peak: int = 0
@@ -148,19 +149,21 @@ def _in_child(do: Callable[[], object]) -> None:
 
 def _start(seed: int, number: int, folder: Path, samples: Samples) -> _Child:
     """Make a case and start it."""
-    inner = folder / "c"
-    inner.mkdir(parents=True)
-    case = MAKERS[maker_number(number)].make(Bench(inner, samples, Random(f"{seed}:{number}")))
+    (folder / "c").mkdir(parents=True)
     pid = os.fork()
     if pid == 0:
-        _be_the_command(case, folder)
-    return _Child(pid, number, case, folder, time.monotonic())
+        bench = Bench(folder / "c", samples, Random(f"{seed}:{number}"))
+        _be_the_command(MAKERS[maker_number(number)].make, bench, folder)
+    return _Child(pid, number, folder, time.monotonic())
 
 
-def _be_the_command(case: Case, folder: Path) -> None:
-    """Carry out the command under limits and end."""
+def _be_the_command(make: Callable[[Bench], Case], bench: Bench, folder: Path) -> None:
+    """Make the case, write it down, carry out the command under limits, and end."""
     code = INVALID
     try:
+        case = make(bench)
+        (folder / CASE).with_suffix(".new").write_bytes(pickle.dumps(case))
+        (folder / CASE).with_suffix(".new").rename(folder / CASE)
         os.setsid()
         os.chdir(folder / "c")
         for number, (name, flags) in enumerate(
@@ -219,8 +222,6 @@ def _has_ended(child: _Child, base: int) -> bool:
     """Look after a child: count its memory, interrupt or kill it when it is due."""
     pid, status, _ = os.wait4(child.pid, os.WNOHANG)
     if pid:
-        child.pid = 0
-        child.case = child.case
         child.killed = child.killed or _why_ended(os.waitstatus_to_exitcode(status))
         return True
     seconds = time.monotonic() - child.began
@@ -229,10 +230,19 @@ def _has_ended(child: _Child, base: int) -> bool:
         _kill(child, f"took {child.peak >> 20} MB above the base")
     elif seconds > TIME_LIMIT:
         _kill(child, f"did not end within {TIME_LIMIT:.0f} s")
-    elif child.case.allowed is Allowed.INTERRUPTED and not child.interrupted and seconds > PATIENCE:
+    elif not child.interrupted and seconds > PATIENCE and _case_of(child).allowed is Allowed.INTERRUPTED:
         child.interrupted = True
         os.kill(child.pid, signal.SIGINT)
     return False
+
+
+def _case_of(child: _Child) -> Case:
+    """Return the case that a child has made."""
+    try:
+        case: Case = pickle.loads((child.folder / CASE).read_bytes())  # noqa: S301 our own child wrote it
+    except FileNotFoundError as error:
+        raise RuntimeError(f"case {child.number} could not be made; see above") from error
+    return case
 
 
 def _kill(child: _Child, why: str) -> None:
@@ -254,7 +264,7 @@ def _resident(pid: int) -> int:
 
 def _judge(child: _Child) -> Verdict:
     """Compare what a child did with what it may do."""
-    case, maker = child.case, MAKERS[maker_number(child.number)]
+    case, maker = _case_of(child), MAKERS[maker_number(child.number)]
     err = (child.folder / "err").read_text(errors="surrogateescape") if (child.folder / "err").exists() else ""
     result, reason = _result(child, err)
     return Verdict(
@@ -264,7 +274,7 @@ def _judge(child: _Child) -> Verdict:
 
 def _result(child: _Child, err: str) -> tuple[str, str]:
     """Return refused, harmless or failed, with the reason."""
-    case, ended = child.case, child.killed or ""
+    case, ended = _case_of(child), child.killed or ""
     last = err.rstrip("\n").rpartition("\n")[2]
     if not ended.startswith("code "):
         return "failed", ended

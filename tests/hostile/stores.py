@@ -253,7 +253,7 @@ def _forged_rows(bench: Bench) -> Case:
         if way == "gone":
             return table.drop_columns([field.name])
         if way == "null":
-            array = pa.nulls(rows, field.type)
+            array = pa.array([None] * rows, _nullable(field.type))
         elif way == "type":
             array = pa.array(["x"] * rows)
         else:
@@ -264,6 +264,13 @@ def _forged_rows(bench: Bench) -> Case:
     path = sorted((store / "detections").glob("*.parquet"))[0]
     _rewrite(path, forge)
     return bench.query(store, f"sealed, {column} {way} {number} {wkb[:6]!r}", Allowed.VALID, "--min-score", "0.01")
+
+
+def _nullable(kind: Any) -> Any:
+    """Return a type that may be null, also within."""
+    import pyarrow as pa
+
+    return pa.struct([field.with_nullable(True) for field in kind]) if pa.types.is_struct(kind) else kind
 
 
 def _filled(kind: Any, rows: int, number: float, wkb: bytes) -> Any:

@@ -27,7 +27,7 @@ from swathe.cli.runs import runs
 from swathe.cli.scenes import scenes
 from swathe.cli.stats import stats
 from swathe.cli.train import train
-from swathe.errors import SwatheError
+from swathe.errors import PartialError, SwatheError
 
 INTERNAL_ERROR = 1
 INTERRUPTED = 130
@@ -130,8 +130,14 @@ def _fail(message: str, code: int, *, debug: bool) -> int:
     """Print an error, with its traceback if wanted, and return its exit code."""
     if debug:
         traceback.print_exc()
-    typer.echo(f"error: {message}", err=True)
+    typer.echo(f"error: {_printable(message, lines=code == PartialError.exit_code)}", err=True)
     return code
+
+
+def _printable(message: str, *, lines: bool) -> str:
+    """Write out characters that would break the line or steer a terminal, as names of files may hold them."""
+    kept = "\n" if lines else ""
+    return "".join(letter if letter.isprintable() or letter in kept else ascii(letter).strip("'") for letter in message)
 
 
 def run() -> None:

@@ -159,7 +159,7 @@ def _document(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SourceError(f"label file {path} cannot be read ({error.strerror}); check its name and rights") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SourceError(f"label file {path} is not GeoJSON ({error}); fetch or export it again") from error
     if not isinstance(document, dict) or not isinstance(document.get("type"), str):
         raise SourceError(f"label file {path} is JSON but not GeoJSON: it has no type; export it again")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +83,28 @@ def read_part(folder: Path, batch: int) -> Part | None:
     body, digest = data[:-DIGEST_BYTES], data[-DIGEST_BYTES:]
     if hashlib.sha256(body).digest() != digest:
         return None
-    with np.load(io.BytesIO(body), allow_pickle=False) as archive:
-        owner, skipped = archive["head"].tolist()
-        raw = RawDetections(**{name: archive[name] for name in COLUMNS})
-    return Part(raw, skipped) if owner == batch else None
+    try:
+        return _unpacked(body, batch)
+    except (KeyError, TypeError, ValueError, EOFError, MemoryError, zipfile.BadZipFile):
+        return None  # sealed, but not by us
+
+
+def _unpacked(body: bytes, batch: int) -> Part | None:
+    """Read the archive of a part; None if it is that of another batch, or holds what no batch gives."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > len(body):
+            return None  # packed, which ours never are: it may unpack to any size
+    with np.load(io.BytesIO(body), allow_pickle=False) as columns:
+        owner, skipped = columns["head"].tolist()
+        raw = RawDetections(**{name: columns[name] for name in COLUMNS})
+    return Part(raw, skipped) if owner == batch and _makes_sense(raw) else None
+
+
+def _makes_sense(raw: RawDetections) -> bool:
+    """Tell whether columns have their types and lengths, and hold numbers in range."""
+    rows, expected = len(raw.scores), RawDetections.empty()
+    for name in COLUMNS:
+        column, wanted = getattr(raw, name), getattr(expected, name)
+        if column.dtype != wanted.dtype or column.shape != (rows, *wanted.shape[1:]):
+            return False
+    return bool(np.isfinite(raw.boxes).all() and np.isfinite(raw.scores).all() and (raw.classes >= 0).all())

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from swathe.errors import UsageError
 
+LARGEST_TILE = 1 << 20  # pixels; more than any memory holds
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -29,8 +31,8 @@ class RunSettings:
     def __post_init__(self) -> None:
         """Refuse values that no run could follow."""
         object.__setattr__(self, "scales", tuple(float(scale) for scale in self.scales))
-        if self.tile < 1:
-            raise UsageError(f"tile {self.tile}: windows need a side of at least one pixel")
+        if not 1 <= self.tile <= LARGEST_TILE:
+            raise UsageError(f"tile {self.tile}: windows need a side of 1 to {LARGEST_TILE} pixels")
         if not 1 <= self.stride <= self.tile:
             raise UsageError(f"stride {self.stride}: must lie between 1 and the tile size {self.tile}, or gaps appear")
         self._check_scales()

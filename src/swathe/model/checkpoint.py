@@ -88,7 +88,7 @@ def load_safetensors(path: Path) -> tuple[dict[str, npt.NDArray[np.generic]], Mo
     try:
         tensors = load(data)
         metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]).get("__metadata__", {})
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise ModelError(f"{path}: not a whole safetensors file ({error}); copy or export the model again") from error
     if METADATA_KEY not in metadata:
         raise ModelError(f"{path}: the file does not describe its model; it was not written by `swathe train`")

@@ -109,7 +109,7 @@ class ModelInfo:
             )
             values["scales"] = tuple(float(scale) for scale in values["scales"])
             return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise ModelError(
                 f"{where}: the model's description is damaged ({error}); export the model again"
             ) from error

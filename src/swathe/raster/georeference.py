@@ -23,6 +23,7 @@ EQUATORIAL_RADIUS = 6_378_137.0
 ECCENTRICITY_SQUARED = 0.006_694_379_990_141_316
 # Pixels over which the ground sample distance is measured: far enough that the noise of a projection's inverse
 # (a millionth of a metre) does not show, near enough that the scale is that of the centre.
+FARTHEST = 1e12  # units of any reference system: the earth in millimetres is smaller
 BASELINE = 64.0
 LATITUDE_NOISE = 1e-9  # degrees by which rounding may leave the sphere
 
@@ -177,6 +178,8 @@ def convert(source: str, target: str, points: Points) -> Points:
         return np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
 
     points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    # PROJ brings an angle into its range turn by turn, which never ends for enormous ones.
+    points = np.where(np.abs(points) <= FARTHEST, points, np.inf)
     try:
         with settings():
             systems = CRS.from_user_input(source), CRS.from_user_input(target)

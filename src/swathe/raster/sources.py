@@ -14,6 +14,7 @@ from swathe.raster import remote, vsi
 SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".vrt", ".jp2"})
 LOOKED_FOR = f"looked for {', '.join(sorted(SUFFIXES))}"
 LIST_MARK = "@"
+NAME_SHOWN = 200  # characters of a name that is too long
 
 
 def find_sources(sources: Sequence[str | Path]) -> list[str]:
@@ -78,22 +79,37 @@ def _expand_address(address: str) -> Iterable[str]:
 
 
 def _expand(source: str) -> Iterable[Path]:
-    path = Path(source).expanduser()
-    if path.is_file():
+    try:
+        path = Path(source).expanduser()
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except (OSError, RuntimeError) as error:  # a name that is too long, or a home of nobody
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(f"{source[:NAME_SHOWN]}: cannot be found ({reason}); check the path") from error
+    if is_file:
         return [path]
-    if path.is_dir():
+    if is_folder:
         found = _rasters_below(path)
         if not found:
             raise SourceError(f"{source}: no raster in this folder ({LOOKED_FOR})")
         return found
     if not glob.has_magic(source):
         raise SourceError(f"{source}: no such file or folder; check the path")
-    matches = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - Path.glob takes no absolute pattern
+    matches = _matches(path)
     found = [match for match in matches if match.is_file() and match.suffix.lower() in SUFFIXES]
     found += [raster for match in matches if match.is_dir() for raster in _rasters_below(match)]
     if not found:
         raise SourceError(f"{source}: no raster matches this pattern ({LOOKED_FOR})")
     return found
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """Return what a pattern matches; `**` does not follow links, which may lead in rings, nor match hidden names."""
+    relative = pattern.relative_to(pattern.anchor)
+    try:
+        found = list(Path(pattern.anchor).glob(str(relative)))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{pattern}: is no pattern ({error}); `**` stands alone between slashes") from error
+    return [match for match in found if not any(name.startswith(".") for name in {*match.parts} - {*relative.parts})]
 
 
 def _is_raster(name: str) -> bool:

@@ -233,7 +233,7 @@ def parse_json(text: bytes, path: Path) -> dict[str, Any]:
     """
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is damaged ({error}); restore or delete it") from error
     if not isinstance(document, dict):
         raise StoreError(f"{path} is damaged (no JSON object); restore or delete it")

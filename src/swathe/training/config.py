@@ -178,7 +178,7 @@ def load_config(path: Path) -> TrainingConfig:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"training configuration {path} cannot be read ({error}); check its name") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SourceError(f"training configuration {path} is not TOML: {error}") from error
     return parse_config(document, where=str(path))
 
