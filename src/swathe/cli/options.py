@@ -113,8 +113,10 @@ def value_limits(option: str, text: str | None) -> tuple[float, float] | Literal
     Raises:
         UsageError: If it is neither two numbers that rise nor "percentile".
     """
-    if text is None or text == "percentile":
-        return text
+    if text is None:
+        return None
+    if text == "percentile":
+        return "percentile"
     limits = numbers(option, text) or ()
     if len(limits) != 2 or not limits[0] < limits[1]:
         raise UsageError(f"{option} {text}: give two numbers that rise, for instance 0,4095, or percentile")

@@ -175,7 +175,7 @@ def _check_settings(min_score: float | None, iou: float, tile: int, threads: int
     if min_score is not None and not 0.0 <= min_score <= 1.0:
         raise UsageError(f"the lowest score is {min_score}; give a number from 0 to 1")
     if not 0.0 <= iou <= 1.0:
-        raise UsageError(f"the overlap allowed within a tile is {iou}; give a number from 0 to 1")
+        raise UsageError(f"the overlap allowed within a tile (--merge-iou) is {iou}; give a number from 0 to 1")
     if tile < 1 or threads < 1:
         raise UsageError(f"tiles of {tile} pixels (--tile) and {threads} threads: both must be at least 1")
 
