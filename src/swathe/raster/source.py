@@ -124,7 +124,7 @@ def _palette(dataset: Any, bands: tuple[int, ...]) -> Palette:
     colours[:, 3] = 255
     for value, colour in dataset.colormap(bands[0]).items():
         if value < len(colours):
-            colours[value] = colour
+            colours[value] = np.clip(colour, 0, 255)
     return colours
 
 
