@@ -36,30 +36,36 @@ MARGIN = re.compile(r"(\d+(?:\.\d+)?)\s*(m|px)?")
 MARGIN_SHARE = 1.0  # of the long side of a detection, around it, unless --margin is given
 
 
+Box = Annotated[
+    tuple[float, float, float, float] | None,
+    typer.Option(metavar="WEST SOUTH EAST NORTH", help="Only this part of the scene, in longitude and latitude."),
+]
+PixelBox = Annotated[
+    tuple[float, float, float, float] | None,
+    typer.Option(metavar="XMIN YMIN XMAX YMAX", help="Only this part of the scene, in its pixels."),
+]
+DetectionId = Annotated[
+    str | None, typer.Option("--id", metavar="RUN/SCENE/N", help="Only this detection and what is around it.")
+]
+Margin = Annotated[
+    str | None,
+    typer.Option(metavar="LENGTH", help="Around that detection, such as 30m or 50px; its length if not given."),
+]
+Image = Annotated[str | None, typer.Option(metavar="FILE", help="The scene's image, if it is no longer where it was.")]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FILE", help="A .png or .jpg picture, or a .html page with zoom.")
+]
+
+
 def draw(
     store: Found,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="A .png or .jpg picture, or a .html page with zoom.")
-    ],
+    output: Output,
     scene: Annotated[str | None, typer.Option(metavar="ID", help="Which scene; needed if there are several.")] = None,
-    image: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The scene's image, if it is no longer where it was.")
-    ] = None,
-    box: Annotated[
-        tuple[float, float, float, float] | None,
-        typer.Option(metavar="WEST SOUTH EAST NORTH", help="Only this part of the scene, in longitude and latitude."),
-    ] = None,
-    pixels: Annotated[
-        tuple[float, float, float, float] | None,
-        typer.Option(metavar="XMIN YMIN XMAX YMAX", help="Only this part of the scene, in its pixels."),
-    ] = None,
-    detection: Annotated[
-        str | None, typer.Option("--id", metavar="RUN/SCENE/N", help="Only this detection and what is around it.")
-    ] = None,
-    margin: Annotated[
-        str | None,
-        typer.Option(metavar="LENGTH", help="Around that detection, such as 30m or 50px; its length if not given."),
-    ] = None,
+    image: Image = None,
+    box: Box = None,
+    pixels: PixelBox = None,
+    detection: DetectionId = None,
+    margin: Margin = None,
     north_up: Annotated[bool, typer.Option("--north-up", help="Turn the picture so that true north is up.")] = False,
     classes: Classes = None,
     min_score: MinScore = None,
