@@ -104,14 +104,6 @@ def reason(error: BaseException) -> str:
     return remote.without_secrets(str(error.__cause__ or error)).rstrip(". ")
 
 
-def has_dataset_mask(dataset: Any, band: int) -> bool:
-    """Tell whether a band's valid pixels are told by a mask of their own, neither alpha nor a nodata value."""
-    from rasterio.enums import MaskFlags
-
-    flags = dataset.mask_flag_enums[band - 1]
-    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
-
-
 def library_versions() -> dict[str, str]:
     """Return the versions of GDAL and PROJ that rasters are read with."""
     import rasterio
