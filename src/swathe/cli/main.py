@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Sequence
@@ -27,12 +28,13 @@ from swathe.cli.runs import runs
 from swathe.cli.scenes import scenes
 from swathe.cli.stats import stats
 from swathe.cli.train import train
-from swathe.errors import PartialError, SwatheError
+from swathe.errors import PartialError, SwatheError, UsageError
 
 INTERNAL_ERROR = 1
 INTERRUPTED = 130
 RESUMABLE = ("detect", "train")
 DEBUG = "--debug"
+NAME_SHOWN = 200  # characters of a name that is too long
 
 EPILOG = (
     "Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 a scene or label file is missing or damaged; 4 the model "
@@ -108,9 +110,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(_usage_message(error), error.exit_code, debug=debug)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            return _fail(_fault(error), INTERNAL_ERROR, debug=debug)
+        return _fail(_too_long(error), UsageError.exit_code, debug=debug)
     except Exception as error:  # noqa: BLE001 the last resort of a command line; everything expected is caught above
-        message = f"{type(error).__name__}: {error}. This is a fault of Swathe; {DEBUG} shows the traceback"
-        return _fail(message, INTERNAL_ERROR, debug=debug)
+        return _fail(_fault(error), INTERNAL_ERROR, debug=debug)
     if code == INTERRUPTED:
         command = next((word for word in words if not word.startswith("-")), "")
         hint = "; what is finished is kept, run the same command again to resume" if command in RESUMABLE else ""
@@ -124,6 +129,16 @@ def _usage_message(error: typer.TyperException) -> str:
     path = context.command_path if context is not None else "swathe"
     message = " ".join(error.format_message().split()).rstrip(".")
     return f"{message}; see `{path} --help`" if message else f"see `{path} --help`"
+
+
+def _too_long(error: OSError) -> str:
+    """Say which name no file can have."""
+    return f"{str(error.filename)[:NAME_SHOWN]}: the name is too long for the file system; choose a shorter one"
+
+
+def _fault(error: Exception) -> str:
+    """Say that something unexpected happened."""
+    return f"{type(error).__name__}: {error}. This is a fault of Swathe; {DEBUG} shows the traceback"
 
 
 def _fail(message: str, code: int, *, debug: bool) -> int:

@@ -22,6 +22,7 @@ VRT_START = b"<VRTDataset"
 VRT_START_WITHIN = 1024  # bytes
 VRT_BYTES = 256 << 20  # a VRT of a million parts is smaller
 VRT_DEPTH = 16  # VRTs in one another
+VRT_WAYS = 4_000_000  # from a VRT to images, those by way of VRTs multiplied
 FILE_TAGS = frozenset({"SourceFilename", "SourceDataset"})
 
 Print = tuple[int, int]
@@ -80,22 +81,32 @@ def vrt_parts(path: str) -> list[str]:
     Raises:
         SourceError: If the VRT, or one that it refers to, is not well-formed, or holds itself.
     """
-    found: dict[str, None] = {}
+    found: dict[str, int] = {}
     _collect(os.path.abspath(path), (), found)  # noqa: PTH100 - links stay, GDAL follows relative names from them
     return list(found)
 
 
-def _collect(path: str, above: tuple[str, ...], found: dict[str, None]) -> None:
-    """Add the parts of one VRT, and theirs."""
+def _collect(path: str, above: tuple[str, ...], found: dict[str, int]) -> int:
+    """Add the parts of one VRT, and theirs; return in how many ways it leads to an image."""
     way = (*above, path)
     if len(way) > VRT_DEPTH:
         raise SourceError(f"{way[0]}: is a VRT of VRTs, more than {VRT_DEPTH} deep; make one VRT of the images")
-    for part in _named_in(path):
+    try:
+        names = list(_named_in(path))
+    except SourceError as error:
+        if not above:
+            raise
+        raise SourceError(f"{above[0]}: its part {error}") from error
+    for part in names:
         if part in way:
             raise SourceError(f"{way[0]}: holds itself, by way of {path}; make the VRT again")
         if part not in found:
-            found[part] = None
-            _collect(part, way, found)
+            found[part] = 1  # holds its place
+            found[part] = max(1, _collect(part, way, found))
+    ways = sum(found[part] for part in names)
+    if ways > VRT_WAYS:  # each is gone for every window, and GDAL cannot be stopped meanwhile
+        raise SourceError(f"{way[0]}: leads to its images in {ways:,} ways; make one VRT of the images")
+    return ways
 
 
 def _named_in(path: str) -> Iterator[str]:
