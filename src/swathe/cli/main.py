@@ -102,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in words
     words = [word for word in words if word != DEBUG]
+    if any("\0" in word for word in words):
+        return _fail("an argument holds a NUL byte, which no name can; leave it out", UsageError.exit_code, debug=debug)
     try:
         code = get_command(app)(words, prog_name="swathe", standalone_mode=False)
     except SwatheError as error:

@@ -156,6 +156,8 @@ def open_scene(
         UsageError: If the bands do not exist or the value range does not rise.
     """
     uri = str(path) if is_remote(str(path)) else str(Path(path).expanduser().absolute())
+    if not uri.isascii() and uri != uri.encode(errors="ignore").decode():
+        raise SourceError(f"{shown(uri)}: its name is no UTF-8, so no store can hold it; rename the file")
     print_of_file = fingerprint(uri)
     with describing(uri), open_dataset(uri) as dataset:
         chosen = choose_bands(dataset, bands)

@@ -85,6 +85,8 @@ def check_footer(path: Path) -> Seal:
         StoreError: If it is damaged, or was not written by Swathe.
         OSError: If it cannot be read.
     """
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path} is no file that can be read; name a store or a Parquet file")
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         if size >= _TAIL_BYTES:
