@@ -37,7 +37,7 @@ def test_documented_errors_exist() -> None:
         f"{path}:{function.lineno} {name}"
         for path, function in functions()
         for name in documented_errors(function)
-        if name not in known
+        if name not in known and f"class {name}(" not in path.read_text(encoding="utf-8")
     ]
     assert unknown == []
 

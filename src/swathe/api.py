@@ -148,23 +148,45 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
             its `failed` says why for each.
     """
     from swathe.engine.plan import make_plan
-    from swathe.engine.run import run_plan
-    from swathe.query import Query
 
     kept = (classes,) if isinstance(classes, str) else tuple(classes or ())
     chosen = Choices(scales, tile, stride, kept, min_score, merge_iou, workers, backend, memory=memory)
     sources = [source] if isinstance(source, str | Path) else list(source)
     spec, info = chosen.detector(model)
     scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
-    if acquired is not None:
-        scenes = tuple(replace(scene, acquired=utc_text(parse_utc(acquired))) for scene in scenes)
-    plan = make_plan(scenes, chosen.settings(info), spec)
+    plan = make_plan(with_time(scenes, acquired), chosen.settings(info), spec)
+    return _carried_out(plan, unopened, output)
+
+
+def _carried_out(plan: Plan, unopened: Mapping[str, str], output: str | Path | None) -> Detections:
+    """Run a plan into a store, one that is thrown away if none is wanted, and return what it found."""
+    from swathe.engine.run import run_plan
+    from swathe.query import Query
+
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         store = open_output(Path(folder) / "store" if output is None else Path(output), plan, append=True)
         summary = with_unopened(run_plan(plan, store), unopened)
         found = store.scan(Query(runs=(plan.run,)))
         raise_for_failures(summary, found)
         return found
+
+
+def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple[Scene, ...]:
+    """Tell when scenes were taken.
+
+    Args:
+        scenes: The scenes.
+        acquired: The time, ISO 8601 or a datetime, in UTC; None to leave what their files say.
+
+    Returns:
+        The scenes.
+
+    Raises:
+        UsageError: If it is no time.
+    """
+    if acquired is None:
+        return tuple(scenes)
+    return tuple(replace(scene, acquired=utc_text(parse_utc(acquired))) for scene in scenes)
 
 
 def open_sources(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,18 +96,11 @@ def detect(
     json: Json = False,
 ) -> None:
     """Find objects in scenes; the same command again resumes what was interrupted."""
-    from swathe.api import Choices, open_output, open_readable, raise_for_failures, with_unopened
-    from swathe.engine.events import SceneFailed
-    from swathe.engine.limits import check_memory
-    from swathe.engine.local import choose_executor
+    from swathe.api import Choices, open_output, open_readable, raise_for_failures, with_time
     from swathe.engine.plan import make_plan
-    from swathe.engine.run import run_plan
-    from swathe.store.geoparquet import DETECTIONS
 
     taken = None if acquired is None else read_time("--acquired", acquired)
-    targets = {path: check_target(path, None, overwrite=overwrite) for path in export or ()}
-    if geojson is not None:
-        targets[geojson] = check_target(geojson, "geojson", overwrite=overwrite)
+    targets = _targets(export or (), geojson, overwrite=overwrite)
     chosen = Choices(
         scales=numbers("--scales", scales),
         tile=tile,
@@ -122,29 +114,18 @@ def detect(
         memory=memory,
     )
     spec, info = chosen.detector(model)
-    settings = chosen.settings(info)
-    scenes, unopened = open_readable(
-        sources, bands=whole_numbers("--bands", bands), value_range=value_limits("--value-range", value_range)
-    )
-    if taken is not None:
-        scenes = tuple(replace(scene, acquired=taken) for scene in scenes)
+    limits = value_limits("--value-range", value_range)
+    scenes, unopened = open_readable(sources, bands=whole_numbers("--bands", bands), value_range=limits)
     _check_one_kind(scenes, targets)
-    plan = make_plan(scenes, settings, spec)
-    processes = choose_executor(workers).workers
-    check_memory(plan, processes)  # before anything is replaced
-    say_advice(advice(plan, processes))
+    plan = make_plan(with_time(scenes, taken), chosen.settings(info), spec)
+    _check_before(plan)
     store = open_output(output, plan, append=append, overwrite=overwrite)
     if not json and not quiet:
-        typer.echo(f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}")
-        typer.echo("\n".join([describe(plan), *notes(plan)]))
-    with detection_progress(json=json, quiet=quiet) as progress:
-        for scene, reason in unopened.items():
-            progress(SceneFailed(scene, reason))
-        summary = with_unopened(run_plan(plan, store, progress=progress, supersede=not append), unopened)
-    files = [str(store.path / DETECTIONS / path.name) for path in summary.files]
-    if targets:
-        _write(store, plan.run, targets, overwrite=overwrite)
-        files.extend(map(str, targets))
+        model_line = f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}"
+        typer.echo("\n".join([model_line, describe(plan), *notes(plan)]))
+    summary = _run(plan, store, unopened, supersede=not append, json=json, quiet=quiet)
+    _write(store, plan.run, targets, overwrite=overwrite)
+    files = [str(path) for path in (*summary.files, *targets)]
     if json:
         print_json({"event": "summary", **summary.to_json(), "files": files})
     elif not quiet:
@@ -172,6 +153,38 @@ def notes(plan: Plan) -> list[str]:
     return [f"Note     {ids[0]}{more[note]}: {note}" for note, ids in about.items()]
 
 
+def _targets(exports: Sequence[Path], geojson: Path | None, *, overwrite: bool) -> dict[Path, Format]:
+    """Make sure, before the work, that all files can be written that are wanted beside the store."""
+    targets = {path: check_target(path, None, overwrite=overwrite) for path in exports}
+    if geojson is not None:
+        targets[geojson] = check_target(geojson, "geojson", overwrite=overwrite)
+    return targets
+
+
+def _check_before(plan: Plan) -> None:
+    """Refuse a run that does not fit into memory, before anything is replaced, and say what would make it quicker."""
+    from swathe.engine.limits import check_memory
+    from swathe.engine.local import choose_executor
+
+    processes = choose_executor(plan.settings.workers).workers
+    check_memory(plan, processes)
+    say_advice(advice(plan, processes))
+
+
+def _run(
+    plan: Plan, store: GeoParquetStore, unopened: Mapping[str, str], *, supersede: bool, json: bool, quiet: bool
+) -> RunSummary:
+    """Carry out a plan and show its progress; scenes that could not be opened count among those that failed."""
+    from swathe.api import with_unopened
+    from swathe.engine.events import SceneFailed
+    from swathe.engine.run import run_plan
+
+    with detection_progress(json=json, quiet=quiet) as progress:
+        for scene, reason in unopened.items():
+            progress(SceneFailed(scene, reason))
+        return with_unopened(run_plan(plan, store, progress=progress, supersede=supersede), unopened)
+
+
 def _check_one_kind(scenes: Sequence[Scene], targets: Mapping[Path, Format]) -> None:
     """Refuse a file on the ground of scenes with and without georeference before the work, not after it."""
     without = [scene.id for scene in scenes if scene.crs is None or scene.transform is None]
@@ -188,6 +201,8 @@ def _write(store: GeoParquetStore, run: str, targets: Mapping[Path, Format], *, 
     from swathe.query import Query
     from swathe.store.exports import export
 
+    if not targets:
+        return
     found = store.scan(Query(runs=(run,)))
     for path, chosen in targets.items():
         export(found, path, chosen, overwrite=overwrite)

@@ -120,6 +120,11 @@ def query(
             typer.echo(note, err=True)
     if output is not None:
         export(found, output, target, overwrite=overwrite)
+    _report(found, output, count=count, json=json)
+
+
+def _report(found: Detections, output: Path | None, *, count: bool, json: bool) -> None:
+    """Print what was found, or where it was written."""
     if json:
         if output is None and not count:
             print_features(found)

@@ -125,6 +125,9 @@ def _first_line(error: Exception) -> str:
 def providers() -> tuple[str, ...]:
     """Return what ONNX Runtime could run models on, by its own names; Swathe uses the CPU.
 
+    Returns:
+        Names of execution providers, the preferred one first.
+
     Raises:
         MissingExtraError: If ONNX Runtime is not installed.
     """
