@@ -202,3 +202,18 @@ def test_what_a_killed_process_wrote_into_the_lock_is_no_lock(
     folder.mkdir(parents=True)
     (folder / "lock").write_text("process 1 on another-host\n")
     assert run(scenes, spec, store, settings).failed == {}
+
+
+def test_a_ledger_left_after_the_commit_is_cleared_away(
+    scenes: list[SyntheticScene],
+    spec: DetectorSpec,
+    store: GeoParquetStore,
+    settings: RunSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(GeoParquetStore, "discard_work", lambda *_: None)
+        first = run(scenes, spec, store, settings)
+    assert store.work_folder(first.run).exists()
+    assert run(scenes, spec, store, settings).detections == first.detections
+    assert not store.work_folder(first.run).exists()

@@ -46,6 +46,7 @@ from swathe.engine.task import BatchJob, BatchResult, Retry, Work
 from swathe.errors import StoreError, UsageError
 from swathe.raster.remote import shown
 from swathe.raster.scene import Scene
+from swathe.store.lock import run_lock
 from swathe.store.protocol import Store
 
 RASTER_READER = "swathe.raster.reader:RasterReader"
@@ -139,9 +140,18 @@ def run_plan(
                 store.discard_work(plan.run)
         remove_succeeded(store)
     else:
+        _clear_away(store, plan.run)
         summary = _summary_of_finished(plan, store, finished, time.perf_counter() - started)
     tell(RunFinished(summary))
     return summary
+
+
+def _clear_away(store: Store, run: str) -> None:
+    """Remove the ledger of a finished run, which a call that ended between commit and removal has left."""
+    folder = store.work_folder(run)
+    if folder.exists():
+        with run_lock(folder):
+            store.discard_work(run)
 
 
 def _ignore(event: ProgressEvent) -> None:
