@@ -30,11 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for verdict in run_cases(chosen.seed, numbers, chosen.jobs, chosen.keep):
         verdicts.append(verdict)
         if chosen.json:
-            print(json.dumps(verdict.to_json()), flush=True)
+            sys.stdout.write(f"{json.dumps(verdict.to_json())}\n")
         elif verdict.result == "failed" or chosen.case is not None or chosen.verbose:
-            print(_report(verdict, chosen.seed), flush=True)
+            sys.stdout.write(f"{_report(verdict, chosen.seed)}\n")
     if not chosen.json:
-        print(_table(verdicts))
+        sys.stdout.write(f"{_table(verdicts)}\n")
     return int(any(verdict.result == "failed" for verdict in verdicts))
 
 

@@ -1,4 +1,4 @@
-"""Damage that fits any file: flipped bits, cut ends, lost, doubled, swapped and overwritten stretches, absurd numbers."""
+"""Damage that fits any file: flipped bits, cut ends, lost, doubled, swapped and overwritten stretches, wild numbers."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def geojson_text(bench: Bench) -> Case:
 @maker
 def xml(bench: Bench) -> Case:
     """A DIOR-R label file with entities, nonsense or endless depth."""
-    grow = "".join(f'<!ENTITY e{n} "{"&e%d;" % (n - 1) * 10}">' for n in range(1, 10))
+    grow = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
     corners = "".join(f"<{name}>{{}}</{name}>" for name in (["x_left_top", "y_left_top", "x_right_top", "y_right_top"]))
     corners += "".join(
         f"<{name}>5</{name}>" for name in (["x_right_bottom", "y_right_bottom", "x_left_bottom", "y_left_bottom"])

@@ -138,7 +138,7 @@ def _in_child(do: Callable[[], object]) -> None:
         try:
             do()
             code = 0
-        except BaseException:
+        except Exception:  # noqa: BLE001 shown, then the process ends
             traceback.print_exc()
         finally:
             sys.stderr.flush()
@@ -239,7 +239,7 @@ def _has_ended(child: _Child, base: int) -> bool:
 def _case_of(child: _Child) -> Case:
     """Return the case that a child has made."""
     try:
-        case: Case = pickle.loads((child.folder / CASE).read_bytes())  # noqa: S301 our own child wrote it
+        case: Case = pickle.loads((child.folder / CASE).read_bytes())
     except FileNotFoundError as error:
         raise RuntimeError(f"case {child.number} could not be made; see above") from error
     return case

@@ -1,4 +1,4 @@
-"""Malicious VRT files: loops, chains, bombs, foreign files, code; and places and reference systems that make no sense."""
+"""Malicious VRT files: loops, chains, bombs, foreign files, code; places and reference systems that make no sense."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def pixel_function(bench: Bench) -> Case:
 @maker
 def entities(bench: Bench) -> Case:
     """XML entities that grow without end, or read files."""
-    grow = "".join(f'<!ENTITY e{n} "{"&e%d;" % (n - 1) * 10}">' for n in range(1, 10))
+    grow = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
     prolog = bench.chance.choice(
         (
             f'<!DOCTYPE x [<!ENTITY e0 "lol">{grow}]>',
