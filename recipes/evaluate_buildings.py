@@ -22,7 +22,7 @@ from swathe.datasets import geojson
 from swathe.datasets.sample import Sample
 from swathe.evaluation.evaluate import evaluate_detections
 from swathe.evaluation.found import from_detections
-from swathe.raster.scene import open_scene
+from swathe.raster.opening import open_scene
 
 DATA = Path(__file__).parents[1] / "data" / "banepa"
 SPLIT = 2560  # column: west of it trains, east of it is held out

@@ -28,7 +28,8 @@ from swathe.engine.run import run_detection
 from swathe.engine.settings import RunSettings
 from swathe.errors import ModelError
 from swathe.model.info import ModelInfo
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.opening import open_scene
+from swathe.raster.scene import Scene
 from swathe.store.geoparquet import GeoParquetStore
 
 SCENE = Path(__file__).resolve().parents[2] / "data" / "banepa" / "banepa.tif"

@@ -28,9 +28,10 @@ from rasterio.windows import Window as RasterioWindow
 
 from benchmarks._machine import processor
 from swathe.raster.grid import Grid
+from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.scene import Scene
 
 TILE, STRIDE = 1024, 824
 STRIP_ROWS = 512

@@ -20,7 +20,7 @@ from swathe.engine.memory import Projection, project
 from swathe.engine.plan import Plan, make_plan
 from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
-from swathe.raster.scene import open_scene
+from swathe.raster.opening import open_scene
 from swathe.store.geoparquet import GeoParquetStore
 
 HIGH_SCORE = 0.9  # what the model finds is not used

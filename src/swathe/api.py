@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from swathe.engine.plan import Plan
     from swathe.engine.settings import RunSettings
     from swathe.model.info import ModelInfo
-    from swathe.raster.scene import Scene, ValueRange
+    from swathe.raster.opening import ValueRange
+    from swathe.raster.scene import Scene
     from swathe.store.geoparquet import GeoParquetStore
 
 DEFAULT_TILE = 1024  # pixels
@@ -206,7 +207,7 @@ def open_sources(
         SourceError: If nothing is found, or a file is missing, empty, damaged or no image.
         UsageError: If the bands do not exist or the value range does not rise.
     """
-    from swathe.raster.scene import open_scene
+    from swathe.raster.opening import open_scene
 
     return tuple(
         open_scene(path, bands=bands, value_range=value_range, scene_id=name) for name, path in _named(sources)
@@ -230,7 +231,7 @@ def open_readable(
         SourceError: If nothing is found, or no file can be opened.
         UsageError: If the bands do not exist or the value range does not rise.
     """
-    from swathe.raster.scene import open_scene
+    from swathe.raster.opening import open_scene
 
     scenes: list[Scene] = []
     unopened: dict[str, str] = {}
@@ -261,7 +262,7 @@ def with_unopened(summary: RunSummary, unopened: Mapping[str, str]) -> RunSummar
 
 def _named(sources: Sequence[str | Path]) -> list[tuple[str, str]]:
     """Find the files that are meant, each with its scene id."""
-    from swathe.raster.scene import find_sources, scene_ids
+    from swathe.raster.sources import find_sources, scene_ids
 
     paths = find_sources([str(source) for source in sources])
     return list(zip(scene_ids(paths), paths, strict=True))

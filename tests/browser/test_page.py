@@ -16,7 +16,7 @@ from rasterio.transform import from_origin
 from requirements import need, need_program
 from swathe.detections import Detections, SceneInfo
 from swathe.drawing import View, draw_page
-from swathe.raster.scene import open_scene
+from swathe.raster.opening import open_scene
 
 need("playwright")
 

@@ -17,7 +17,8 @@ from swathe.drawing import View, draw, frame_of, read_frame
 from swathe.drawing.furniture import length_in_words, round_length, scale_bar
 from swathe.errors import UsageError
 from swathe.raster.ground import measure
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.opening import open_scene
+from swathe.raster.scene import Scene
 
 SIDE = 300
 PLACES = {

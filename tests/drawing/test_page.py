@@ -13,7 +13,8 @@ from PIL import Image
 from swathe.detections import Detections, SceneInfo
 from swathe.drawing import View, draw_page, page
 from swathe.drawing.colours import PALETTE, class_colours
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.opening import open_scene
+from swathe.raster.scene import Scene
 
 
 def noisy(folder: Path, name: str) -> tuple[Scene, Detections]:

@@ -11,7 +11,8 @@ from swathe.engine.events import RunSummary
 from swathe.engine.run import run_detection
 from swathe.engine.settings import RunSettings
 from swathe.errors import SwatheError
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.opening import open_scene
+from swathe.raster.scene import Scene
 from swathe.store.geoparquet import GeoParquetStore
 from swathe.testing.fakes import Fault, write_script
 from swathe.testing.scenes import ObjectRule, SyntheticScene, synthetic_scene, write_geotiff

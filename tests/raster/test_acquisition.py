@@ -9,7 +9,7 @@ import pytest
 import rasterio
 
 from swathe.raster.acquisition import to_utc
-from swathe.raster.scene import open_scene
+from swathe.raster.opening import open_scene
 
 from .conftest import Write
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from swathe.raster import advice
 from swathe.raster.advice import advise, converted, decoded_pixels
 from swathe.raster.grid import Grid
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.opening import open_scene
+from swathe.raster.scene import Scene
 
 TILED = Scene(
     "a", "/a.tif", 16384, 16384, (1, 2, 3), "uint8", None, None, None, (), True, (256, 256), None, False, (1, 1)

@@ -18,9 +18,9 @@ from rasterio.enums import ColorInterp
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.raster import gdal
 from swathe.raster.convert import ConvertOptions, Job, cache_bytes, convert, copy
+from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader
-from swathe.raster.scene import open_scene
 from swathe.raster.window import Window
 
 SIZE = (700, 600)

@@ -15,8 +15,8 @@ from PIL import Image
 from swathe.errors import SourceError
 from swathe.raster import decoders
 from swathe.raster.decoders import JpegFrame, read_jpeg_frame
+from swathe.raster.opening import open_scene
 from swathe.raster.reader import reader_memory
-from swathe.raster.scene import open_scene
 
 from .kinds import ycck_jpeg
 

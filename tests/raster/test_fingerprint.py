@@ -11,7 +11,8 @@ import pytest
 
 from swathe.errors import SourceError
 from swathe.raster.fingerprint import VRT_DEPTH, fingerprint, vrt_parts
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.opening import open_scene
+from swathe.raster.scene import Scene
 
 from . import kinds
 from .conftest import Write

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from swathe.raster.grid import Grid
+from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.scene import Scene
 from swathe.raster.window import Window
 
 from .kinds import KINDS, Built

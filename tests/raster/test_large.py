@@ -14,9 +14,9 @@ from rasterio.windows import Window as RasterioWindow
 
 from swathe.raster import pixels
 from swathe.raster.gdal import open_dataset
+from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader
-from swathe.raster.scene import open_scene
 from swathe.raster.window import Window
 
 from . import kinds

@@ -18,8 +18,9 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.rpc import RPC
 
 from swathe.raster.georeference import to_lonlat
+from swathe.raster.opening import open_scene
 from swathe.raster.placement import TOLERANCE, fit_points
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.scene import Scene
 
 from .conftest import Write
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from swathe.errors import SourceError, UsageError
 from swathe.raster import band, gdal, reader
 from swathe.raster.grid import Grid
+from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader, TileRead, reader_memory
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.scene import Scene
 from swathe.raster.window import Window
 
 from .conftest import TILED, Write

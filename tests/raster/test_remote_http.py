@@ -11,9 +11,10 @@ import pytest
 
 from servers import FileServer, file_server
 from swathe.errors import SourceError
+from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.scene import Scene
 from swathe.raster.window import Window
 
 SIZE = 1024

@@ -12,9 +12,9 @@ import pytest
 from requirements import need
 from servers import s3_server
 from swathe.errors import SourceError
+from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader
-from swathe.raster.scene import open_scene
 from swathe.raster.sources import find_sources
 from swathe.raster.window import Window
 

@@ -18,9 +18,10 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from swathe.errors import SourceError, UsageError
+from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.scene import Scene
 from swathe.raster.window import Window
 
 from .conftest import TILED, Write
@@ -192,7 +193,7 @@ def test_impossible_scenes_are_refused(write: Write, picture: Picture) -> None:
 
 
 def test_describing_rasters_loads_no_raster_library() -> None:
-    code = "import sys, swathe.raster.scene, swathe.raster.reader; print({'rasterio', 'PIL'} & set(sys.modules))"
+    code = "import sys, swathe.raster.opening, swathe.raster.reader; print({'rasterio', 'PIL'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

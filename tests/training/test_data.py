@@ -19,8 +19,8 @@ import torch  # noqa: E402 - after the check
 
 from swathe.model.info import ModelInfo  # noqa: E402
 from swathe.model.yolov5 import YWCSL  # noqa: E402
+from swathe.raster.opening import open_scene  # noqa: E402
 from swathe.raster.pyramid import Level  # noqa: E402
-from swathe.raster.scene import open_scene  # noqa: E402
 from swathe.raster.window import Window  # noqa: E402
 from swathe.training import validate  # noqa: E402
 from swathe.training.data import CropSet, LabelledCrop  # noqa: E402

@@ -129,7 +129,7 @@ def _only_scene(store: Path, found: Detections, scene: str | None) -> SceneInfo:
 def _opened(info: SceneInfo, image: str | None, bands: str | None, value_range: str | None) -> Scene:
     """Open the image of a scene and make sure that it can be the right one."""
     from swathe.errors import SourceError
-    from swathe.raster.scene import open_scene
+    from swathe.raster.opening import open_scene
 
     try:
         opened = open_scene(

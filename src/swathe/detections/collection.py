@@ -269,8 +269,8 @@ class Detections:
         """Measure the boxes on the ground.
 
         Returns:
-            Measures (n, 3) of length (the side that is longer on the ground) and width in metres, and the azimuth of the
-            long side in degrees clockwise from true north, in [0, 180). NaN for scenes without georeference.
+            Measures (n, 3) of length (the side that is longer on the ground) and width in metres, azimuth of the long
+            side in degrees clockwise from true north, in [0, 180). NaN for scenes without georeference.
 
         Raises:
             SourceError: If a box lies where a scene's reference system has no longitude and latitude.

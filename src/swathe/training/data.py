@@ -21,9 +21,10 @@ from swathe.datasets.sample import Sample
 from swathe.errors import SourceError
 from swathe.raster.georeference import ground_sample_distance
 from swathe.raster.grid import Grid
+from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader
-from swathe.raster.scene import Scene, open_scene
+from swathe.raster.scene import Scene
 from swathe.raster.window import Window
 from swathe.training.config import DataSettings, TrainingConfig
 
