@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from swathe.cli.conditions import Found, Runs, scan
 from swathe.cli.options import (
     Bands,
     Classes,
@@ -22,7 +23,6 @@ from swathe.cli.options import (
     value_limits,
     whole_numbers,
 )
-from swathe.cli.query import Found, scan
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def draw(
     north_up: Annotated[bool, typer.Option("--north-up", help="Turn the picture so that true north is up.")] = False,
     classes: Classes = None,
     min_score: MinScore = None,
-    runs: Annotated[str | None, typer.Option("--runs", "--run", metavar="LIST", help="Only these runs, by id.")] = None,
+    runs: Runs = None,
     size: Annotated[
         int | None, typer.Option(metavar="PIXELS", help="Longest side; 2000 by default, of a page 4096.")
     ] = None,

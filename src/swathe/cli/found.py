@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from swathe.cli.options import free_output, print_json
+from swathe.cli.tables import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,17 +60,14 @@ def print_counts(found: Detections) -> None:
     typer.echo("\n".join(f"{count:>{width}}  {name}" for count, name in lines))
 
 
-def print_table(found: Detections) -> None:
-    """Print the first rows with a line about the rest; each scene's places are of its own kind."""
+def print_best(found: Detections) -> None:
+    """Print the rows of the highest scores with a line about the rest; each scene's places are of its own kind."""
     kinds = {scene.georeferenced for scene in found.scenes.values()}
     places = ("lon or x", "lat or y") if len(kinds) > 1 else ("longitude", "latitude") if True in kinds else ("x", "y")
     titles = ("scene", "class", "score", *places, "long px", "short px", "angle", "long m", "short m", "azimuth")
     best = found.take(found.scores.argsort(kind="stable")[::-1][:PRINTED_ROWS])
-    lines = [titles, *_lines(best)]
     shown = len(titles) if True in kinds else titles.index("long m")
-    widths = [max(len(line[column]) for line in lines) for column in range(shown)]
-    for line in lines:
-        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=False)).rstrip())
+    print_table(titles[:shown], [line[:shown] for line in _lines(best)])
     rest = f", the best {len(best)} shown; -o FILE writes all" if len(found) > len(best) else ""
     typer.echo(f"{len(found):,} detections{rest}")
 

@@ -3,52 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from swathe.cli.found import check_target, print_counts, print_features, print_table
-from swathe.cli.options import (
-    Classes,
-    Json,
-    MinScore,
-    NameProperty,
-    Overwrite,
-    Region,
-    names,
-    numbers,
-    print_json,
-    span,
+from swathe.cli.conditions import (
+    AreaFile,
+    AreaNames,
+    Azimuth,
+    Found,
+    Length,
+    Near,
+    Period,
+    Runs,
+    Scenes,
+    Width,
+    find_areas,
+    make_condition,
+    scan,
 )
-from swathe.errors import SourceError, StoreError, UsageError
+from swathe.cli.found import check_target, print_best, print_counts, print_features
+from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, print_json
+from swathe.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from swathe.areas import Area
     from swathe.detections import Detections, SceneInfo
     from swathe.query import Query
 
-Found = Annotated[Path, typer.Argument(metavar="STORE", help="A store, or a GeoParquet file written by Swathe.")]
-Near = Annotated[
-    str | None, typer.Option(metavar="LON,LAT,METRES", help="Only what comes so near to this place on the ground.")
-]
-AreaNames = Annotated[
-    list[str] | None,
-    typer.Option("--area", metavar="NAME", help="Only what touches this area of the store, or of --areas; repeatable."),
-]
-AreaFile = Annotated[Path | None, typer.Option("--areas", metavar="FILE", help="GeoJSON file to take the areas from.")]
-Period = Annotated[
-    str | None, typer.Option("--acquired", metavar="FROM..TO", help="Only scenes taken in this time, TO excluded; UTC.")
-]
-Length = Annotated[str | None, typer.Option(metavar="MIN..MAX", help="Only what is so long on the ground, metres.")]
-Width = Annotated[str | None, typer.Option(metavar="MIN..MAX", help="Only what is so wide on the ground, metres.")]
-Azimuth = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FROM..TO", help="Only long sides that point there: degrees from north, 0 to 180; 170..10 is around 0."
-    ),
-]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -63,7 +46,6 @@ FormatName = Annotated[
         help="geojson, gpkg, fgb, csv, coco, dota or parquet, if the name of the output does not say.",
     ),
 ]
-_OPTIONS = {"classes", "near", "box", "limit", "min_score", "acquired", "length", "width", "azimuth", "scenes", "runs"}
 
 
 def query(
@@ -82,8 +64,8 @@ def query(
     azimuth: Azimuth = None,
     classes: Classes = None,
     min_score: MinScore = None,
-    scenes: Annotated[str | None, typer.Option(metavar="LIST", help="Only these scenes, by id.")] = None,
-    runs: Annotated[str | None, typer.Option("--runs", "--run", metavar="LIST", help="Only these runs, by id.")] = None,
+    scenes: Scenes = None,
+    runs: Runs = None,
     limit: Annotated[int | None, typer.Option(help="At most so many, those of the highest scores.")] = None,
     count: Annotated[bool, typer.Option("--count", help="Print only how many there are of each class.")] = False,
     output: Output = None,
@@ -103,15 +85,15 @@ def query(
         box=box,
         polygon=None if polygon is None else read_polygon(polygon),
         areas=find_areas(store, area or (), areas, name_property),
-        near=numbers("--near", near),
-        acquired=span("--acquired", acquired, str),
-        length=span("--length", length, float),
-        width=span("--width", width, float),
-        azimuth=span("--azimuth", azimuth, float),
-        classes=names("--classes", classes) or None,
+        near=near,
+        acquired=acquired,
+        length=length,
+        width=width,
+        azimuth=azimuth,
+        classes=classes,
         min_score=min_score,
-        scenes=names("--scenes", scenes) or None,
-        runs=names("--runs", runs) or None,
+        scenes=scenes,
+        runs=runs,
         limit=limit,
     )
     found = scan(store, condition)
@@ -133,83 +115,7 @@ def _report(found: Detections, output: Path | None, *, count: bool, json: bool) 
     elif output is not None:
         typer.echo(f"{output}: {len(found):,} detections")
     else:
-        (print_counts if count else print_table)(found)
-
-
-def make_condition(**values: Any) -> Query:
-    """Make a query of the values of options, and let its errors name the options.
-
-    Args:
-        **values: Fields of the query.
-
-    Returns:
-        The query.
-
-    Raises:
-        UsageError: If a condition makes no sense.
-    """
-    from swathe.query import Query
-
-    try:
-        return Query(**values)
-    except UsageError as error:
-        field, _, rest = str(error).partition(" ")
-        if field not in _OPTIONS:
-            raise
-        raise UsageError(f"--{field.replace('_', '-')} {rest}") from error
-
-
-def find_areas(
-    store: Path, wanted: Sequence[str], file: Path | None, name_property: str | None
-) -> tuple[Area, ...] | None:
-    """Look up areas by name.
-
-    Args:
-        store: The store that holds areas.
-        wanted: Their names; with a file and no name, all areas of the file are meant.
-        file: GeoJSON file to take them from instead.
-        name_property: Property of the file that holds the names.
-
-    Returns:
-        The areas, None if none is asked for.
-
-    Raises:
-        UsageError: If a name is unknown or has several meanings.
-        SourceError: If there are no areas, or the file is damaged.
-    """
-    from swathe.areas import NAME_PROPERTY, Areas
-
-    if file is None and name_property is not None:
-        raise UsageError("--name-property belongs to a file of areas; name it with --areas")
-    if file is None and not wanted:
-        return None
-    if file is None and not store.is_dir():
-        raise UsageError(f"--area: {store} is a file and holds no areas; name a file of areas with --areas")
-    known = Areas.open(file or store, name_property=name_property or NAME_PROPERTY)
-    return tuple(known[name] for name in wanted) if wanted else tuple(known)
-
-
-def scan(path: Path, condition: Query) -> Detections:
-    """Answer a query from a store or from a file.
-
-    Args:
-        path: A store, or a GeoParquet file.
-        condition: What to look for.
-
-    Returns:
-        The matches in canonical order.
-
-    Raises:
-        StoreError: If there is nothing at the path, or something else or something damaged.
-    """
-    from swathe.detections import Detections
-    from swathe.store.geoparquet import GeoParquetStore
-
-    if not path.exists():
-        raise StoreError(f"{path}: does not exist; give the folder that `swathe detect -o` wrote")
-    if path.is_dir():
-        return GeoParquetStore(path).scan(condition)
-    return Detections.open(path).filter(condition)
+        (print_counts if count else print_best)(found)
 
 
 def scenes_at(path: Path) -> tuple[SceneInfo, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from swathe.cli.options import Json, StoreFolder, print_json
+from swathe.cli.tables import print_table
 
 if TYPE_CHECKING:
     from swathe.store.protocol import Published
@@ -20,7 +21,6 @@ def scenes(
     json: Json = False,
 ) -> None:
     """List the scenes of a store by run: size, resolution, detections, and time of acquisition."""
-    from swathe.cli.tables import print_table
     from swathe.store.geoparquet import GeoParquetStore
 
     entries = [_entry(scene) for scene in GeoParquetStore(store).published(run)]

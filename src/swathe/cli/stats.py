@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from swathe.cli.options import (
-    Classes,
-    Json,
-    MinScore,
-    NameProperty,
-    Overwrite,
-    Region,
-    free_output,
-    names,
-    numbers,
-    print_json,
-    span,
-)
-from swathe.cli.query import (
+from swathe.cli.conditions import (
     AreaFile,
     AreaNames,
     Azimuth,
@@ -29,11 +16,14 @@ from swathe.cli.query import (
     Length,
     Near,
     Period,
+    Runs,
+    Scenes,
     Width,
     find_areas,
     make_condition,
     scan,
 )
+from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, free_output, print_json
 from swathe.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -64,8 +54,8 @@ def stats(
     azimuth: Azimuth = None,
     classes: Classes = None,
     min_score: MinScore = None,
-    scenes: Annotated[str | None, typer.Option(metavar="LIST", help="Only these scenes, by id.")] = None,
-    runs: Annotated[str | None, typer.Option("--runs", "--run", metavar="LIST", help="Only these runs, by id.")] = None,
+    scenes: Scenes = None,
+    runs: Runs = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -78,15 +68,15 @@ def stats(
     condition = make_condition(
         box=box,
         areas=chosen,
-        near=numbers("--near", near),
-        acquired=span("--acquired", acquired, str),
-        length=span("--length", length, float),
-        width=span("--width", width, float),
-        azimuth=span("--azimuth", azimuth, float),
-        classes=names("--classes", classes) or None,
+        near=near,
+        acquired=acquired,
+        length=length,
+        width=width,
+        azimuth=azimuth,
+        classes=classes,
         min_score=min_score,
-        scenes=names("--scenes", scenes) or None,
-        runs=names("--runs", runs) or None,
+        scenes=scenes,
+        runs=runs,
     )
     result = summarise(scan(store, condition), chosen or ())
     if output is not None:

@@ -1,0 +1,130 @@
+"""Which detections a command looks at: the conditions of `swathe query`, which other commands share, and the answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from swathe.cli.options import names, numbers, span
+from swathe.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from swathe.areas import Area
+    from swathe.detections import Detections
+    from swathe.query import Query
+
+Found = Annotated[Path, typer.Argument(metavar="STORE", help="A store, or a GeoParquet file written by Swathe.")]
+Near = Annotated[
+    str | None, typer.Option(metavar="LON,LAT,METRES", help="Only what comes so near to this place on the ground.")
+]
+AreaNames = Annotated[
+    list[str] | None,
+    typer.Option("--area", metavar="NAME", help="Only what touches this area of the store, or of --areas; repeatable."),
+]
+AreaFile = Annotated[Path | None, typer.Option("--areas", metavar="FILE", help="GeoJSON file to take the areas from.")]
+Period = Annotated[
+    str | None, typer.Option("--acquired", metavar="FROM..TO", help="Only scenes taken in this time, TO excluded; UTC.")
+]
+Length = Annotated[str | None, typer.Option(metavar="MIN..MAX", help="Only what is so long on the ground, metres.")]
+Width = Annotated[str | None, typer.Option(metavar="MIN..MAX", help="Only what is so wide on the ground, metres.")]
+Azimuth = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FROM..TO", help="Only long sides that point there: degrees from north, 0 to 180; 170..10 is around 0."
+    ),
+]
+Scenes = Annotated[str | None, typer.Option(metavar="LIST", help="Only these scenes, by id.")]
+Runs = Annotated[str | None, typer.Option("--runs", "--run", metavar="LIST", help="Only these runs, by id.")]
+
+_READ: dict[str, Callable[[str, str | None], Any]] = {
+    "near": numbers,
+    "acquired": lambda option, text: span(option, text, str),
+    "length": lambda option, text: span(option, text, float),
+    "width": lambda option, text: span(option, text, float),
+    "azimuth": lambda option, text: span(option, text, float),
+    "classes": names,
+    "scenes": names,
+    "runs": names,
+}
+_OPTIONS = {*_READ, "box", "limit", "min_score"}
+
+
+def make_condition(**given: Any) -> Query:
+    """Make a query of the values of options, and let its errors name the options.
+
+    Args:
+        **given: Fields of the query; those that an option gives as text are read.
+
+    Returns:
+        The query.
+
+    Raises:
+        UsageError: If a value cannot be read, or a condition makes no sense.
+    """
+    from swathe.query import Query
+
+    texts = {name: read(f"--{name}", given[name]) or None for name, read in _READ.items() if name in given}
+    try:
+        return Query(**{**given, **texts})
+    except UsageError as error:
+        field, _, rest = str(error).partition(" ")
+        if field not in _OPTIONS:
+            raise
+        raise UsageError(f"--{field.replace('_', '-')} {rest}") from error
+
+
+def find_areas(
+    store: Path, wanted: Sequence[str], file: Path | None, name_property: str | None
+) -> tuple[Area, ...] | None:
+    """Look up areas by name.
+
+    Args:
+        store: The store that holds areas.
+        wanted: Their names; with a file and no name, all areas of the file are meant.
+        file: GeoJSON file to take them from instead.
+        name_property: Property of the file that holds the names.
+
+    Returns:
+        The areas, None if none is asked for.
+
+    Raises:
+        UsageError: If a name is unknown or has several meanings.
+        SourceError: If there are no areas, or the file is damaged.
+    """
+    from swathe.areas import NAME_PROPERTY, Areas
+
+    if file is None and name_property is not None:
+        raise UsageError("--name-property belongs to a file of areas; name it with --areas")
+    if file is None and not wanted:
+        return None
+    if file is None and not store.is_dir():
+        raise UsageError(f"--area: {store} is a file and holds no areas; name a file of areas with --areas")
+    known = Areas.open(file or store, name_property=name_property or NAME_PROPERTY)
+    return tuple(known[name] for name in wanted) if wanted else tuple(known)
+
+
+def scan(path: Path, condition: Query) -> Detections:
+    """Answer a query from a store or from a file.
+
+    Args:
+        path: A store, or a GeoParquet file.
+        condition: What to look for.
+
+    Returns:
+        The matches in canonical order.
+
+    Raises:
+        StoreError: If there is nothing at the path, or something else or something damaged.
+    """
+    from swathe.detections import Detections
+    from swathe.store.geoparquet import GeoParquetStore
+
+    if not path.exists():
+        raise StoreError(f"{path}: does not exist; give the folder that `swathe detect -o` wrote")
+    if path.is_dir():
+        return GeoParquetStore(path).scan(condition)
+    return Detections.open(path).filter(condition)
