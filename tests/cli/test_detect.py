@@ -51,7 +51,7 @@ def test_people_see_plan_progress_and_summary(
         str(geojson),
     ):
         assert part in outcome.out
-    assert "windows" in outcome.err
+    assert "Memory   about" in outcome.err
     assert len(json.loads(geojson.read_text())["features"]) == len(scene.ships) + len(scene.planes)
 
 
