@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rasterio import Affine
 
 from swathe.errors import SourceError
-from swathe.raster import georeference
+from swathe.raster import georeference, ground
 
 UTM = ("EPSG:32645", (0.5, 0.0, 372_000.0, 0.0, -0.5, 3_058_000.0))
 TURNED = ("EPSG:32645", (0.3, 0.4, 372_000.0, 0.4, -0.3, 3_058_000.0))
@@ -40,14 +40,14 @@ def test_ground_sample_distance_equals_the_geodesic(crs: str, transform: georefe
     lon, lat = georeference.to_lonlat(crs, transform, ends).T
     geod = pyproj.Geod(ellps="WGS84")
     sides = geod.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])[2]
-    found = georeference.ground_sample_distance(crs, transform, width, height)
+    found = ground.ground_sample_distance(crs, transform, width, height)
     assert found == pytest.approx(math.sqrt(sides[0] * sides[1]), rel=1e-4)
 
 
 def test_web_mercator_is_corrected_for_latitude() -> None:
     radius = 20037508.342789244
     north = radius * math.log(math.tan(math.radians(45 + 60 / 2))) / math.pi
-    found = georeference.ground_sample_distance("EPSG:3857", (1.0, 0.0, 0.0, 0.0, -1.0, north), 2, 2)
+    found = ground.ground_sample_distance("EPSG:3857", (1.0, 0.0, 0.0, 0.0, -1.0, north), 2, 2)
     assert found == pytest.approx(0.5, rel=5e-3), "at 60 degrees a metre of web Mercator is about half a metre"
 
 
@@ -61,8 +61,8 @@ def test_round_trip_anywhere(longitude: float, latitude: float) -> None:
 
 
 def test_ground_sample_distance_across_the_antimeridian() -> None:
-    across = georeference.ground_sample_distance("EPSG:4326", (1e-5, 0.0, 180 - 5e-3, 0.0, -1e-5, 5e-3), 1000, 1000)
-    elsewhere = georeference.ground_sample_distance("EPSG:4326", (1e-5, 0.0, 10.0, 0.0, -1e-5, 5e-3), 1000, 1000)
+    across = ground.ground_sample_distance("EPSG:4326", (1e-5, 0.0, 180 - 5e-3, 0.0, -1e-5, 5e-3), 1000, 1000)
+    elsewhere = ground.ground_sample_distance("EPSG:4326", (1e-5, 0.0, 10.0, 0.0, -1e-5, 5e-3), 1000, 1000)
     assert across == pytest.approx(elsewhere, rel=1e-6)
 
 
@@ -72,8 +72,8 @@ def test_no_points_give_none() -> None:
 
 
 def test_without_georeference() -> None:
-    assert georeference.ground_sample_distance(None, UTM[1], 10, 10) is None
-    assert georeference.ground_sample_distance(UTM[0], None, 10, 10) is None
+    assert ground.ground_sample_distance(None, UTM[1], 10, 10) is None
+    assert ground.ground_sample_distance(UTM[0], None, 10, 10) is None
     with pytest.raises(SourceError, match="no georeference"):
         georeference.to_crs(None, POINTS)
     with pytest.raises(SourceError, match="no coordinate reference system"):

@@ -164,7 +164,7 @@ def _around(found: Detections, info: SceneInfo, detection: str, margin: str | No
 
     import numpy as np
 
-    from swathe.drawing.north import metres_per_pixel
+    from swathe.raster.ground import metres_per_pixel
 
     (rows,) = np.nonzero(np.asarray(found.table.column("id").to_pylist(), dtype=object) == detection)
     if len(rows) != 1:
@@ -178,7 +178,7 @@ def _around(found: Detections, info: SceneInfo, detection: str, margin: str | No
         space = float(parts[1])
         if parts[2] != "px":
             x, y = corners.mean(axis=0).tolist()
-            ground = metres_per_pixel(info, (x, y))
+            ground = metres_per_pixel(info.crs, info.transform, (x, y))
             if ground is None:
                 raise UsageError(f"--margin {margin}: scene {info.id!r} has no georeference; give pixels, such as 50px")
             space /= math.sqrt(abs(float(np.linalg.det(ground))))

@@ -36,7 +36,7 @@ def scenes(
 def _entry(published: Published) -> dict[str, Any]:
     """Describe a scene of a run."""
     from swathe.errors import SourceError
-    from swathe.raster.georeference import ground_sample_distance
+    from swathe.raster.ground import ground_sample_distance
 
     scene = published.scene
     try:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from swathe.drawing.north import metres_per_pixel
 from swathe.errors import UsageError
+from swathe.raster.ground import metres_per_pixel
 
 if TYPE_CHECKING:
     from swathe.raster.scene import Scene
@@ -98,7 +98,7 @@ def frame_of(scene: Scene, view: View) -> Frame:
     """
     region = _region(scene, view)
     middle = tuple(_clipped(scene, region).mean(axis=0))
-    ground = metres_per_pixel(scene, (float(middle[0]), float(middle[1])))
+    ground = metres_per_pixel(scene.crs, scene.transform, (float(middle[0]), float(middle[1])))
     turn = np.eye(2)
     if view.north_up:
         if ground is None:

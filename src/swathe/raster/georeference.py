@@ -6,8 +6,6 @@ system, such as "EPSG:3857"; `transform` is a, b, c, d, e, f with x = a col + b 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
@@ -21,10 +19,7 @@ LONGITUDE_LATITUDE = "OGC:CRS84"
 # WGS 84 ellipsoid: equatorial radius in metres, and first eccentricity squared.
 EQUATORIAL_RADIUS = 6_378_137.0
 ECCENTRICITY_SQUARED = 0.006_694_379_990_141_316
-# Pixels over which the ground sample distance is measured: far enough that the noise of a projection's inverse
-# (a millionth of a metre) does not show, near enough that the scale is that of the centre.
 FARTHEST = 1e12  # units of any reference system: the earth in millimetres is smaller
-BASELINE = 64.0
 LATITUDE_NOISE = 1e-9  # degrees by which rounding may leave the sphere
 
 
@@ -110,41 +105,6 @@ def from_lonlat(crs: str | None, transform: Transform | None, points: Points) ->
         start = c - 90.0 if a + b >= 0 else c - 270.0
         placed[:, 0] = (placed[:, 0] - start) % 360.0 + start
     return from_crs(transform, placed)
-
-
-def ground_sample_distance(crs: str | None, transform: Transform | None, width: int, height: int) -> float | None:
-    """Return the side of a pixel on the ground at the centre of a scene.
-
-    Measured on the WGS 84 ellipsoid with its two radii of curvature there, so that the stretch of a projection (web
-    Mercator: 1 / cos(latitude)) does not count. Of pixels that are not square, the square root of their area.
-
-    Args:
-        crs: The scene's reference system.
-        transform: The scene's transform.
-        width: Columns of the scene.
-        height: Rows of the scene.
-
-    Returns:
-        Metres per pixel; None without georeference, or if the centre has no longitude and latitude.
-
-    Raises:
-        SourceError: If the reference system cannot be brought to WGS 84.
-    """
-    if crs is None or transform is None:
-        return None
-    centre, half = np.array([width / 2, height / 2]), BASELINE / 2
-    ends = centre + np.array([[-half, 0.0], [half, 0.0], [0.0, -half], [0.0, half]])
-    degrees = to_lonlat(crs, transform, np.vstack([ends, centre]))
-    if not np.isfinite(degrees).all():
-        return None
-    steps = np.radians(degrees[[1, 3]] - degrees[[0, 2]])
-    steps[:, 0] = (steps[:, 0] + math.pi) % (2 * math.pi) - math.pi  # across the antimeridian
-    latitude = math.radians(degrees[4, 1])
-    bulge = 1.0 - ECCENTRICITY_SQUARED * math.sin(latitude) ** 2
-    eastward = EQUATORIAL_RADIUS / math.sqrt(bulge) * math.cos(latitude)
-    northward = EQUATORIAL_RADIUS * (1.0 - ECCENTRICITY_SQUARED) / bulge**1.5
-    (x, y), (u, v) = steps * (eastward, northward) / BASELINE
-    return math.sqrt(abs(x * v - y * u)) or None
 
 
 def convert(source: str, target: str, points: Points) -> Points:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +12,9 @@ from swathe.raster.georeference import ECCENTRICITY_SQUARED, EQUATORIAL_RADIUS, 
 FloatArray = npt.NDArray[np.float64]
 
 HALF_TURN = 180.0  # degrees: a side has a direction, but no front
+# Pixels over which directions are measured: far enough that the noise of a projection's inverse (a millionth of a metre)
+# does not show, near enough that they are those of the place.
+BASELINE = 64.0
 MEAN_RADIUS = 6_371_008.8  # metres; only bends chords, whose length it hardly matters for
 
 
@@ -51,6 +56,60 @@ def measure(crs: str | None, transform: Transform | None, boxes: FloatArray) -> 
     rows = np.arange(len(boxes))
     azimuths = _azimuths(lines[rows, longer], degrees[:, 4])
     return np.column_stack([lengths[rows, longer], lengths[rows, 1 - longer], azimuths])
+
+
+def metres_per_pixel(crs: str | None, transform: Transform | None, place: tuple[float, float]) -> FloatArray | None:
+    """Measure how steps in pixels lead over the ground, on the WGS 84 ellipsoid.
+
+    Args:
+        crs: Reference system of the scene, as WKT or anything else that names one.
+        transform: a, b, c, d, e, f with x = a col + b row + c and y = d col + e row + f.
+        place: x, y in scene pixels.
+
+    Returns:
+        Matrix (2, 2) that makes metres to the east and to the north of a step in columns and rows; None without
+        georeference, or where there is no longitude and latitude.
+
+    Raises:
+        SourceError: If the reference system cannot be brought to WGS 84.
+    """
+    if crs is None or transform is None:
+        return None
+    half = BASELINE / 2
+    steps = np.array([[half, 0.0], [-half, 0.0], [0.0, half], [0.0, -half], [0.0, 0.0]])
+    degrees = to_lonlat(crs, transform, np.asarray(place) + steps)
+    if not np.isfinite(degrees).all():
+        return None
+    ends = geocentric(degrees)
+    (sin_lon, sin_lat), (cos_lon, cos_lat) = np.sin(np.radians(degrees[4])), np.cos(np.radians(degrees[4]))
+    east = np.array([-sin_lon, cos_lon, 0.0])
+    north = np.array([-sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat])
+    lines = np.stack([ends[0] - ends[1], ends[2] - ends[3]], axis=1) / BASELINE
+    matrix = np.stack([east, north]) @ lines
+    # A transform that lays all pixels on a line has no directions to turn by.
+    return matrix if abs(np.linalg.det(matrix)) > np.finfo(np.float64).tiny else None
+
+
+def ground_sample_distance(crs: str | None, transform: Transform | None, width: int, height: int) -> float | None:
+    """Return the side of a pixel on the ground at the centre of a scene.
+
+    The stretch of a projection (web Mercator: 1 / cos(latitude)) does not count. Of pixels that are not square, the
+    square root of their area.
+
+    Args:
+        crs: Reference system of the scene, as WKT or anything else that names one.
+        transform: a, b, c, d, e, f with x = a col + b row + c and y = d col + e row + f.
+        width: Columns of the scene.
+        height: Rows of the scene.
+
+    Returns:
+        Metres per pixel; None without georeference, or if the centre has no longitude and latitude.
+
+    Raises:
+        SourceError: If the reference system cannot be brought to WGS 84.
+    """
+    matrix = metres_per_pixel(crs, transform, (width / 2, height / 2))
+    return None if matrix is None else math.sqrt(abs(float(np.linalg.det(matrix))))
 
 
 def geocentric(degrees: FloatArray) -> FloatArray:
