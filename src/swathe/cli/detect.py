@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from swathe.api import DEFAULT_MERGE_IOU
 from swathe.cli.advice import advice, say_advice
 from swathe.cli.found import check_target
 from swathe.cli.options import (
@@ -80,7 +81,7 @@ def detect(
     stride: Stride = None,
     classes: Classes = None,
     min_score: MinScore = None,
-    merge_iou: MergeIou = 0.2,
+    merge_iou: MergeIou = DEFAULT_MERGE_IOU,
     workers: Workers = None,
     memory: Memory = None,
     batch_timeout: BatchTimeout = None,

@@ -46,10 +46,12 @@ def check_target(path: Path, name: str | None, *, overwrite: bool) -> Format:
 
 def print_features(found: Detections) -> None:
     """Print each detection as a line of JSON, corners in geometry coordinates, measures in metres and degrees."""
+    from swathe.store.schema import MEASURES
+
     corners = found.to_polygons("geometry")
     measures = [[None if math.isnan(value) else value for value in row] for row in found.measures().tolist()]
     for number, row in enumerate(found.table.to_pylist()):
-        on_ground = dict(zip(("length_m", "width_m", "azimuth_deg"), measures[number], strict=True))
+        on_ground = dict(zip(MEASURES, measures[number], strict=True))
         print_json({"event": "detection", **row, **on_ground, "polygon": corners[number].tolist()})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swathe.detections.collection import Detections
-from swathe.detections.scene import Coordinates, SceneInfo, Transform
+from swathe.detections.scene import Coordinates, SceneInfo
 from swathe.detections.table import BOX_COLUMNS, NAME_TYPE, SCHEMA
 
-__all__ = ["BOX_COLUMNS", "NAME_TYPE", "SCHEMA", "Coordinates", "Detections", "SceneInfo", "Transform"]
+__all__ = ["BOX_COLUMNS", "NAME_TYPE", "SCHEMA", "Coordinates", "Detections", "SceneInfo"]

@@ -147,6 +147,7 @@ class Detections:
             All its detections in canonical order.
 
         Raises:
+            UsageError: If runs in the store describe a scene differently.
             StoreError: If there is nothing, or something else or something damaged.
         """
         from swathe.store.files import open_detections
@@ -311,6 +312,9 @@ class Detections:
 
         Returns:
             The matching detections in canonical order.
+
+        Raises:
+            SourceError: If a footprint has no longitude and latitude.
         """
         return query.select(self)
 
@@ -366,10 +370,11 @@ class Detections:
         )
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> Path:
-        """Write to a GeoParquet file (`.parquet`), a GeoJSON file (`.geojson`, `.json`), or else a store folder.
+        """Write a file, or a store.
 
         Args:
-            path: Where to; its suffix decides what is written.
+            path: Where to: `.parquet` and `.geoparquet` give GeoParquet, `.geojson`, `.json`, `.gpkg`, `.fgb`, `.csv`
+                and `.coco.json` what they say, others the folder of a store.
             overwrite: Whether an existing file or store may be replaced.
 
         Returns:
@@ -377,6 +382,8 @@ class Detections:
 
         Raises:
             UsageError: If some scenes are georeferenced and others are not and one file is asked for.
+            MissingExtraError: If the format needs a library that is not installed.
+            SourceError: If a footprint has no longitude and latitude.
             StoreError: If the path exists already or cannot be written; nothing half-written is left.
         """
         from swathe.store.files import save_detections

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,11 @@ from swathe.detections.table import is_text
 from swathe.errors import SourceError, UsageError
 from swathe.times import parse_utc, utc_text
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
-Transform: TypeAlias = tuple[float, float, float, float, float, float]
-Coordinates: TypeAlias = Literal["pixel", "lonlat", "crs", "geometry"]
+if TYPE_CHECKING:
+    from swathe.raster.georeference import Transform
 
-HALF_TURN = 180.0  # degrees
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+Coordinates: TypeAlias = Literal["pixel", "lonlat", "crs", "geometry"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,4 @@ class SceneInfo:
             raise SourceError(
                 f"scene {self.id!r} reaches beyond the area its reference system can describe; correct its georeference"
             )
-        beyond = np.abs(placed[:, 0]) > HALF_TURN
-        placed[beyond, 0] = (placed[beyond, 0] + HALF_TURN) % (2 * HALF_TURN) - HALF_TURN
         return placed

@@ -13,6 +13,7 @@ from swathe.errors import UsageError
 from swathe.raster.ground import metres_per_pixel
 
 if TYPE_CHECKING:
+    from swathe.query.values import Bounds
     from swathe.raster.scene import Scene
 
 LARGEST_ENLARGEMENT = 4.0  # of a small crop
@@ -20,7 +21,6 @@ LARGEST_READ = 64_000_000  # level pixels read at once to turn a picture
 POINTS_PER_SIDE = 33  # of a box in degrees, whose sides are curves in other systems
 EPSILON = 1e-9  # pixels, rounding
 
-Bounds = tuple[float, float, float, float]
 Image8 = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float64]
 

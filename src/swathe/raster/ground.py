@@ -12,7 +12,7 @@ from swathe.raster.georeference import ECCENTRICITY_SQUARED, EQUATORIAL_RADIUS, 
 FloatArray = npt.NDArray[np.float64]
 
 HALF_TURN = 180.0  # degrees: a side has a direction, but no front
-# Pixels over which directions are measured: far enough that the noise of a projection's inverse (a millionth of a metre)
+# Pixels over which steps are measured: far enough that the noise of a projection's inverse (a millionth of a metre)
 # does not show, near enough that they are those of the place.
 BASELINE = 64.0
 MEAN_RADIUS = 6_371_008.8  # metres; only bends chords, whose length it hardly matters for

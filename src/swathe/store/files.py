@@ -30,6 +30,7 @@ def save_detections(detections: Detections, path: Path, *, overwrite: bool = Fal
 
     Raises:
         UsageError: If some scenes are georeferenced and others are not and one file is asked for.
+        MissingExtraError: If the format needs a library that is not installed.
         SourceError: If a footprint has no longitude and latitude.
         StoreError: If the path exists already or cannot be written; nothing half-written is left.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from swathe.query import Query
+    from swathe.query.values import Bounds
     from swathe.store.detections_file import DetectionsFile
     from swathe.store.schema import Count
 
 KIND = "index"
-Bounds: TypeAlias = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

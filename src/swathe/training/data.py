@@ -19,8 +19,8 @@ from swathe.datasets.classes import map_classes
 from swathe.datasets.crops import crop
 from swathe.datasets.sample import Sample
 from swathe.errors import SourceError
-from swathe.raster.ground import ground_sample_distance
 from swathe.raster.grid import Grid
+from swathe.raster.ground import ground_sample_distance
 from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader

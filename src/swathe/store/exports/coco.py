@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from swathe.atomic import published_file
-from swathe.store.exports.rows import chunks
+from swathe.store.exports.rows import chunks, json_text, write_listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,13 +42,9 @@ def write_coco(detections: Detections, path: Path, *, overwrite: bool = False) -
     category_numbers = {name: number for number, name in enumerate(ordered.class_names, start=1)}
     images = [_image(number, ordered.scenes[scene]) for scene, number in image_numbers.items()]
     categories = [{"id": number, "name": name} for name, number in category_numbers.items()]
+    head = f'{{"images":{json_text(images)},\n"categories":{json_text(categories)},\n"annotations":['
     with published_file(path, overwrite=overwrite) as stream:
-        stream.write(f'{{"images":{_text(images)},\n"categories":{_text(categories)},\n"annotations":[\n'.encode())
-        separator = ""
-        for annotation in _annotations(ordered, image_numbers, category_numbers):
-            stream.write(f"{separator}{_text(annotation)}".encode())
-            separator = ",\n"
-        stream.write(b"\n]}\n")
+        write_listing(stream, head, map(json_text, _annotations(ordered, image_numbers, category_numbers)))
     return path
 
 
@@ -88,8 +83,3 @@ def _annotations(
                 "rotated_box": [row["cx"], row["cy"], row["w"], row["h"], math.degrees(row["theta"])],
                 "detection": row["id"],
             }
-
-
-def _text(value: Any) -> str:
-    """Return a value as one line of JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from swathe.atomic import published_file
-from swathe.store.exports.rows import attributes, chunks
+from swathe.store.exports.rows import attributes, chunks, json_text, write_listing
 from swathe.store.schema import to_json
 from swathe.times import utc_text
 
@@ -39,15 +38,10 @@ def write_geojson(detections: Detections, path: Path, *, overwrite: bool = False
         StoreError: If the file exists already or cannot be written; nothing half-written is left.
     """
     head = {} if detections.georeferenced or not detections.scenes else {"coordinates": _PIXELS}
-    opening = to_json({"type": "FeatureCollection", **head})[:-1] + ',"features":[\n'
+    opening = to_json({"type": "FeatureCollection", **head})[:-1] + ',"features":['
     ordered = detections.sorted()
     with published_file(path, overwrite=overwrite) as stream:
-        stream.write(opening.encode())
-        separator = ""
-        for text in _features(ordered):
-            stream.write(f"{separator}{text}".encode())
-            separator = ",\n"
-        stream.write(b"\n]}\n")
+        write_listing(stream, opening, _features(ordered))
     return path
 
 
@@ -60,9 +54,5 @@ def _features(detections: Detections) -> Iterator[str]:
         rows = attributes(chunk).to_pylist()
         for identifier, row, geometry in zip(identifiers, rows, shapely.to_geojson(chunk.footprints()), strict=True):
             row["acquired"] = row["acquired"] and utc_text(row["acquired"])
-            yield f'{{"type":"Feature","id":{_text(identifier)},"properties":{_text(row)},"geometry":{geometry}}}'
-
-
-def _text(value: Any) -> str:
-    """Return a value as JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            head = f'"type":"Feature","id":{json_text(identifier)},"properties":{json_text(row)}'
+            yield f'{{{head},"geometry":{geometry}}}'

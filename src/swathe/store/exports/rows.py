@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from swathe.times import parse_utc
+from swathe.store.schema import MEASURES, acquired_column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from swathe.detections import Detections
 
@@ -56,12 +57,11 @@ def attributes(chunk: Detections) -> pa.Table:
         SourceError: If a box lies where a scene's reference system has no longitude and latitude.
     """
     known = chunk.table
-    times = {scene.id: scene.acquired and parse_utc(scene.acquired) for scene in chunk.scenes.values()}
     columns = {name: known.column(name).cast(pa.string()) for name in ("run", "scene", "class")}
     columns |= {name: known.column(name) for name in ("score", "cx", "cy", "w", "h", "cut")}
     columns["theta_degrees"] = pa.array(np.degrees(chunk.boxes[:, 4]))
-    columns["acquired"] = pa.array([times[scene] for scene in chunk.scene_ids.tolist()], TIME)
-    for name, values in zip(("length_m", "width_m", "azimuth_deg"), chunk.measures().T, strict=True):
+    columns["acquired"] = acquired_column(chunk).cast(TIME, safe=False)
+    for name, values in zip(MEASURES, chunk.measures().T, strict=True):
         columns[name] = nullable(values)
     return pa.table([columns[name] for name in ATTRIBUTES.names], schema=ATTRIBUTES)
 
@@ -69,3 +69,31 @@ def attributes(chunk: Detections) -> pa.Table:
 def nullable(values: npt.NDArray[np.float64]) -> pa.Array:
     """Return a column in which NaN is null."""
     return pa.array(values, mask=np.isnan(values))
+
+
+def json_text(value: Any) -> str:
+    """Return a value as one line of JSON.
+
+    Args:
+        value: JSON values; NaN is none.
+
+    Returns:
+        The text; members keep their order.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def write_listing(stream: BinaryIO, head: str, items: Iterable[str]) -> None:
+    """Write a JSON object that ends in a long list, item by item.
+
+    Args:
+        stream: Where to.
+        head: The object up to the bracket that opens the list.
+        items: JSON text of each item.
+    """
+    stream.write(f"{head}\n".encode())
+    separator = ""
+    for item in items:
+        stream.write(f"{separator}{item}".encode())
+        separator = ",\n"
+    stream.write(b"\n]}\n")
