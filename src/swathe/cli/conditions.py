@@ -118,6 +118,7 @@ def scan(path: Path, condition: Query) -> Detections:
         The matches in canonical order.
 
     Raises:
+        UsageError: If runs in the store describe a scene differently.
         StoreError: If there is nothing at the path, or something else or something damaged.
     """
     from swathe.detections import Detections

@@ -93,6 +93,7 @@ def write_labels(
 
     Raises:
         UsageError: If a class name is empty or holds blanks, or the columns do not fit each other.
+        StoreError: If the file cannot be written.
     """
     marks = np.zeros(len(classes), dtype=np.bool_) if difficult is None else difficult
     sample = Sample(path.stem, None, np.asarray(polygons, dtype=np.float64), tuple(classes), marks)

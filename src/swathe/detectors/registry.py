@@ -158,6 +158,7 @@ def read_info(path: Path) -> ModelInfo:
         The description.
 
     Raises:
+        MissingExtraError: If the library that reads it is not installed.
         ModelError: If the file is missing, damaged, or of another kind.
     """
     if path.suffix == ".onnx":

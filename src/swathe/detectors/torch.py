@@ -72,6 +72,7 @@ def load_network(path: Path) -> tuple[YWCSL, ModelInfo]:
         The network in evaluation mode, and its description.
 
     Raises:
+        MissingExtraError: If the library that reads weights is not installed.
         ModelError: If the file is missing, damaged, or its weights do not fit the described network.
     """
     import torch

@@ -23,14 +23,35 @@ LARGEST_RADIUS = 5_000_000.0  # metres; a box's side is a straight line around t
 
 
 def name_list(names: Any, what: str) -> tuple[str, ...]:
-    """Return names as a tuple; one lone text is a mistake that would be read as its letters."""
+    """Check names.
+
+    Args:
+        names: Any iterable of names.
+        what: Of what, for the message.
+
+    Returns:
+        The names.
+
+    Raises:
+        UsageError: If it is one lone text, which would be read as its letters.
+    """
     if isinstance(names, str):
         raise UsageError(f"{what} {names!r}: give a list of names, not one text")
     return tuple(str(name) for name in names)
 
 
 def area_list(areas: Any) -> tuple[Area, ...]:
-    """Return areas as a tuple, of which one is needed at least."""
+    """Check areas.
+
+    Args:
+        areas: One, or any iterable of them.
+
+    Returns:
+        The areas.
+
+    Raises:
+        UsageError: If there is none, or something else among them.
+    """
     listed = (areas,) if isinstance(areas, Area) else tuple(areas)
     wrong = next((area for area in listed if not isinstance(area, Area)), None)
     if wrong is not None:
@@ -41,7 +62,17 @@ def area_list(areas: Any) -> tuple[Area, ...]:
 
 
 def bounds(values: Any) -> Bounds:
-    """Return xmin, ymin, xmax, ymax; xmin > xmax only if both are longitudes."""
+    """Check a box.
+
+    Args:
+        values: Four numbers xmin, ymin, xmax, ymax in geometry coordinates.
+
+    Returns:
+        The box; xmin > xmax only if it lies across the antimeridian.
+
+    Raises:
+        UsageError: If these are not four finite numbers in this order.
+    """
     box = np.asarray(values, dtype=np.float64)
     if box.shape != (4,) or not np.isfinite(box).all() or box[1] > box[3]:
         raise UsageError(f"box {values}: give four finite numbers xmin, ymin, xmax, ymax, ymin not above ymax")
@@ -55,7 +86,17 @@ def bounds(values: Any) -> Bounds:
 
 
 def ring(values: Any) -> tuple[tuple[float, float], ...]:
-    """Return the corners of a simple ring, the first not repeated."""
+    """Check a polygon.
+
+    Args:
+        values: Corners (n, 2) as x, y in geometry coordinates; closed or not.
+
+    Returns:
+        The corners, the first not repeated.
+
+    Raises:
+        UsageError: If they are fewer than three, not finite, or no simple ring.
+    """
     import shapely
 
     corners = np.asarray(values, dtype=np.float64)
@@ -70,7 +111,17 @@ def ring(values: Any) -> tuple[tuple[float, float], ...]:
 
 
 def disc(values: Any) -> tuple[float, float, float]:
-    """Return longitude, latitude and a radius in metres."""
+    """Check a place and what is near it.
+
+    Args:
+        values: Longitude and latitude in degrees, radius in metres.
+
+    Returns:
+        The three numbers.
+
+    Raises:
+        UsageError: If one is missing, or out of its range.
+    """
     numbers = np.asarray(values, dtype=np.float64)
     if numbers.shape != (3,) or not np.isfinite(numbers).all():
         raise UsageError(f"near {values}: give longitude and latitude in degrees, and a radius in metres")
@@ -83,7 +134,18 @@ def disc(values: Any) -> tuple[float, float, float]:
 
 
 def size_range(values: Any, what: str) -> Range:
-    """Return the smallest and largest size in metres, of which one may be open."""
+    """Check a range of sizes.
+
+    Args:
+        values: Smallest and largest size in metres, None for an open end.
+        what: Of what, for the message.
+
+    Returns:
+        Both ends.
+
+    Raises:
+        UsageError: If both are open, one is no size, or they do not rise.
+    """
     low, high = _pair(values, what, "metres, None for an open end")
     low, high = (None if value is None else float(value) for value in (low, high))
     if low is None and high is None:
@@ -95,7 +157,17 @@ def size_range(values: Any, what: str) -> Range:
 
 
 def azimuth_range(values: Any) -> tuple[float, float]:
-    """Return two directions in degrees; the second may be the smaller one, then the range leads through north."""
+    """Check a range of directions.
+
+    Args:
+        values: Two directions in degrees, 0 to 180.
+
+    Returns:
+        Both; if the second is the smaller one, the range leads through north.
+
+    Raises:
+        UsageError: If one is missing or out of range.
+    """
     first, last = (math.nan if value is None else float(value) for value in _pair(values, "azimuth", "degrees"))
     if not (0 <= first <= HALF_TURN and 0 <= last <= HALF_TURN):
         raise UsageError(f"azimuth {values}: a side has no front, so give two directions from 0 to 180 degrees")
@@ -103,7 +175,17 @@ def azimuth_range(values: Any) -> tuple[float, float]:
 
 
 def period(values: Any) -> Period:
-    """Return the begin and the end of a time, in UTC, of which one may be open."""
+    """Check a time from begin to end.
+
+    Args:
+        values: Two times, ISO 8601 or datetimes; None for an open end.
+
+    Returns:
+        Both ends in UTC.
+
+    Raises:
+        UsageError: If both are open, one is no time, or nothing lies between.
+    """
     given = _pair(values, "acquired", "times")
     try:
         begin, end = (None if value is None else parse_utc(value) for value in given)

@@ -133,6 +133,9 @@ def scene_ids(sources: Sequence[str | Path]) -> list[str]:
     Returns:
         An id per raster: its name without suffix; where rasters share it, the folders below their common one joined by
         "-"; and where that is shared too, with -2, -3 and so on.
+
+    Raises:
+        SourceError: If an address is of a kind that is not read, or names no host.
     """
     paths = [_place(str(source)) for source in sources]
     stems = Counter(path.stem for path in paths)

@@ -56,14 +56,28 @@ class DetectionsFile:
         return int(self._file.metadata.num_rows)
 
     def hulls(self) -> FloatArray:
-        """Return the rectangles around the geometries of each row group (g, 4), as its statistics have them."""
+        """Read the rectangles around the geometries of each row group, as its statistics have them.
+
+        Returns:
+            Rectangles (g, 4) as xmin, ymin, xmax, ymax in geometry coordinates.
+
+        Raises:
+            StoreError: If the file is damaged.
+        """
         with self._blaming_the_file():
             lowest = [self._extremes(f"bbox.{name}")[:, 0] for name in BOUNDS[:2]]
             highest = [self._extremes(f"bbox.{name}")[:, 1] for name in BOUNDS[2:]]
         return np.stack([*lowest, *highest], axis=1)
 
     def highest_scores(self) -> FloatArray:
-        """Return the highest score of each row group (g,)."""
+        """Read the highest score of each row group.
+
+        Returns:
+            Scores (g,); infinite where the statistics do not tell.
+
+        Raises:
+            StoreError: If the file is damaged.
+        """
         with self._blaming_the_file():
             return self._extremes("score")[:, 1]
 

@@ -59,7 +59,17 @@ class DetectionsFolder:
         return len(self.paths(Query()))
 
     def paths(self, query: Query) -> list[Path]:
-        """Return the files whose names allow a match, sorted; a merged file tells its scenes only inside."""
+        """Find the files whose names allow a match; a merged file tells its scenes only inside.
+
+        Args:
+            query: What is looked for.
+
+        Returns:
+            The files, sorted.
+
+        Raises:
+            UsageError: If the id of a run is empty or too long.
+        """
         runs = None if query.runs is None else {run_name(run) for run in query.runs}
         scenes = None if query.scenes is None else {scene_name(scene) for scene in query.scenes}
         found = []
@@ -103,7 +113,19 @@ class DetectionsFolder:
         return self._settled(lambda: Detections.concat(self._parts(query)))
 
     def locate(self, run: str, scene: str) -> Path:
-        """Return the file that holds a scene of a run, or that will hold it."""
+        """Find the file of a scene of a run.
+
+        Args:
+            run: The run.
+            scene: Scene id.
+
+        Returns:
+            The file that holds it, or that will hold it.
+
+        Raises:
+            UsageError: If the run id is empty or too long.
+            StoreError: If a merged file of the run is damaged.
+        """
         own = self.path / file_name(run, scene)
         return own if own.exists() else self._merged_with(run, scene) or own
 
@@ -119,6 +141,8 @@ class DetectionsFolder:
             The file.
 
         Raises:
+            UsageError: If the run id is empty or too long.
+            SourceError: If a footprint has no longitude and latitude.
             StoreError: If it cannot be written; readers then see what they saw before.
         """
         path = self.path / file_name(run, scene.id)
@@ -138,6 +162,7 @@ class DetectionsFolder:
             scene: Scene id; None for all.
 
         Raises:
+            UsageError: If the run id is empty or too long.
             StoreError: If it cannot be removed.
         """
         self._sweep()
@@ -160,6 +185,7 @@ class DetectionsFolder:
             How many files there are less.
 
         Raises:
+            UsageError: If the run id is empty or too long.
             StoreError: If it cannot be written, or the file system has no way to do it in one step.
         """
         self._sweep()
@@ -181,6 +207,7 @@ class DetectionsFolder:
             run: The run.
 
         Raises:
+            UsageError: If the run id is empty or too long.
             StoreError: If it cannot be written, or a file is damaged.
         """
         path, entries = self._index_path(run), self.entries(Query(runs=(run,)))

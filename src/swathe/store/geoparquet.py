@@ -74,6 +74,9 @@ class GeoParquetStore:
 
         Returns:
             The store.
+
+        Raises:
+            StoreError: If it cannot be written.
         """
         (folder / DETECTIONS).mkdir()
         (folder / RUNS).mkdir()
@@ -120,6 +123,10 @@ class GeoParquetStore:
 
         Returns:
             The GeoParquet file; a merged one holds other scenes of the run too.
+
+        Raises:
+            UsageError: If the run id is empty or too long.
+            StoreError: If a merged file of the run is damaged.
         """
         return self.files.locate(run, scene)
 
@@ -151,6 +158,7 @@ class GeoParquetStore:
             The manifest, None for a run that is unfinished or unknown.
 
         Raises:
+            UsageError: If the run id is empty or too long.
             StoreError: If it is damaged.
         """
         path = self._manifest_path(run)
@@ -201,6 +209,7 @@ class GeoParquetStore:
             Each scene of each run, sorted by run and scene.
 
         Raises:
+            UsageError: If the run id is empty or too long.
             StoreError: If a file is damaged.
         """
         found = []
@@ -234,6 +243,9 @@ class GeoParquetStore:
 
         Returns:
             The folder.
+
+        Raises:
+            UsageError: If the run id is empty or too long.
         """
         return self.path / WORK / run_name(run)
 
@@ -244,6 +256,7 @@ class GeoParquetStore:
             run: The run.
 
         Raises:
+            UsageError: If the run id is empty or too long.
             StoreError: If it cannot be removed.
         """
         folder = self.work_folder(run)
@@ -263,6 +276,7 @@ class GeoParquetStore:
             run: The run.
 
         Raises:
+            UsageError: If the run id is empty or too long.
             StoreError: If another process works on it, or it cannot be removed. It counts as unfinished then.
         """
         with run_lock(self.work_folder(run)):

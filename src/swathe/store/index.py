@@ -98,7 +98,20 @@ class FileEntry:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], path: Path) -> Self:
-        """Make an entry of JSON values."""
+        """Make an entry of JSON values.
+
+        Args:
+            document: What `document` has returned.
+            path: Where it comes from, for messages.
+
+        Returns:
+            The entry.
+
+        Raises:
+            StoreError: If its head is damaged, or of a newer version.
+            KeyError: If something is missing.
+            ValueError: If something is no number.
+        """
         seal = Seal(int(document["size"]), int(document["footer"]), str(document["sha256"]))
         bounds = document["bounds"] and tuple(document["bounds"])
         head = FileHead.from_document(document["head"], path)
@@ -113,6 +126,7 @@ def write_index(path: Path, entries: Iterable[FileEntry]) -> None:
         entries: What is known of its files.
 
     Raises:
+        UsageError: If a run's description is no JSON.
         StoreError: If it cannot be written.
     """
     files = [entry.document() for entry in sorted(entries, key=lambda entry: entry.name)]

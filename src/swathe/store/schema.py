@@ -105,7 +105,14 @@ class FileHead:
         }
 
     def to_json(self) -> str:
-        """Serialise; equal heads give equal text."""
+        """Serialise.
+
+        Returns:
+            JSON text; equal heads give equal text.
+
+        Raises:
+            UsageError: If a run's description is no JSON.
+        """
         return to_json(self.document())
 
     @classmethod

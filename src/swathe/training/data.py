@@ -79,6 +79,9 @@ class CropSet:
 
         Returns:
             Metres; None if a scene has no georeference or the largest is more than a tenth above the smallest.
+
+        Raises:
+            SourceError: If a reference system cannot be brought to WGS 84.
         """
         found: set[float] = set()
         for scene, scale in {item.scene.id: (item.scene, item.level.scale) for item in self.crops}.values():
@@ -150,6 +153,7 @@ def open_sets(entries: Sequence[DataSettings], config: TrainingConfig, tile: int
         The crops of all sets.
 
     Raises:
+        UsageError: If the configuration does not fit the data.
         SourceError: If labels or images are missing or damaged, or the sets have no crop at all.
     """
     classes = config.model.classes

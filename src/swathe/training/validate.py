@@ -33,6 +33,9 @@ def validate(model: YWCSL, crops: CropSet) -> dict[str, float]:
 
     Returns:
         `map50_voc07`, `map50_area` and `map50_95_area`; 0 where no object counts.
+
+    Raises:
+        SourceError: If an image cannot be read.
     """
     names = model.info.classes
     truth: list[Sample] = []
