@@ -14,11 +14,8 @@ import pytest
 from accidents.conftest import Report
 from accidents.runs import STRIDE, TILE, Case, children, tree
 from command import Command
-from swathe.atomic import published_file
-from swathe.errors import StoreError
+from elsewhere import exit_code_of, write_as_nobody
 from swathe.store.geoparquet import GeoParquetStore
-
-NOBODY = 65534
 
 
 @pytest.fixture(scope="module")
@@ -103,17 +100,7 @@ def test_a_folder_without_rights(tmp_path: Path, report: Report) -> None:
     answer.chmod(0o666)
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
-    child = os.fork()
-    if child == 0:
-        if os.geteuid() == 0:  # root may write anywhere: become somebody else
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-        try:
-            with published_file(locked / "file", overwrite=True) as stream:
-                stream.write(b"x")
-        except StoreError as error:
-            answer.write_text(str(error))
-        os._exit(0)
-    os.waitpid(child, 0)
+    assert exit_code_of(write_as_nobody, locked / "file", answer) == 0
     assert "no right to write there" in answer.read_text()
     assert str(locked / "file") in answer.read_text()
     report("A folder without the right to write: told")

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from operator import methodcaller
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detection_samples import PIXELS, UTM, random_detections
+from elsewhere import killed_at
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query
@@ -99,34 +101,7 @@ def test_a_scene_of_a_merged_file_is_published_again_and_removed(store):
         store.remove_scene("run-a", SCENES[3].id)
 
 
-def killed_at(number: int, deed: Callable[[], object]) -> bool:
-    """Do something in a process that dies just before its n-th change on disk; return whether it came so far."""
-    child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    left = number
-    try:
-        for owner, name in (
-            *((os, name) for name in ("link", "replace", "unlink", "rmdir")),
-            (swap, "exchange"),
-        ):
-            original = getattr(owner, name)
-
-            def counted(*arguments: object, original: Callable[..., object] = original, **options: object) -> object:
-                nonlocal left
-                left -= 1
-                if left == 0:
-                    os._exit(9)
-                return original(*arguments, **options)
-
-            setattr(owner, name, counted)
-        deed()
-        os._exit(0)
-    finally:
-        os._exit(1)
-
-
-def kill_everywhere(store: GeoParquetStore, deed: Callable[[GeoParquetStore], object]) -> Iterator[int]:
+def kill_everywhere(store: GeoParquetStore, deed: Callable[[Any], object]) -> Iterator[int]:
     """Kill something at each of its steps, each time on a fresh copy, and hand what is left to a check."""
     fresh, number = store.path.with_name("fresh"), 0
     shutil.copytree(store.path, fresh)
@@ -134,14 +109,14 @@ def kill_everywhere(store: GeoParquetStore, deed: Callable[[GeoParquetStore], ob
         number += 1
         shutil.rmtree(store.path)
         shutil.copytree(fresh, store.path)
-        if not killed_at(number, lambda: deed(store)):
+        if not killed_at(number, deed, store):
             return
         yield number
 
 
 def test_a_merge_killed_at_any_step_leaves_a_store_that_reads_the_same(store):
     expected, whole, steps = rows(store), None, 0
-    for steps in kill_everywhere(store, lambda store: store.compact("run-a")):
+    for steps in kill_everywhere(store, methodcaller("compact", "run-a")):
         assert rows(store) == expected, steps
         assert store.manifest("run-a") is not None
         visible = [name for name in files(store) if not name.startswith(".")]
@@ -156,7 +131,7 @@ def test_a_merge_killed_at_any_step_leaves_a_store_that_reads_the_same(store):
 def test_a_removal_killed_at_any_step_shows_all_scenes_or_none(store):
     expected = rows(store)
     seen, whole, steps = set(), None, 0
-    for steps in kill_everywhere(store, lambda store: store.remove_run("run-a")):
+    for steps in kill_everywhere(store, methodcaller("remove_run", "run-a")):
         found = rows(store)
         assert found in (expected, []), steps
         seen.add(len(found))
@@ -173,7 +148,7 @@ def test_a_scene_removed_from_a_merged_file_goes_alone_even_if_killed(store):
     store.compact("run-a")
     gone = SCENES[1].id
     rest = [row for row in rows(store) if row["scene"] != gone]
-    for _ in kill_everywhere(store, lambda store: store.remove_scene("run-a", gone)):
+    for _ in kill_everywhere(store, methodcaller("remove_scene", "run-a", gone)):
         found = rows(store)
         assert [row for row in found if row["scene"] != gone] == rest
         assert len(found) in (len(rest), len(EVERYTHING))
