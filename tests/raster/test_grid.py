@@ -40,30 +40,6 @@ def test_windows_equal_the_slow_walk_and_cover_everything(grid: Grid) -> None:
     assert seen.all()
 
 
-@given(grids(), st.lists(st.floats(-30, 150), min_size=4, max_size=4))
-@settings(max_examples=150, deadline=None)
-def test_intersecting_equals_looking_at_every_window(grid: Grid, numbers: list[float]) -> None:
-    xmin, xmax, ymin, ymax = *sorted(numbers[:2]), *sorted(numbers[2:])
-    slow = [
-        index
-        for index, window in enumerate(grid)
-        if window.col_off < xmax
-        and xmin < window.col_off + window.width
-        and window.row_off < ymax
-        and ymin < window.row_off + window.height
-    ]
-    assert list(grid.intersecting((xmin, ymin, xmax, ymax))) == slow
-
-
-def test_intersecting_takes_infinite_boxes_and_refuses_others() -> None:
-    grid = Grid(100, 100, 40, 20)
-    everywhere = (-np.inf, -np.inf, np.inf, np.inf)
-    assert list(grid.intersecting(everywhere)) == list(range(len(grid)))
-    for box in ((5.0, 0.0, 1.0, 1.0), (np.nan, 0.0, 1.0, 1.0)):
-        with pytest.raises(UsageError, match="xmin <= xmax"):
-            list(grid.intersecting(box))
-
-
 @pytest.mark.parametrize(
     ("width", "height", "stride", "scales", "counts"),
     [
@@ -90,8 +66,6 @@ def test_the_paper_counts_2669_windows() -> None:
 def test_a_huge_grid_costs_nothing() -> None:
     grid = Grid(10**9, 10**9, 1024, 512)
     assert grid[len(grid) - 1] == Window(10**9 - 1024, 10**9 - 1024, 1024, 1024)
-    near = list(grid.intersecting((5e8, 5e8, 5e8 + 10, 5e8 + 10)))
-    assert len(near) == 4
 
 
 @pytest.mark.parametrize("sizes", [(0, 5, 4, 2), (5, 5, 0, 1), (5, 5, 4, 0), (5, 5, 4, 5), (5, 5, 4, -1)])

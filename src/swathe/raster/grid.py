@@ -6,7 +6,6 @@ smaller than the tile in a direction has one window of the level's own size ther
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -73,40 +72,7 @@ class Grid:
         col_off, row_off = min(col * self.stride, self.width - width), min(row * self.stride, self.height - height)
         return Window(col_off, row_off, width, height)
 
-    def intersecting(self, box: tuple[float, float, float, float]) -> Iterator[int]:
-        """Yield the numbers of the windows that share area with a box, row by row.
-
-        A box without area counts as the points in it: it meets the windows that it lies strictly inside of.
-
-        Args:
-            box: xmin, ymin, xmax, ymax in level pixels.
-
-        Yields:
-            Window numbers, rising.
-
-        Raises:
-            UsageError: If the box is turned inside out or holds NaN.
-        """
-        xmin, ymin, xmax, ymax = box
-        if not (xmin <= xmax and ymin <= ymax):
-            raise UsageError(f"box {box}: must be xmin, ymin, xmax, ymax with xmin <= xmax and ymin <= ymax")
-        columns = _meeting(xmin, xmax, self.width, self.tile, self.stride)
-        for row in _meeting(ymin, ymax, self.height, self.tile, self.stride):
-            for col in columns:
-                yield row * self.cols + col
-
 
 def _count(size: int, tile: int, stride: int) -> int:
     """Windows along one axis."""
     return 1 if size <= tile else -(-(size - tile) // stride) + 1
-
-
-def _meeting(low: float, high: float, size: int, tile: int, stride: int) -> range:
-    """Windows along one axis that begin before `high` and end after `low`."""
-    if low >= size or high <= 0:
-        return range(0)
-    low, high = max(low, 0.0), min(high, float(size))
-    last = _count(size, tile, stride) - 1
-    first = min(max(math.floor((low - tile) / stride) + 1, 0), last)
-    final = last if max(size - tile, 0) < high else min(math.ceil(high / stride) - 1, last - 1)
-    return range(first, final + 1)

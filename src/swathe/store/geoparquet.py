@@ -14,8 +14,9 @@ from swathe.query import Query
 from swathe.store.folder import DetectionsFolder
 from swathe.store.layout import DETECTIONS, INDEX, MARK, RUNS, SEPARATOR, WORK, run_name, run_of, split_name
 from swathe.store.lock import run_lock, store_lock
+from swathe.store.manifests import Manifests, without_scene
 from swathe.store.protocol import Published
-from swathe.store.schema import SCHEMA_VERSION, check_version, parse_json, to_json
+from swathe.store.schema import SCHEMA_VERSION, check_version, read_document, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ class GeoParquetStore:
             raise StoreError(f"there is no store at {self.path}; check the name, or detect into it first")
         if not mark.is_file():
             raise StoreError(f"{self.path} is not a store of Swathe (it has no {MARK}); name another folder")
-        check_version(parse_json(_read(mark), mark), KIND, mark)
+        check_version(read_document(mark), KIND, mark)
         for folder in (DETECTIONS, RUNS):
             if not (self.path / folder).is_dir():
                 raise StoreError(f"store {self.path} is damaged: its folder {folder} is missing; restore it")
@@ -87,6 +88,11 @@ class GeoParquetStore:
     def files(self) -> DetectionsFolder:
         """The files of detections."""
         return DetectionsFolder(self.path)
+
+    @property
+    def manifests(self) -> Manifests:
+        """What is known of finished runs."""
+        return Manifests(self.path)
 
     def publish_scene(self, run: str, detections: Detections, scene: SceneInfo) -> Path:
         """Make the detections of a scene visible; doing it again replaces them.
@@ -144,8 +150,7 @@ class GeoParquetStore:
         text = to_json(manifest, indent=2)
         self._raise_version()
         self.files.refresh_index(run)
-        with published_file(self._manifest_path(run), overwrite=True) as stream:
-            stream.write(f"{text}\n".encode())
+        self.manifests.write(run, text)
         self.discard_work(run)
 
     def manifest(self, run: str) -> dict[str, Any] | None:
@@ -161,8 +166,7 @@ class GeoParquetStore:
             UsageError: If the run id is empty or too long.
             StoreError: If it is damaged.
         """
-        path = self._manifest_path(run)
-        return parse_json(_read(path), path) if path.exists() else None
+        return self.manifests.read(run)
 
     def runs(self) -> tuple[str, ...]:
         """Return all runs with a manifest or a published scene.
@@ -171,8 +175,7 @@ class GeoParquetStore:
             Run ids, sorted.
         """
         published = {split_name(path.name)[0] for path in self.files.paths(Query())}
-        finished = {path.stem for path in (self.path / RUNS).glob("[!.]*.json")}
-        return tuple(sorted(map(run_of, published | finished)))
+        return tuple(sorted(map(run_of, published | self.manifests.names())))
 
     def unfinished_runs(self) -> tuple[str, ...]:
         """Return the runs without a manifest: those that have published a scene, or have begun to work.
@@ -182,7 +185,7 @@ class GeoParquetStore:
         """
         begun = {run_of(path.name) for path in (self.path / WORK).glob("*") if path.is_dir()}
         found = begun.union(self.runs())
-        return tuple(sorted(run for run in found if not self._manifest_path(run).exists()))
+        return tuple(sorted(run for run in found if not self.manifests.path(run).exists()))
 
     def scenes(self, run: str | None = None) -> tuple[SceneInfo, ...]:
         """Return the published scenes; those without detections too.
@@ -280,11 +283,8 @@ class GeoParquetStore:
             StoreError: If another process works on it, or it cannot be removed. It counts as unfinished then.
         """
         with run_lock(self.work_folder(run)):
-            try:
-                # First, so that no run that has lost scenes ever counts as finished.
-                self._manifest_path(run).unlink(missing_ok=True)
-            except OSError as error:
-                raise StoreError(f"run {run!r} cannot be removed from {self.path} ({error.strerror})") from error
+            # First, so that no run that has lost scenes ever counts as finished.
+            self.manifests.remove(run)
             self.files.remove(run)
             self.discard_work(run)
 
@@ -309,10 +309,9 @@ class GeoParquetStore:
             manifest = self.manifest(run)
             if manifest is not None:
                 gone = self.files.matches(Query(runs=(run,), scenes=(scene,)))
-                text = to_json(_without(manifest, scene, Counter(gone.classes.tolist())), indent=2)
+                left = without_scene(manifest, scene, Counter(gone.classes.tolist()))
                 # First, so that whatever a manifest names can be read.
-                with published_file(self._manifest_path(run), overwrite=True) as stream:
-                    stream.write(f"{text}\n".encode())
+                self.manifests.write(run, to_json(left, indent=2))
             self.files.remove(run, scene)
             if manifest is not None:
                 self.discard_work(run)
@@ -344,14 +343,11 @@ class GeoParquetStore:
     def _raise_version(self) -> None:
         """Mark an older store as one of this version before a file of this version comes into it."""
         mark = self.path / MARK
-        if check_version(parse_json(_read(mark), mark), KIND, mark) == SCHEMA_VERSION:
+        if check_version(read_document(mark), KIND, mark) == SCHEMA_VERSION:
             return
         with store_lock(mark, exclusive=True):
             (self.path / INDEX).mkdir(exist_ok=True)
             _mark(self.path)
-
-    def _manifest_path(self, run: str) -> Path:
-        return self.path / RUNS / f"{run_name(run)}.json"
 
 
 def is_store(path: Path | str) -> bool:
@@ -370,24 +366,3 @@ def _mark(folder: Path) -> None:
     """Write what tells that a folder is a store, and of which version."""
     with published_file(folder / MARK, overwrite=True) as stream:
         stream.write(to_json({"kind": KIND, "schema_version": SCHEMA_VERSION}).encode())
-
-
-def _without(manifest: Mapping[str, Any], scene: str, counts: Mapping[str, int]) -> dict[str, Any]:
-    """Return the manifest of a run that has lost a scene with so many detections of each class."""
-    changed = dict(manifest)
-    if isinstance(manifest.get("scenes"), list):
-        changed["scenes"] = [other for other in manifest["scenes"] if other != scene]
-    if isinstance(manifest.get("detections"), int):
-        changed["detections"] = manifest["detections"] - sum(counts.values())
-    if isinstance(manifest.get("per_class"), dict):
-        changed["per_class"] = {name: count - counts.get(name, 0) for name, count in manifest["per_class"].items()}
-    changed["removed"] = sorted({*manifest.get("removed", []), scene})
-    return changed
-
-
-def _read(path: Path) -> bytes:
-    """Return the content of a small file."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error.strerror}); check its rights") from error

@@ -225,6 +225,24 @@ def to_json(document: Mapping[str, Any], indent: int | None = None) -> str:
         raise UsageError(f"what is told of a run must be JSON values ({error}); convert it first") from error
 
 
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a small file that holds a JSON object.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The object.
+
+    Raises:
+        StoreError: If it cannot be read, or is damaged.
+    """
+    try:
+        return parse_json(path.read_bytes(), path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read ({error.strerror}); check its rights") from error
+
+
 def parse_json(text: bytes, path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
