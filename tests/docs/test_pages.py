@@ -74,11 +74,11 @@ class Page:
         """Run commands, one after the other."""
         lines = [line for line in code.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
         for line in lines:
-            words = shlex.split(line, comments=True)
-            known = LINES.get(words[0].removeprefix(".venv/bin/"))
+            first = line.split()[0]
+            known = LINES.get(first.removeprefix(".venv/bin/"))
             if known is not None and not set(line) & set("|$`>*"):
-                known(words)
-            elif words[0] not in {"source", "cd", "git", "apt-get"}:
+                known(shlex.split(line, comments=True))
+            elif first not in {"source", "cd", "git", "apt-get"}:
                 path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
                 line = line.replace(".venv/bin/", "")
                 subprocess.run(["bash", "-euo", "pipefail", "-c", line], check=True, env={**os.environ, "PATH": path})

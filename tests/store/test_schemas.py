@@ -113,7 +113,7 @@ def test_what_is_wrong_does_not_pass(name: str, document: Any) -> None:
 
 
 def test_the_page_lists_every_column_and_schema() -> None:
-    page = (ROOT / "docs" / "store-format.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "store-format.md").read_text(encoding="utf-8")
     assert COLUMNS[2] == FILE_SCHEMA
     for name in FILE_SCHEMA.names:
         assert f"`{name}`" in page
