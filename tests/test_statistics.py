@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from swathe.areas import Area
@@ -68,6 +68,8 @@ def test_areas_have_what_touches_them() -> None:
 
 
 @given(st.lists(st.floats(0.0, 1e7), min_size=1, max_size=20))
+@example([5.0000000001])
+@example([5e-324])
 def test_bins_hold_every_size(values: list[float]) -> None:
     edges = size_edges(np.array(values))
     assert len(edges) <= MOST_BINS + 1

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SCORE_STEP = 0.05
 AZIMUTH_STEP = 15.0  # degrees
 MOST_BINS = 16  # of sizes
+SMALLEST_SIZE = 1e-9  # of any unit; below, all sizes are as good as 0
 ROUND_STEPS = (1.0, 2.0, 5.0, 10.0)
 
 FloatArray = npt.NDArray[np.float64]
@@ -108,11 +109,13 @@ def size_edges(values: FloatArray) -> FloatArray:
         Edges whose step is 1, 2 or 5 times a power of ten, at most `MOST_BINS` bins that hold every value.
     """
     largest = float(values.max(initial=0.0))
-    if largest <= 0:
+    if largest < SMALLEST_SIZE:
         return np.array([0.0, 1.0])
     power = 10.0 ** math.floor(math.log10(largest / MOST_BINS))
     step = next(power * factor for factor in ROUND_STEPS if power * factor * MOST_BINS >= largest)
-    return np.arange(math.ceil(largest / step - 1e-9) + 1, dtype=np.float64) * step
+    edges = np.arange(math.ceil(largest / step - 1e-9) + 1, dtype=np.float64) * step
+    edges[-1] = max(edges[-1], largest)  # by rounding, the largest may lie beyond its edge
+    return edges
 
 
 def square_kilometres(scene: SceneInfo) -> float | None:
