@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 BAR_WIDTH = 40  # characters
 EIGHTHS = " ▏▎▍▌▋▊▉"
 FULL = "█"
-SUFFIXES = (".png", ".svg", ".pdf")
 MOST_PLACES = 30  # scenes or areas printed; --json has all
 
 
@@ -60,6 +59,7 @@ def stats(
     json: Json = False,
 ) -> None:
     """Print counts, densities and distributions of score, size and direction; conditions are those of query."""
+    from swathe.drawing.histograms import draw_histograms
     from swathe.statistics import summarise
 
     if output is not None:
@@ -165,37 +165,10 @@ def _check_picture(path: Path, *, overwrite: bool) -> None:
     """Make sure, before the work, that histograms can be drawn to a file."""
     import importlib.util
 
+    from swathe.drawing.histograms import SUFFIXES
+
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: the name of a picture must end in {', '.join(SUFFIXES)}")
     free_output(path, overwrite=overwrite)
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError("matplotlib is not installed; get it by `pip install 'swathe[train]'`")
-
-
-def draw_histograms(result: Statistics, path: Path) -> None:
-    """Draw classes and histograms; the file appears when it is complete.
-
-    Args:
-        result: The numbers.
-        path: Picture to write, replaced if it exists; its suffix chooses the format.
-
-    Raises:
-        StoreError: If it cannot be written.
-    """
-    from matplotlib.figure import Figure
-
-    from swathe.atomic import published_file
-
-    figure = Figure(figsize=(10, 7), layout="constrained")
-    plots: Any = figure.subplots(2, 3).ravel()
-    classes = list(result.per_class.items())[::-1]
-    plots[0].barh([name for name, _ in classes], [count for _, count in classes], color="#0072b2")
-    plots[0].set_title(f"{result.detections:,} detections")
-    for plot, histogram in zip(plots[1:], result.histograms, strict=False):
-        plot.stairs(histogram.counts, histogram.edges, fill=True, color="#0072b2")
-        plot.set_xlabel(histogram.name + (f" [{histogram.unit}]" if histogram.unit else ""))
-        plot.set_ylabel("detections")
-    for plot in plots[1 + len(result.histograms) :]:
-        plot.set_axis_off()
-    with published_file(path, overwrite=True) as stream:
-        figure.savefig(stream, format=path.suffix.lower()[1:], dpi=120)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from swathe.atomic import published_file
 from swathe.errors import MissingExtraError, StoreError
 from swathe.model.loss import alpha_iou_loss
 
@@ -52,10 +54,10 @@ def alpha_weights(
 
 
 def draw_alpha(path: Path, alphas: Sequence[float] = ALPHAS) -> None:
-    """Draw the weights of loss and gradient over the IoU: Fig. 3 of the paper.
+    """Draw the weights of loss and gradient over the IoU: Fig. 3 of the paper. The file appears when it is complete.
 
     Args:
-        path: Picture to write; its suffix chooses the format.
+        path: Picture to write, replaced if it exists; its suffix chooses the format, PNG without one.
         alphas: Powers to draw.
 
     Raises:
@@ -63,14 +65,12 @@ def draw_alpha(path: Path, alphas: Sequence[float] = ALPHAS) -> None:
         StoreError: If the picture cannot be written.
     """
     try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("matplotlib is not installed; run: pip install 'swathe[train]'") from error
     iou, losses, slopes = alpha_weights(alphas)
-    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    axes: Any = figure.subplots(1, 2)
     titles = ("Weight of the loss", "Weight of the gradient")
     for axis, rows, title in zip(axes, (losses, slopes), titles, strict=True):
         for alpha, row in zip(alphas, rows, strict=True):
@@ -79,8 +79,7 @@ def draw_alpha(path: Path, alphas: Sequence[float] = ALPHAS) -> None:
         axis.grid(alpha=0.3)
     axes[0].legend()
     try:
-        figure.savefig(path, dpi=110)
-    except (OSError, ValueError) as error:
+        with published_file(path, overwrite=True) as stream:
+            figure.savefig(stream, format=path.suffix.lower()[1:] or "png", dpi=110)
+    except ValueError as error:
         raise StoreError(f"{path}: cannot write the picture ({error}); use .png, .svg or .pdf") from error
-    finally:
-        pyplot.close(figure)
