@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from swathe.engine.settings import RunSettings
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.times import parse_utc, utc_text
 
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
     from swathe.engine.plan import Plan
-    from swathe.engine.settings import RunSettings
     from swathe.model.info import ModelInfo
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
     from swathe.store.geoparquet import GeoParquetStore
 
-DEFAULT_TILE = 1024  # pixels
-DEFAULT_MERGE_IOU = 0.2
+DEFAULT_TILE = RunSettings.tile
+DEFAULT_MERGE_IOU = RunSettings.merge_iou
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,6 @@ class Choices:
             UsageError: If a value makes no sense.
         """
         from swathe.engine.limits import parse_bytes
-        from swathe.engine.settings import RunSettings
 
         tile = DEFAULT_TILE if self.tile is None else self.tile
         recommended = (1.0,) if info is None else info.scales

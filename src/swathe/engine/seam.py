@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe import boxes as box_math
+from swathe.engine.settings import RunSettings
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -29,7 +30,13 @@ AREA_ROUNDING = 1e-9
 
 
 def merge(
-    boxes: Floats, scores: Floats, classes: Integers, cut: Flags, *, merge_iou: float = 0.2, give_way: float = 0.45
+    boxes: Floats,
+    scores: Floats,
+    classes: Integers,
+    cut: Flags,
+    *,
+    merge_iou: float = RunSettings.merge_iou,
+    give_way: float = RunSettings.give_way,
 ) -> Integers:
     """Choose the detections of a scene that stay.
 

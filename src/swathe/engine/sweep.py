@@ -124,8 +124,8 @@ def merge_parts(
 
 def _at_once(rows: RawDetections, settings: RunSettings) -> RawDetections:
     """Merge what is small enough."""
-    thresholds = {"merge_iou": settings.merge_iou, "give_way": settings.give_way}
-    return rows.take(merge(rows.boxes, rows.scores, rows.classes, rows.cut, **thresholds))
+    columns = rows.boxes, rows.scores, rows.classes, rows.cut
+    return rows.take(merge(*columns, merge_iou=settings.merge_iou, give_way=settings.give_way))
 
 
 def _from_top_to_bottom(
