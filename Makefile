@@ -12,7 +12,7 @@ BIN := .venv/bin
 UV := requirements/uv
 STAMPS := .venv/stamps
 LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	--custom-compile-command "make lock" $(LOCK_FLAGS)
+	--custom-compile-command "make lock" -c requirements/bounds.in $(LOCK_FLAGS)
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
