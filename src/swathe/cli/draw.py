@@ -82,6 +82,7 @@ def draw(
     """Draw a scene with its oriented boxes: a picture, or a page to zoom and filter in."""
     from swathe.drawing import View, draw_page
     from swathe.drawing import draw as draw_picture
+    from swathe.drawing.page import SUFFIXES
     from swathe.query import Query
 
     free_output(output, overwrite=overwrite)
@@ -89,7 +90,7 @@ def draw(
         raise UsageError("--box, --pixels and --id each choose a part of the scene; give one of them")
     if margin is not None and detection is None:
         raise UsageError(f"--margin {margin} is for a detection; name it with --id")
-    is_page = output.suffix.lower() in {".html", ".htm"}
+    is_page = output.suffix.lower() in SUFFIXES
     side = size if size is not None else PAGE_SIDE if is_page else PICTURE_SIDE
     view = View(pixels, box, north_up=north_up, longest_side=side, scores=scores)
     wanted_runs = names("--runs", runs) or None
@@ -164,23 +165,28 @@ def _around(found: Detections, info: SceneInfo, detection: str, margin: str | No
 
     import numpy as np
 
-    from swathe.raster.ground import metres_per_pixel
-
     (rows,) = np.nonzero(np.asarray(found.table.column("id").to_pylist(), dtype=object) == detection)
     if len(rows) != 1:
         raise UsageError(f"--id {detection}: there is no such detection, or the other options leave it out")
     corners = found.take(rows).to_polygons()[0]
-    space = MARGIN_SHARE * float(found.boxes[rows[0], 2])
-    if margin is not None:
-        parts = MARGIN.fullmatch(margin.strip())
-        if parts is None:
-            raise UsageError(f"--margin {margin}: give a length such as 30m or 50px")
-        space = float(parts[1])
-        if parts[2] != "px":
-            x, y = corners.mean(axis=0).tolist()
-            ground = metres_per_pixel(info.crs, info.transform, (x, y))
-            if ground is None:
-                raise UsageError(f"--margin {margin}: scene {info.id!r} has no georeference; give pixels, such as 50px")
-            space /= math.sqrt(abs(float(np.linalg.det(ground))))
+    x, y = corners.mean(axis=0).tolist()
+    space = MARGIN_SHARE * float(found.boxes[rows[0], 2]) if margin is None else _in_pixels(margin, info, (x, y))
     low, high = corners.min(axis=0) - max(space, 1.0), corners.max(axis=0) + max(space, 1.0)
     return replace(view, box=(float(low[0]), float(low[1]), float(high[0]), float(high[1])))
+
+
+def _in_pixels(margin: str, info: SceneInfo, place: tuple[float, float]) -> float:
+    """Return a length in pixels of the scene at a place."""
+    import numpy as np
+
+    from swathe.raster.ground import metres_per_pixel
+
+    parts = MARGIN.fullmatch(margin.strip())
+    if parts is None:
+        raise UsageError(f"--margin {margin}: give a length such as 30m or 50px")
+    if parts[2] == "px":
+        return float(parts[1])
+    ground = metres_per_pixel(info.crs, info.transform, place)
+    if ground is None:
+        raise UsageError(f"--margin {margin}: scene {info.id!r} has no georeference; give pixels, such as 50px")
+    return float(parts[1]) / math.sqrt(abs(float(np.linalg.det(ground))))

@@ -137,43 +137,60 @@ def read_frame(scene: Scene, frame: Frame) -> Image8:
     Raises:
         SourceError: If the scene cannot be read.
     """
-    from PIL import Image
-
-    from swathe.raster.pyramid import Level
-    from swathe.raster.reader import RasterReader
-    from swathe.raster.window import Window
-
     matrix = np.array(frame.matrix)
     is_turned = not np.allclose(matrix, np.eye(2) * matrix[0, 0])
-    edges = np.array([[0, 0], [frame.width, 0], [frame.width, frame.height], [0, frame.height]], dtype=float)
-    seen = frame.unplace(edges)
-    margin = 2.0 / frame.scale if is_turned else 0.0
-    limits = np.array([scene.width, scene.height], dtype=float)
-    low, high = np.clip(seen.min(axis=0) - margin, 0, limits), np.clip(seen.max(axis=0) + margin, 0, limits)
-    scale = float(matrix[0, 0])
-    if is_turned:
-        scale = float(np.linalg.norm(matrix, ord=2))
-        scale = min(scale, math.sqrt(LARGEST_READ / max(1.0, float(np.prod(high - low)))))
-    level = Level.of(scene.width, scene.height, scale)
-    left, top = (int(value) for value in np.floor(low * scale + EPSILON))
-    left, top = min(left, level.width - 1), min(top, level.height - 1)
-    right, bottom = (math.ceil(value) for value in high * scale - EPSILON)
-    if not is_turned:
-        right, bottom = left + frame.width, top + frame.height
-    size = (max(1, min(right, level.width) - left), max(1, min(bottom, level.height) - top))
-    with RasterReader(scene) as reader:
-        pixels = reader.read(level, Window(left, top, *size)).pixels
-    if not is_turned:
-        whole = np.zeros((frame.height, frame.width, 3), dtype=np.uint8)
-        whole[: size[1], : size[0]] = pixels
-        return whole
+    return _read_turned(scene, frame) if is_turned else _read_upright(scene, frame)
+
+
+def _read_upright(scene: Scene, frame: Frame) -> Image8:
+    """Read a picture whose pixels are level pixels."""
+    scale = frame.matrix[0][0]
+    low, _ = _seen(scene, frame, margin=0.0)
+    last = np.floor(low * scale + EPSILON) + np.array([frame.width, frame.height])
+    pixels, _ = _read_part(scene, scale, low, last / scale)
+    whole = np.zeros((frame.height, frame.width, 3), dtype=np.uint8)
+    whole[: len(pixels), : pixels.shape[1]] = pixels
+    return whole
+
+
+def _read_turned(scene: Scene, frame: Frame) -> Image8:
+    """Read what lies under a turned picture, and turn it."""
+    from PIL import Image
+
+    matrix = np.array(frame.matrix)
+    low, high = _seen(scene, frame, margin=2.0 / frame.scale)
+    scale = float(np.linalg.norm(matrix, ord=2))
+    scale = min(scale, math.sqrt(LARGEST_READ / max(1.0, float(np.prod(high - low)))))
+    pixels, corner = _read_part(scene, scale, low, high)
     back = np.linalg.inv(matrix) * scale
-    shift = -back @ np.array(frame.offset) - (left, top)
+    shift = -back @ np.array(frame.offset) - corner
     numbers = (*back[0].tolist(), float(shift[0]), *back[1].tolist(), float(shift[1]))
     picture = Image.fromarray(pixels).transform(
         (frame.width, frame.height), Image.Transform.AFFINE, numbers, resample=Image.Resampling.BICUBIC
     )
     return np.array(picture)
+
+
+def _seen(scene: Scene, frame: Frame, *, margin: float) -> tuple[FloatArray, FloatArray]:
+    """Return the lowest and highest x, y of a scene that a picture shows, with a margin, all in scene pixels."""
+    edges = np.array([[0, 0], [frame.width, 0], [frame.width, frame.height], [0, frame.height]], dtype=float)
+    seen, limits = frame.unplace(edges), np.array([scene.width, scene.height], dtype=float)
+    return np.clip(seen.min(axis=0) - margin, 0, limits), np.clip(seen.max(axis=0) + margin, 0, limits)
+
+
+def _read_part(scene: Scene, scale: float, low: FloatArray, high: FloatArray) -> tuple[Image8, tuple[int, int]]:
+    """Read the pixels of a level from one point of the scene to another; return them and the first one's x, y."""
+    from swathe.raster.pyramid import Level
+    from swathe.raster.reader import RasterReader
+    from swathe.raster.window import Window
+
+    level = Level.of(scene.width, scene.height, scale)
+    left, top = (int(value) for value in np.floor(low * scale + EPSILON))
+    left, top = min(left, level.width - 1), min(top, level.height - 1)
+    right, bottom = (math.ceil(value) for value in high * scale - EPSILON)
+    size = (max(1, min(right, level.width) - left), max(1, min(bottom, level.height) - top))
+    with RasterReader(scene) as reader:
+        return reader.read(level, Window(left, top, *size)).pixels, (left, top)
 
 
 def _region(scene: Scene, view: View) -> FloatArray:

@@ -1,4 +1,4 @@
-"""The embedded store: a folder with GeoParquet files of detections, by run and scene. See docs/reference/store-format.md."""
+"""The embedded store: a folder with GeoParquet files, by run and scene. See docs/reference/store-format.md."""
 
 from __future__ import annotations
 
