@@ -173,6 +173,15 @@ def test_a_mix_with_and_without_georeference_needs_a_choice():
     assert both.filter(Query(scenes=[UTM.id])).to_geopandas().crs.to_epsg() == 4326
 
 
+def test_scenes_without_detections_do_not_decide_the_coordinates():
+    nothing = Detections.empty(CLASSES, [UTM, PIXELS])
+    on_ground = Detections.concat([random_detections(UTM, 2, 1), nothing])
+    in_pixels = Detections.concat([random_detections(PIXELS, 2, 1), nothing])
+    assert on_ground.to_geopandas().crs.to_epsg() == 4326
+    assert in_pixels.to_geopandas().crs is None
+    assert nothing.to_geopandas().crs.to_epsg() == 4326
+
+
 def test_empty_and_pickled_detections():
     nothing = Detections.from_arrays([], [], [], CLASSES, UTM, "r")
     assert len(nothing) == 0

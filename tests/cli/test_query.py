@@ -191,6 +191,14 @@ def test_file_that_is_no_polygon(command: Command, store: Path, tmp_path: Path, 
     assert (outcome.code, outcome.is_one_error) == (3, True)
 
 
+def test_polygon_that_crosses_itself_is_named(command: Command, store: Path, tmp_path: Path) -> None:
+    tie = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}
+    (tmp_path / "tie.geojson").write_text(json.dumps(tie))
+    outcome = command("query", store, "--polygon", tmp_path / "tie.geojson")
+    assert (outcome.code, outcome.is_one_error) == (3, True)
+    assert "tie.geojson: the polygon has no simple outline" in outcome.err
+
+
 def test_place_without_a_store(command: Command, tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere"):
         outcome = command("query", path)
@@ -270,3 +278,27 @@ def test_reader_that_goes_away_leaves_no_traceback(store: Path) -> None:
     finally:
         os.close(writing)
     assert done.stderr == ""
+
+
+def test_a_name_that_nothing_bears_is_told(command: Command, store: Path) -> None:
+    outcome = command("query", store, "--count", "--classes", "shpi", "--scene", "nowhere", "--run", "zzz")
+    assert outcome.code == 0
+    assert "note: there is no class 'shpi' here; did you mean 'ship'?" in outcome.err
+    assert "note: there is no scene 'nowhere' here" in outcome.err
+    assert "note: there is no run 'zzz' here" in outcome.err
+    assert "note" not in command("query", store, "--count", "--classes", "ship").err
+
+
+def test_objects_of_several_runs_are_told(
+    command: Command, store: Path, scene: RedCells, tiny_model: Path, tmp_path: Path
+) -> None:
+    two_runs = tmp_path / "two"
+    shutil.copytree(store, two_runs)
+    again = ("detect", scene.path, "-m", tiny_model, "-o", two_runs, "--tile", 160, "--workers", 0, "--append")
+    assert command(*again).code == 0
+    note = "an object counts once in each; choose a run with --run"
+    assert note in command("query", two_runs, "--count").err
+    assert note in command("stats", two_runs).err
+    run = json.loads(command("runs", two_runs, "--json").out)["runs"][0]["run"]
+    assert note in command("draw", two_runs, "-o", tmp_path / "all.png").err
+    assert note not in command("query", two_runs, "--count", "--run", run).err

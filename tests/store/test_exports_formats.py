@@ -91,6 +91,15 @@ def test_pixels_and_degrees_do_not_fit_into_one_layer(tmp_path: Path, name: str)
         export(MIXED, tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["a.gpkg", "a.fgb", "a.geojson", "a.parquet"])
+def test_a_scene_without_detections_is_in_nobodys_way(tmp_path: Path, name: str) -> None:
+    found = Detections.concat([GROUND, Detections.empty([], MIXED.scenes.values())])
+    path = export(found, tmp_path / name)
+    frame = geopandas.read_parquet(path) if name.endswith("parquet") else geopandas.read_file(path)
+    assert len(frame) == len(GROUND)
+    assert frame.crs.is_geographic
+
+
 @pytest.mark.parametrize("name", ["a.gpkg", "a.fgb"])
 @pytest.mark.parametrize("found", [GROUND, ACROSS], ids=["ground", "across"])
 def test_geopandas_reads_geopackage_and_flatgeobuf(

@@ -37,7 +37,7 @@ Azimuth = Annotated[
         metavar="FROM..TO", help="Only long sides that point there: degrees from north, 0 to 180; 170..10 is around 0."
     ),
 ]
-Scenes = Annotated[str | None, typer.Option(metavar="LIST", help="Only these scenes, by id.")]
+Scenes = Annotated[str | None, typer.Option("--scenes", "--scene", metavar="LIST", help="Only these scenes, by id.")]
 Runs = Annotated[str | None, typer.Option("--runs", "--run", metavar="LIST", help="Only these runs, by id.")]
 
 _READ: dict[str, Callable[[str, str | None], Any]] = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swathe.cli.conditions import Found, Runs, scan
+from swathe.cli.notes import say_notes
 from swathe.cli.options import (
     Bands,
     Classes,
@@ -97,16 +98,15 @@ def draw(
     if detection is not None:
         run, scene = _run_and_scene(detection)
         wanted_runs = wanted_runs or (run,)
-    found = scan(
-        store,
-        Query(
-            classes=names("--classes", classes) or None,
-            min_score=min_score,
-            scenes=None if scene is None else (scene,),
-            runs=wanted_runs,
-        ),
+    condition = Query(
+        classes=names("--classes", classes) or None,
+        min_score=min_score,
+        scenes=None if scene is None else (scene,),
+        runs=wanted_runs,
     )
+    found = scan(store, condition)
     info = _only_scene(store, found, scene)
+    say_notes(store, condition, found)
     if detection is not None:
         view = _around(found, info, detection, margin, view)
     opened = _opened(info, image, bands, value_range)

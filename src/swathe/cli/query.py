@@ -23,14 +23,12 @@ from swathe.cli.conditions import (
     scan,
 )
 from swathe.cli.found import check_target, print_best, print_counts, print_features
+from swathe.cli.notes import say_notes
 from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, print_json
 from swathe.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from swathe.detections import Detections, SceneInfo
-    from swathe.query import Query
+    from swathe.detections import Detections
 
 Output = Annotated[
     Path | None,
@@ -97,9 +95,7 @@ def query(
         limit=limit,
     )
     found = scan(store, condition)
-    if condition.on_ground or condition.acquired is not None:
-        for note in unmatched(condition, scenes_at(store)):
-            typer.echo(note, err=True)
+    say_notes(store, condition, found)
     if output is not None:
         export(found, output, target, overwrite=overwrite)
     _report(found, output, count=count, json=json)
@@ -118,51 +114,6 @@ def _report(found: Detections, output: Path | None, *, count: bool, json: bool) 
         (print_counts if count else print_best)(found)
 
 
-def scenes_at(path: Path) -> tuple[SceneInfo, ...]:
-    """Return the scenes of a store or of a GeoParquet file.
-
-    Args:
-        path: The store or file.
-
-    Returns:
-        All scenes, those without detections too.
-
-    Raises:
-        StoreError: If something is damaged.
-    """
-    from swathe.store.detections_file import DetectionsFile
-    from swathe.store.geoparquet import GeoParquetStore
-
-    return GeoParquetStore(path).scenes() if path.is_dir() else DetectionsFile(path).head.scenes
-
-
-def unmatched(condition: Query, scenes: Sequence[SceneInfo]) -> list[str]:
-    """Say once which scenes can never match, for want of what a condition asks for.
-
-    Args:
-        condition: The query.
-        scenes: All scenes that were asked.
-
-    Returns:
-        Lines for the user.
-    """
-    asked = [scene for scene in scenes if condition.scenes is None or scene.id in condition.scenes]
-    lines = []
-    unplaced = sum(not scene.georeferenced for scene in asked)
-    if condition.on_ground and unplaced:
-        lines.append(
-            f"note: {unplaced:,} of {len(asked):,} scenes have no georeference; conditions on the ground (areas, "
-            "--near, --length, --width, --azimuth, a --box across the antimeridian) never match them"
-        )
-    untimed = sum(scene.acquired is None for scene in asked)
-    if condition.acquired is not None and untimed:
-        lines.append(
-            f"note: of {untimed:,} of {len(asked):,} scenes it is not known when they were taken; --acquired never "
-            "matches them; `swathe detect --acquired TIME` tells it"
-        )
-    return lines
-
-
 def read_polygon(path: Path) -> tuple[tuple[float, float], ...]:
     """Read the outer ring of the only polygon of a GeoJSON file.
 
@@ -173,9 +124,11 @@ def read_polygon(path: Path) -> tuple[tuple[float, float], ...]:
         The corners (x, y).
 
     Raises:
-        SourceError: If the file cannot be read or holds anything else than one polygon without holes.
+        SourceError: If the file cannot be read or holds anything else than one simple polygon without holes.
     """
     import json
+
+    from swathe.query.values import ring as checked_ring
 
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -185,7 +138,9 @@ def read_polygon(path: Path) -> tuple[tuple[float, float], ...]:
             value = value["geometry"]
         rings = value["coordinates"] if value["type"] == "Polygon" else []
         (ring,) = rings
-        return tuple((float(x), float(y)) for x, y, *_ in ring)
+        return checked_ring([(float(x), float(y)) for x, y, *_ in ring])
+    except UsageError as error:
+        raise SourceError(f"--polygon {path}: {error}; correct it, or give it to --areas") from error
     except OSError as error:
         raise SourceError(f"--polygon {path}: cannot be read ({error.strerror}); check the name") from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:

@@ -23,6 +23,7 @@ from swathe.cli.conditions import (
     make_condition,
     scan,
 )
+from swathe.cli.notes import say_notes
 from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, free_output, print_json
 from swathe.errors import MissingExtraError, UsageError
 
@@ -78,7 +79,9 @@ def stats(
         scenes=scenes,
         runs=runs,
     )
-    result = summarise(scan(store, condition), chosen or ())
+    found = scan(store, condition)
+    say_notes(store, condition, found)
+    result = summarise(found, chosen or ())
     if output is not None:
         draw_histograms(result, output)
     if json:

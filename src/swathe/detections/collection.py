@@ -195,12 +195,17 @@ class Detections:
     def georeferenced(self) -> bool:
         """Whether geometries are longitude and latitude (all scenes are georeferenced) or pixels (none is).
 
+        Scenes count that have detections; where nothing was found it is longitude and latitude if one scene has them.
+
         Raises:
-            UsageError: If some scenes are georeferenced and others are not.
+            UsageError: If some scenes with detections are georeferenced and others are not.
         """
         kinds = {scene.georeferenced for scene in self.scenes.values()}
+        if len(kinds) > 1:  # rarely, so that names of scenes are mostly not counted
+            present = [scene for scene, _ in self._rows_by_scene()]
+            kinds = {scene.georeferenced for scene in present} or {True}
         if len(kinds) > 1:
-            without = next(scene.id for scene in self.scenes.values() if not scene.georeferenced)
+            without = next(scene.id for scene in present if not scene.georeferenced)
             raise UsageError(
                 f"some scenes have a georeference and others, such as {without!r}, have none, so their geometries do "
                 "not fit into one table or file; choose scenes of one kind (--scenes)"

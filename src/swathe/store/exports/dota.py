@@ -71,7 +71,10 @@ def _check_task1_names(names: Sequence[str], found: set[str], scenes: Iterable[s
             raise UsageError(f"class {name!r} cannot be part of a file name; DOTA files need another name for it")
     for scene in scenes:
         if len(scene.split()) != 1:
-            raise UsageError(f"scene {scene!r}: DOTA separates fields by blanks; detect again under another scene id")
+            raise UsageError(
+                f"scene {scene!r}: DOTA separates fields by blanks; rename the file and detect again, or choose others "
+                "(--scenes)"
+            )
 
 
 def _holds_task1_alone(folder: Path) -> bool:
