@@ -56,6 +56,7 @@ NameProperty = Annotated[
 Acquired = Annotated[
     str | None, typer.Option(metavar="TIME", help="When the scenes were taken, such as 2024-05-01T10:20:30Z, in UTC.")
 ]
+Value = TypeVar("Value")
 
 
 def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
@@ -71,12 +72,7 @@ def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
     Raises:
         UsageError: If a part is no number.
     """
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise UsageError(f"{option} {text}: give numbers with commas between them, for instance 0.5,1") from error
+    return _parted(option, text, float, "numbers", "0.5,1")
 
 
 def whole_numbers(option: str, text: str | None) -> tuple[int, ...] | None:
@@ -92,12 +88,19 @@ def whole_numbers(option: str, text: str | None) -> tuple[int, ...] | None:
     Raises:
         UsageError: If a part is no whole number.
     """
+    return _parted(option, text, int, "whole numbers", "3,2,1")
+
+
+def _parted(
+    option: str, text: str | None, read: Callable[[str], Value], what: str, example: str
+) -> tuple[Value, ...] | None:
+    """Read values with commas between them."""
     if text is None:
         return None
     try:
-        return tuple(int(part) for part in text.split(","))
+        return tuple(read(part) for part in text.split(","))
     except ValueError as error:
-        raise UsageError(f"{option} {text}: give whole numbers with commas between them, for instance 3,2,1") from error
+        raise UsageError(f"{option} {text}: give {what} with commas between them, for instance {example}") from error
 
 
 def value_limits(option: str, text: str | None) -> tuple[float, float] | Literal["percentile"] | None:
@@ -144,10 +147,7 @@ def names(option: str, text: str | None) -> tuple[str, ...]:
     return parts
 
 
-Bound = TypeVar("Bound")
-
-
-def span(option: str, text: str | None, read: Callable[[str], Bound]) -> tuple[Bound | None, Bound | None] | None:
+def span(option: str, text: str | None, read: Callable[[str], Value]) -> tuple[Value | None, Value | None] | None:
     """Read a range with two dots between its ends.
 
     Args:

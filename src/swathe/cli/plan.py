@@ -23,11 +23,10 @@ from swathe.cli.options import (
     value_limits,
     whole_numbers,
 )
+from swathe.cli.progress import MEBIBYTE
 
 if TYPE_CHECKING:
     from swathe.engine.memory import Projection
-
-MEBIBYTE = 1 << 20
 
 PlannedModel = Annotated[
     str | None,

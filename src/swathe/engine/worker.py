@@ -49,6 +49,8 @@ class Worker:
 
         Raises:
             ModelError: If the detector cannot be opened or fails.
+            MissingExtraError: If the library of its backend is not installed.
+            UsageError: If there is no such backend, or it cannot take such tiles.
             StoreError: If the part file cannot be written.
             MemoryError: If memory runs out.
         """
