@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,3 +111,14 @@ def test_interruption_is_130_with_a_hint_where_work_can_be_resumed(
     outcome = command("detect", "x.tif", "-m", "buildings", "-o", "store")
     assert outcome.code == 130
     assert "run the same command again to resume" in outcome.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_behind_the_standard_output_is_no_fault_of_swathe() -> None:
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-c", "from swathe.cli.main import main; raise SystemExit(main(['models']))"]
+        ended = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == errors.StoreError.exit_code
+    assert ended.stderr == (
+        "error: the output cannot be written (No space left on device); free space, or send it elsewhere\n"
+    )

@@ -28,12 +28,13 @@ from swathe.cli.runs import runs
 from swathe.cli.scenes import scenes
 from swathe.cli.stats import stats
 from swathe.cli.train import train
-from swathe.errors import PartialError, SwatheError, UsageError
+from swathe.errors import PartialError, StoreError, SwatheError, UsageError
 
 INTERNAL_ERROR = 1
 INTERRUPTED = 130
 RESUMABLE = ("detect", "train")
 DEBUG = "--debug"
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what the standard output may say
 NAME_SHOWN = 200  # characters of a name that is too long
 
 EPILOG = (
@@ -113,9 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            return _fail(_fault(error), INTERNAL_ERROR, debug=debug)
-        return _fail(_too_long(error), UsageError.exit_code, debug=debug)
+        if error.errno == errno.ENAMETOOLONG:
+            return _fail(_too_long(error), UsageError.exit_code, debug=debug)
+        if error.errno in UNWRITABLE and error.filename is None:  # files are told by name, as errors of Swathe
+            message = f"the output cannot be written ({error.strerror}); free space, or send it elsewhere"
+            return _fail(message, StoreError.exit_code, debug=debug)
+        return _fail(_fault(error), INTERNAL_ERROR, debug=debug)
     except Exception as error:  # noqa: BLE001 the last resort of a command line; everything expected is caught above
         return _fail(_fault(error), INTERNAL_ERROR, debug=debug)
     if code == INTERRUPTED:
