@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -196,6 +197,17 @@ def test_refuses_labels_of_other_classes_and_missing_images(labelled: Path, tmp_
     nowhere = replace(plain, train=(replace(plain.train[0], images=tmp_path / "nowhere"),))
     with pytest.raises(SourceError, match="nowhere"):
         train(nowhere)
+
+
+def test_names_labels_that_hold_nothing(labelled: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "bar0.txt").write_text("")
+    plain = config(labelled, tmp_path / "run")
+    bare = replace(plain, train=(replace(plain.train[0], labels=empty),))
+    for read in (check_config, train):
+        with pytest.raises(UsageError, match=re.escape(f"{empty}: no object of the model's classes")):
+            read(bare)
 
 
 def test_says_when_the_loss_explodes(labelled: Path, tmp_path: Path) -> None:

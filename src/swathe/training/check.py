@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swathe.errors import UsageError
-from swathe.training.config import TrainingConfig
+from swathe.training.config import TrainingConfig, nothing_to_learn
 from swathe.training.data import CropSet, open_sets
 
 
@@ -41,7 +41,7 @@ def check_config(config: TrainingConfig) -> TrainingCheck:
     training = open_sets(config.train, config, config.run.tile, config.run.stride)
     objects = _count(training, config)
     if not any(objects.values()):
-        raise UsageError("the training sets hold no object of the model's classes; check labels and class names")
+        raise UsageError(nothing_to_learn(config))
     held_out = open_sets(config.validate, config, size, size * 3 // 4) if config.validate else None
     views = schedule.views or len(training)
     batches = max(1, round(schedule.nominal_batch / schedule.batch))

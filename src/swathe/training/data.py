@@ -191,6 +191,8 @@ def _labelled_scene(entry: DataSettings) -> LabelledImage:
 
     scene = open_scene(Path(entry.scene or ""))
     rings = geojson.read_rings(entry.labels, scene, class_name=entry.class_name)
+    if not rings.rings:
+        raise SourceError(f"{entry.labels} holds no polygon, so there is nothing to learn from it; check the labels")
     sample = geojson.read_polygons(entry.labels, scene, class_name=entry.class_name)
     left, top, right, bottom = box = entry.box or (0, 0, scene.width, scene.height)
     centres = sample.polygons.mean(axis=1)

@@ -25,7 +25,7 @@ from swathe.model.info import DEFAULT_ANCHORS, Anchors, ModelInfo
 from swathe.model.loss import LossParts, YWCSLLoss
 from swathe.model.yolov5 import YWCSL
 from swathe.training.anchors import ENOUGH, fit_anchors, recall_of
-from swathe.training.config import TrainingConfig, load_config
+from swathe.training.config import TrainingConfig, load_config, nothing_to_learn
 from swathe.training.data import Batch, CropSet, make_batch, open_sets, prefetched
 from swathe.training.interrupt import deferred_interrupt
 from swathe.training.log import RunLog
@@ -165,7 +165,7 @@ class _Run:
     def _anchors(self) -> Anchors:
         sizes = self.data.sizes()
         if len(sizes) == 0:
-            raise UsageError("the training sets hold no object of the model's classes; check labels and class names")
+            raise UsageError(nothing_to_learn(self.config))
         if not self.config.model.automatic_anchors or recall_of(sizes, DEFAULT_ANCHORS) > ENOUGH:
             return DEFAULT_ANCHORS
         return fit_anchors(sizes, len(DEFAULT_ANCHORS), len(DEFAULT_ANCHORS[0]))
