@@ -160,6 +160,22 @@ def test_what_is_free_is_the_limit_by_default(monkeypatch: pytest.MonkeyPatch) -
     check_memory(large_plan(None), 2)
 
 
+@pytest.mark.parametrize(("rows", "passes"), [(16_384, True), (16_385, False)])
+def test_enormous_blocks_need_a_word(monkeypatch: pytest.MonkeyPatch, rows: int, *, passes: bool) -> None:
+    """32,768 grey pixels in 16,384 rows are 512 MiB."""
+    monkeypatch.setattr("swathe.engine.limits.available_memory", lambda: None)
+    bare = scene_without_file(synthetic_scene(8, 8, seed=0))
+    scene = replace(bare, id="strip", width=32_768, height=rows, bands=(1,), block_shape=(rows, 32_768))
+    plan = make_plan([scene], RunSettings(tile=256, stride=256))
+    if passes:
+        check_memory(plan, 0)
+        return
+    message = refusal(plan, 0)
+    assert f"strip: any window of it takes a block of 32768 x {rows} pixels" in message
+    amount = re.findall(r"--memory (\d+MiB)", message)[0]
+    check_memory(make_plan([scene], replace(plan.settings, memory_limit=parse_bytes(amount))), 0)
+
+
 def test_more_objects_than_planned_are_noticed_after_the_merge(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = large_plan(large_plan(None).memory(2).total)
     assert too_many_objects(plan, "town", 90_000, 2) is None

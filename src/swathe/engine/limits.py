@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,12 +11,16 @@ from pathlib import Path
 from swathe.engine.memory import MEBIBYTE, WORKING_ROWS, Projection, merge_memory, project
 from swathe.engine.plan import Plan
 from swathe.errors import UsageError
+from swathe.raster.reader import block_memory
 
 UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", re.IGNORECASE)
 # Tiles that are proposed in place of one that is too large are multiples of this, pixels: the coarsest stride of the
 # networks, four times.
 TILE_STEP = 128
+# A block is decoded as a whole, whatever part of it a window needs, and a small file can promise a large one. Larger
+# ones are read only if somebody has said how much memory there is. Blocks of 8192 x 8192 RGB pixels pass. Bytes.
+LARGEST_BLOCK = 512 * MEBIBYTE
 
 PROC = Path("/proc")
 GROUPS = Path("/sys/fs/cgroup")
@@ -110,8 +115,11 @@ def check_memory(plan: Plan, workers: int) -> None:
         workers: Worker processes, 0 for none.
 
     Raises:
-        UsageError: If the projection is above the limit; the message names what would fit.
+        UsageError: If the projection is above the limit; the message names what would fit. Without `--memory` also if a
+            scene's blocks are enormous.
     """
+    if plan.settings.memory_limit is None:
+        _check_blocks(plan)
     limit, projection = memory_limit(plan), plan.memory(workers)
     if limit is None or projection.total <= limit:
         return
@@ -120,6 +128,19 @@ def check_memory(plan: Plan, workers: int) -> None:
         f"this run takes about {in_words(projection.total)} ({describe(projection)}), but {in_words(limit)} {origin}; "
         f"{way_out(plan, workers, limit)}"
     )
+
+
+def _check_blocks(plan: Plan) -> None:
+    """Refuse scenes whose blocks take enormous memory, whoever packed them so."""
+    for scene in plan.scenes:
+        size, (rows, columns) = block_memory(scene), scene.block_shape
+        if size > LARGEST_BLOCK:
+            enough = math.ceil(plan.memory(0).total / MEBIBYTE)
+            raise UsageError(
+                f"{scene.id}: any window of it takes a block of {columns} x {rows} pixels, {in_words(size)} when it is "
+                "decoded; if you trust the file, allow what it takes with --memory, such as "
+                f"--memory {enough}MiB --workers 0, or pack it in smaller tiles"
+            )
 
 
 def too_many_objects(plan: Plan, scene: str, objects: int, workers: int) -> str | None:

@@ -207,10 +207,16 @@ def reader_memory(scene: Scene, tile: int, scale: float) -> int:
     least = width * math.ceil(ratio) * ratio * pixel
     slab = max(min(wanted, SLAB_BYTES), least) / pixel * _bytes_in_work(scene, ratio)
     whole = scene.width * scene.height * pixel
-    blocks = max(min(CACHE_BYTES, whole), 2 * min(math.prod(scene.block_shape) * pixel, whole))
+    blocks = max(min(CACHE_BYTES, whole), 2 * block_memory(scene))
     samples = SAMPLES if scene.has_mask else SAMPLES - 1
     band = 0 if scene.tiled else min(BAND_BYTES, level.width * (min(tile, level.height) + STRIP_ROWS) * samples)
     return int(blocks + slab + band + 2 * tile * tile * samples + scene.decoder_bytes)
+
+
+def block_memory(scene: Scene) -> int:
+    """Return what a block of a scene takes when it is decoded, all its bands, bytes."""
+    pixel = (len(scene.bands) + (scene.alpha is not None)) * np.dtype(scene.dtype).itemsize
+    return min(math.prod(scene.block_shape), scene.width * scene.height) * pixel
 
 
 def _bytes_in_work(scene: Scene, ratio: float) -> float:
