@@ -69,7 +69,7 @@ def test_opening_what_is_not_there_or_not_ours(tmp_path):
     with pytest.raises(StoreError, match="not a store"):
         Detections.open(tmp_path)
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(StoreError, match=r"a\.txt is no whole Parquet file"):
+    with pytest.raises(StoreError, match=r"a\.txt is no Parquet file; name a store"):
         Detections.open(tmp_path / "a.txt")
 
 

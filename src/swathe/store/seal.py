@@ -94,6 +94,12 @@ def check_footer(path: Path) -> Seal:
         tail = stream.read(_TAIL_BYTES)
         length = int.from_bytes(tail[:4], "little") + _TAIL_BYTES
         if tail[4:] != MAGIC or length + _SEAL_BYTES > size:
+            stream.seek(0)
+            if size > 0 and stream.read(len(MAGIC)) != MAGIC:  # somebody's own file, which nobody should delete
+                raise StoreError(
+                    f"{path} is no Parquet file; name a store, or a GeoParquet file written by Swathe; if it lies in a "
+                    "store, restore it, or remove the scene and detect again"
+                )
             raise StoreError(f"{path} is no whole Parquet file; restore it, or delete it and detect again")
         stream.seek(size - length - _SEAL_BYTES)
         mark, digest = stream.read(len(SEAL_MARK)), stream.read(sha256().digest_size)
