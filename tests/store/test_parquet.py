@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -185,6 +186,17 @@ def rewritten(path: Path, change: dict[bytes, bytes | None], *, without: str | N
         pq.write_table(table.replace_schema_metadata(metadata), stream)
         seal_footer(stream)
     return path
+
+
+def test_a_sealed_name_that_is_no_text_is_refused(tmp_path):
+    path = written(random_detections(UTM, 5, 1), tmp_path / "a.parquet")
+    data = bytearray(path.read_bytes())
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    data[footer:] = data[footer:].replace(b"theta", b"th\xdfta")
+    data[footer - 32 : footer] = hashlib.sha256(data[footer:]).digest()
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match="a.parquet cannot be read"):
+        DetectionsFile(path)
 
 
 def test_files_of_others_and_of_newer_versions_are_refused(tmp_path):

@@ -187,11 +187,13 @@ class DetectionsFile:
         """Turn what goes wrong while the file is read into an error that names it."""
         import shapely
 
+        # A name that is no UTF-8 passes Arrow, and fails where Python reads it.
+        broken = (OSError, pa.ArrowException, shapely.errors.ShapelyError, UsageError, KeyError, UnicodeDecodeError)
         try:
             yield
         except FileNotFoundError as error:
             raise StoreError(f"{self.path} does not exist; check the name") from error
-        except (OSError, pa.ArrowException, shapely.errors.ShapelyError, UsageError, KeyError) as error:
+        except broken as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise StoreError(
                 f"{self.path} cannot be read ({reason}); restore it, or delete it and detect again"
