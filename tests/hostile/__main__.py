@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verdicts.append(verdict)
         if chosen.json:
             sys.stdout.write(f"{json.dumps(verdict.to_json())}\n")
+            sys.stdout.flush()
         elif verdict.result == "failed" or chosen.case is not None or chosen.verbose:
             sys.stdout.write(f"{_report(verdict, chosen.seed)}\n")
     if not chosen.json:

@@ -32,6 +32,8 @@ class Case:
     culprit: str | None = None  # part of the input's name that the message must show
     outputs: tuple[Path, ...] = ()  # files and stores that a refusal must not leave behind
     reference: Path | None = None  # what the first output must equal, for `Allowed.SAME`
+    whole: Path | None = None  # store with what each scene of the first output must hold if others failed
+    may_be_unknown: bool = False  # the command is made up
 
 
 @dataclass(frozen=True)

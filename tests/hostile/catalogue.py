@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hostile import configurations, labels, names, rasters, stores, virtual, weights
+from hostile import commands, configurations, labels, names, rasters, stores, virtual, weights
 from hostile.case import Maker
 
 MAKERS: tuple[Maker, ...] = (
@@ -15,5 +15,6 @@ MAKERS: tuple[Maker, ...] = (
     *weights.MAKERS,
     *stores.MAKERS,
     *stores.FORGED,
+    *commands.MAKERS,
 )
 KINDS: tuple[str, ...] = tuple(dict.fromkeys(maker.kind for maker in MAKERS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from dataclasses import replace
 
 from hostile.case import Allowed, Bench, Case, makers_of
 
@@ -61,7 +62,8 @@ def in_folder(bench: Bench) -> Case:
         path = bench.folder / "scenes" / os.fsdecode(raw)
         path.parent.mkdir(exist_ok=True)
         shutil.copy(bench.samples.scene, path) if number % 2 else path.write_bytes(b"no")
-    return bench.detect(bench.folder / "scenes", "a folder of hostile names", named=False)
+    case = bench.detect(bench.folder / "scenes", "a folder of hostile names", named=False)
+    return replace(case, whole=bench.samples.finished)
 
 
 @maker

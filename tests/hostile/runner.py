@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import os
 import pickle
+import re
 import resource
 import shutil
 import signal
@@ -36,7 +37,9 @@ FILE_LIMIT = 1 << 30  # bytes of one file
 DOCUMENTED = frozenset({2, 3, 4, 5, 6, 7})
 CASE = "case.pickle"  # what a child has made
 PARTIAL = 6
-TOO_LARGE = "this run takes about"  # a run that is refused for its size names the size
+# A run that is refused for its size names the size, the limit and a way out, not always the file.
+TOO_LARGE = re.compile(r"this run takes about [\d,]+ MiB .* (are free|are allowed by --memory); .*--memory")
+UNKNOWN = "No such command"  # what a case must not run into by a mistake of its maker
 INVALID = 90  # how a child says that what it wrote does not read back
 NOT_THE_SAME = 91
 POLL = 0.01  # seconds
@@ -186,6 +189,8 @@ def _be_the_command(make: Callable[[Bench], Case], bench: Bench, folder: Path) -
         code = main(list(case.words))
         if code == 0:
             code = _validate(case)
+        elif code == PARTIAL and not _are_whole(case):
+            code = INVALID
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -210,6 +215,22 @@ def _validate(case: Case) -> int:
             if not (np.isfinite(found.boxes).all() and np.isfinite(found.to_polygons("geometry")).all()):
                 return INVALID
     return 0
+
+
+def _are_whole(case: Case) -> bool:
+    """Whether a run of which some scenes failed has stored nothing but what the undamaged scene gives."""
+    import numpy as np
+
+    import swathe
+
+    if not case.outputs or not _is_published(case.outputs[0]):
+        return True
+    if case.whole is None:
+        return False
+    found, good = (swathe.Detections.open(path).sorted() for path in (case.outputs[0], case.whole))
+    return all(
+        np.array_equal(found.take(np.flatnonzero(found.scene_ids == scene)).boxes, good.boxes) for scene in found.scenes
+    )
 
 
 def _contents(path: Path) -> dict[str, bytes]:
@@ -302,9 +323,11 @@ def _judge_refusal(case: Case, code: int, err: str, last: str) -> tuple[str, str
         return "failed", f"no single line of error: {err[-600:]}"
     if code != PARTIAL and (last != errors[0] or not last.isprintable()):
         return "failed", f"the error is not one line of printable text: {err[-600:]!r}"
+    if UNKNOWN in last and not case.may_be_unknown:
+        return "failed", f"the case gives a command that does not exist: {case.words[0]!r}"
     if code == PARTIAL:
         return "harmless", "the whole scenes were stored, the others named"
-    if case.culprit is not None and case.culprit not in err and TOO_LARGE not in last:
+    if case.culprit is not None and case.culprit not in err and not TOO_LARGE.search(last):
         return "failed", f"the message does not name {case.culprit!r}: {last}"
     left = [str(path) for path in case.outputs if _is_published(path)]
     return ("failed", f"refused, but left {left}") if left else ("refused", last)

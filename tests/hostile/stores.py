@@ -10,6 +10,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ FORGED, forger = makers_of("forged stores")
 NUMBERS = (float("nan"), float("inf"), -float("inf"), 1e300, -1.0, 1e-320)
 
 
-def _copy(bench: Bench, store: Path) -> Path:
+def copy_of(bench: Bench, store: Path) -> Path:
     """Copy a store into the case's folder."""
     path = bench.folder / "store"
     shutil.copytree(store, path)
@@ -33,7 +34,7 @@ def _files(store: Path) -> list[Path]:
     return sorted(path for path in store.rglob("*") if path.is_file())
 
 
-def _damage_one(bench: Bench, store: Path) -> str:
+def damage_one(bench: Bench, store: Path) -> str:
     """Damage one file of a store in any way."""
     files = _files(store)
     path = bench.chance.choice(files)
@@ -61,8 +62,8 @@ def _damage_one(bench: Bench, store: Path) -> str:
 
 
 def _queried(bench: Bench) -> Case:
-    store = _copy(bench, bench.samples.store)
-    what = _damage_one(bench, store)
+    store = copy_of(bench, bench.samples.store)
+    what = damage_one(bench, store)
     # A file that is gone with its index cannot be missed; one that is copied is refused or its rows are there twice.
     gone = what.endswith((": gone", ": twice", ": another's"))
     return bench.query(store, what, Allowed.VALID if gone else Allowed.SAME)
@@ -83,7 +84,7 @@ def queried_again(bench: Bench) -> Case:
 @maker
 def parquet(bench: Bench) -> Case:
     """A file of detections is damaged."""
-    store = _copy(bench, bench.samples.store)
+    store = copy_of(bench, bench.samples.store)
     path = bench.chance.choice(sorted((store / "detections").glob("*.parquet")))
     data, what = damaged(path.read_bytes(), bench.chance)
     path.write_bytes(data)
@@ -101,8 +102,8 @@ def single_parquet(bench: Bench) -> Case:
 @maker
 def drawn(bench: Bench) -> Case:
     """A damaged store is drawn."""
-    store, output = _copy(bench, bench.samples.store), bench.folder / "picture.png"
-    what = _damage_one(bench, store)
+    store, output = copy_of(bench, bench.samples.store), bench.folder / "picture.png"
+    what = damage_one(bench, store)
     words = ("draw", str(store), "-o", str(output), "--scene", "harbour")
     return Case(f"draw, {what}", words, outputs=(output,))
 
@@ -110,8 +111,8 @@ def drawn(bench: Bench) -> Case:
 @maker
 def evaluated(bench: Bench) -> Case:
     """A damaged store is evaluated."""
-    store = _copy(bench, bench.samples.finished)
-    what = _damage_one(bench, store)
+    store = copy_of(bench, bench.samples.finished)
+    what = damage_one(bench, store)
     words = ("evaluate", "--truth", str(bench.samples.labels), "--found", str(store))
     return Case(f"evaluate, {what}", words)
 
@@ -119,8 +120,8 @@ def evaluated(bench: Bench) -> Case:
 @maker
 def appended(bench: Bench) -> Case:
     """A run is added to a damaged store."""
-    store = _copy(bench, bench.samples.store)
-    what = _damage_one(bench, store)
+    store = copy_of(bench, bench.samples.store)
+    what = damage_one(bench, store)
     words = ("detect", str(bench.samples.scene), "-m", str(bench.samples.model), "-o", str(store), *GRID, "--append")
     return Case(f"append, {what}", (*words, "--min-score", "0.4"))
 
@@ -128,8 +129,8 @@ def appended(bench: Bench) -> Case:
 @maker
 def resumed(bench: Bench) -> Case:
     """A run is resumed whose account is damaged: the result must be the same, or nothing."""
-    store = _copy(bench, bench.samples.unfinished)
-    what = _damage_one(bench, store)
+    store = copy_of(bench, bench.samples.unfinished)
+    what = damage_one(bench, store)
     allowed = Allowed.VALID if what.endswith("twice") else Allowed.SAME
     return _resume(bench, store, what, allowed)
 
@@ -140,18 +141,9 @@ def _resume(bench: Bench, store: Path, what: str, allowed: Allowed = Allowed.SAM
 
 
 @maker
-def other_command(bench: Bench) -> Case:
-    """Other commands over a damaged store."""
-    store = _copy(bench, bench.samples.store)
-    what = _damage_one(bench, store)
-    command = bench.chance.choice(("areas", "runs", "scenes", "stats", "compact"))
-    return Case(f"{command}, {what}", (command, str(store)))
-
-
-@maker
 def areas(bench: Bench) -> Case:
     """The named areas of a store are damaged or nonsense."""
-    store = _copy(bench, bench.samples.store)
+    store = copy_of(bench, bench.samples.store)
     ring: list[Any] = [[85.0, 27.0], [86.0, 27.0], [86.0, 28.0], [85.0, 27.0]]
     number = bench.chance.choice((1e300, 181, None, "x", float("nan"), [], True, 10**400))
     ring[bench.chance.randrange(4)] = [number, 27.0]
@@ -165,7 +157,7 @@ def areas(bench: Bench) -> Case:
 @forger
 def part_file(bench: Bench) -> Case:
     """A part file with a right checksum and a wrong content: pickles, bombs, lies, nonsense."""
-    store = _copy(bench, bench.samples.unfinished)
+    store = copy_of(bench, bench.samples.unfinished)
     path = next(path for path in _files(store) if path.suffix == ".npz")
     what = bench.chance.choice(
         ("pickle", "bomb", "shape", "no zip", "missing", "nan", "classes", "lengths", "types", "names")
@@ -260,7 +252,7 @@ def _forged_rows(bench: Bench) -> Case:
             array = _filled(field.type, rows, number, wkb)
         return table.set_column(place, field.with_type(array.type).with_nullable(True), array)
 
-    store = _copy(bench, bench.samples.store)
+    store = copy_of(bench, bench.samples.store)
     path = sorted((store / "detections").glob("*.parquet"))[0]
     _rewrite(path, forge)
     return bench.query(store, f"sealed, {column} {way} {number} {wkb[:6]!r}", Allowed.VALID, "--min-score", "0.01")
@@ -306,7 +298,7 @@ def sealed_head(bench: Bench) -> Case:
     def forge(table: pa.Table) -> pa.Table:
         return table
 
-    store = _copy(bench, bench.samples.store)
+    store = copy_of(bench, bench.samples.store)
     path = sorted((store / "detections").glob("*.parquet"))[0]
     _rewrite(path, forge)
     data = path.read_bytes()
@@ -329,6 +321,18 @@ def sealed_head(bench: Bench) -> Case:
     return bench.query(store, f"sealed, {old.decode()} became {new.decode()}", Allowed.VALID)
 
 
+def flip_sealed_footer(path: Path, chance: Random) -> str:
+    """Flip one to four bits of a Parquet footer and seal it anew; return what was done."""
+    data = bytearray(path.read_bytes())
+    length = int.from_bytes(data[-8:-4], "little")
+    places = [len(data) - 8 - length + chance.randrange(length) for _ in range(chance.choice((1, 1, 2, 4)))]
+    for place in places:
+        data[place] ^= 1 << chance.randrange(8)
+    path.write_bytes(bytes(data))
+    _reseal(path)
+    return f"sealed anew, bits flipped at {places}"
+
+
 def _reseal(path: Path) -> None:
     """Write a seal that fits the footer as it is now."""
     data = bytearray(path.read_bytes())
@@ -340,7 +344,7 @@ def _reseal(path: Path) -> None:
 @forger
 def index(bench: Bench) -> Case:
     """An index that lies about files which bear the seals that it names."""
-    store = _copy(bench, bench.samples.store)
+    store = copy_of(bench, bench.samples.store)
     path = bench.chance.choice(sorted((store / "index").glob("*")) or _files(store))
     old, new = bench.chance.choice(
         (
