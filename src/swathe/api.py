@@ -100,7 +100,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     source: str | Path | Sequence[str | Path],
     model: str | Path,
     *,
-    scales: Sequence[float] | None = None,
+    scales: float | Sequence[float] | None = None,
     tile: int | None = None,
     stride: int | None = None,
     classes: str | Sequence[str] | None = None,
@@ -119,7 +119,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     Args:
         source: A file, a folder, a pattern, an address (https://, http:// or s3://), or several of them.
         model: Name of a model that ships with Swathe, a .onnx or .safetensors file, or the folder of a training run.
-        scales: Scales to look at, 1 being full resolution; those the model was trained for if not given.
+        scales: Scale or scales to look at, 1 being full resolution; those the model was trained for if not given.
         tile: Side of the square windows, pixels; 1024 if not given.
         stride: Step between neighbouring windows, pixels; 3/4 of the tile if not given.
         classes: Name or names of the classes to report; all if not given.
@@ -150,7 +150,8 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     from swathe.engine.plan import make_plan
 
     kept = (classes,) if isinstance(classes, str) else tuple(classes or ())
-    chosen = Choices(scales, tile, stride, kept, min_score, merge_iou, workers, backend, memory=memory)
+    looks = (float(scales),) if isinstance(scales, int | float) else scales
+    chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, memory=memory)
     sources = [source] if isinstance(source, str | Path) else list(source)
     spec, info = chosen.detector(model)
     scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)

@@ -146,3 +146,11 @@ def test_a_finished_run_is_still_finished_after_a_merge(
     assert outcome.code == 0
     assert outcome.lines[-1]["resumed_windows"] == outcome.lines[-1]["windows"]
     assert all(Path(file).exists() for file in outcome.lines[-1]["files"])
+
+
+@pytest.mark.parametrize("words", [("runs",), ("scenes",), ("areas",), ("stats",), ("query", "--count")])
+def test_the_last_line_of_json_is_the_summary(
+    command: Command, filled: GeoParquetStore, words: tuple[str, ...]
+) -> None:
+    assert command(words[0], filled.path, *words[1:], "--json").lines[-1]["event"] == "summary"
+    assert command("models", "--json").lines[-1]["event"] == "summary"

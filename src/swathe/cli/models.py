@@ -26,7 +26,7 @@ def models(json: Json = False) -> None:
             }
             for model in shipped
         ]
-        print_json({"models": entries})
+        print_json({"event": "summary", "models": entries})
         return
     if not shipped:
         typer.echo("no models come with this installation; give the path of a .onnx or .safetensors file instead")

@@ -65,7 +65,8 @@ def plan(
     if json:
         limit = memory_limit(planned)
         told = {"memory_bytes": projection.total, "memory": projection.to_json(), "memory_limit_bytes": limit}
-        print_json({**planned.to_json(), "workers": processes, **told, "advice": [asdict(gain) for gain in gains]})
+        found = {"workers": processes, **told, "advice": [asdict(gain) for gain in gains]}
+        print_json({"event": "summary", **planned.to_json(), **found})
     else:
         typer.echo("\n".join([describe(planned), *notes(planned)]))
         for level in planned.to_json()["levels"]:

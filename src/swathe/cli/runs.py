@@ -22,7 +22,7 @@ def runs(store: StoreFolder, json: Json = False) -> None:
 
     entries = _entries(GeoParquetStore(store))
     if json:
-        print_json({"runs": entries})
+        print_json({"event": "summary", "runs": entries})
         return
     for entry in entries:
         state = "finished" if entry["finished"] else "unfinished"

@@ -26,7 +26,7 @@ def scenes(
     entries = [_entry(scene) for scene in GeoParquetStore(store).published(run)]
     entries.sort(key=lambda entry: (entry["scene"], entry["run"]))
     if json:
-        print_json({"scenes": entries})
+        print_json({"event": "summary", "scenes": entries})
         return
     print_table(TITLES, [_row(entry) for entry in entries])
     looked = len({entry["scene"] for entry in entries})
