@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import io
 import hashlib
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -195,7 +195,7 @@ def test_a_sealed_name_that_is_no_text_is_refused(tmp_path):
     data[footer:] = data[footer:].replace(b"theta", b"th\xdfta")
     data[footer - 32 : footer] = hashlib.sha256(data[footer:]).digest()
     path.write_bytes(data)
-    with pytest.raises(StoreError, match="a.parquet cannot be read"):
+    with pytest.raises(StoreError, match=r"a\.parquet cannot be read"):
         DetectionsFile(path)
 
 
