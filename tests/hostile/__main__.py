@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if every case was refused or did no harm, else 1.
     """
     chosen = _parse(arguments)
-    numbers = [chosen.case] if chosen.case is not None else _numbers(chosen.cases, chosen.kind)
+    numbers = [chosen.case] if chosen.case is not None else _numbers(chosen.cases, chosen.kind)[:: chosen.step]
     verdicts = []
     for verdict in run_cases(chosen.seed, numbers, chosen.jobs, chosen.keep):
         verdicts.append(verdict)
@@ -45,6 +45,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=1000, help="how many, each kind of damage in turn")
     parser.add_argument("--case", type=int, help="only this one")
     parser.add_argument("--kind", choices=KINDS, help="only those of the cases that are of this class")
+    parser.add_argument("--step", type=int, default=1, help="only every n-th of them")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     parser.add_argument("--keep", type=Path, help="folder in which the inputs stay")
     parser.add_argument("--json", action="store_true", help="one line of JSON per case")
