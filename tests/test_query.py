@@ -77,6 +77,7 @@ def test_scenes_and_runs_that_were_not_asked_for_are_forgotten():
         {"limit": 0},
         {"classes": "ship"},
         {"scenes": "a"},
+        {"scenes": ["\udcff"]},
         {"runs": "a"},
     ],
 )

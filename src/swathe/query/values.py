@@ -33,11 +33,15 @@ def name_list(names: Any, what: str) -> tuple[str, ...]:
         The names.
 
     Raises:
-        UsageError: If it is one lone text, which would be read as its letters.
+        UsageError: If it is one lone text, which would be read as its letters; or if a name is no Unicode, as what a
+            shell passes on may be.
     """
     if isinstance(names, str):
         raise UsageError(f"{what} {names!r}: give a list of names, not one text")
-    return tuple(str(name) for name in names)
+    for name in (found := tuple(str(name) for name in names)):
+        if any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise UsageError(f"{what} {name!r}: is no text in UTF-8, and so the name of nothing; type it again")
+    return found
 
 
 def area_list(areas: Any) -> tuple[Area, ...]:
