@@ -8,7 +8,7 @@ import pytest
 import rasterio
 
 from command import Command
-from red_cells import RedCells
+from red_cells import RedCells, write_red_cells
 
 HALF = ("--scales", "0.5", "--tile", "128", "--stride", "96", "--workers", "0")
 
@@ -54,3 +54,13 @@ def test_nothing_is_said_where_nothing_is_gained(command: Command, scene: RedCel
 def test_a_converted_scene_needs_no_advice(command: Command, large: Path, tmp_path: Path) -> None:
     assert command("convert", large, "-o", tmp_path / "cog.tif").code == 0
     assert "Hint" not in command("plan", tmp_path / "cog.tif", *HALF).err
+
+
+def test_a_plan_names_the_scenes_that_cannot_be_opened(command: Command, tmp_path: Path) -> None:
+    write_red_cells(tmp_path / "good.tif")
+    (tmp_path / "bad.tif").write_bytes(b"")
+    outcome = command("plan", tmp_path, "--json")
+    assert outcome.code == 6
+    assert "failed bad: " in outcome.err
+    assert list(outcome.lines[-1]["failed"]) == ["bad"]
+    assert [scene["id"] for scene in outcome.lines[-1]["scenes"]] == ["good"]

@@ -24,6 +24,7 @@ from swathe.cli.options import (
     whole_numbers,
 )
 from swathe.cli.progress import MEBIBYTE
+from swathe.errors import PartialError
 
 if TYPE_CHECKING:
     from swathe.engine.memory import Projection
@@ -47,14 +48,14 @@ def plan(
     json: Json = False,
 ) -> None:
     """Count the windows of scenes and project the memory, which must be there; without a model at scale 1."""
-    from swathe.api import Choices, open_sources
+    from swathe.api import Choices, open_readable
     from swathe.engine.limits import check_memory, memory_limit
     from swathe.engine.local import choose_executor
     from swathe.engine.plan import make_plan
 
     chosen = Choices(numbers("--scales", scales), tile, stride, workers=workers, memory=memory)
     spec, info = (None, None) if model is None else chosen.detector(model)
-    scenes = open_sources(
+    scenes, unopened = open_readable(
         sources, bands=whole_numbers("--bands", bands), value_range=value_limits("--value-range", value_range)
     )
     planned = make_plan(scenes, chosen.settings(info), spec)
@@ -62,10 +63,12 @@ def plan(
     projection = planned.memory(processes)
     gains = advice(planned, processes)
     say_advice(gains)
+    for scene, reason in unopened.items():
+        typer.echo(f"failed {scene}: {reason}", err=True)
     if json:
         limit = memory_limit(planned)
         told = {"memory_bytes": projection.total, "memory": projection.to_json(), "memory_limit_bytes": limit}
-        found = {"workers": processes, **told, "advice": [asdict(gain) for gain in gains]}
+        found = {"workers": processes, **told, "advice": [asdict(gain) for gain in gains], "failed": unopened}
         print_json({"event": "summary", **planned.to_json(), **found})
     else:
         typer.echo("\n".join([describe(planned), *notes(planned)]))
@@ -73,6 +76,8 @@ def plan(
             typer.echo(f"         {level['windows']:,} windows at scale {level['scale']:g}")
         typer.echo("\n".join(_memory_lines(projection, counted=model is not None)))
     check_memory(planned, processes)
+    if unopened:
+        raise typer.Exit(PartialError.exit_code)
 
 
 def _memory_lines(projection: Projection, *, counted: bool) -> list[str]:
