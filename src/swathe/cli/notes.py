@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-import numpy as np
 import typer
 
 if TYPE_CHECKING:
@@ -86,6 +85,8 @@ def _overlapping(found: Detections) -> list[str]:
     """Say that objects are counted once for each run that found them."""
     if len(found.runs) < 2:
         return []
+    import numpy as np
+
     pairs = np.unique(np.stack([found.scene_ids, found.run_ids]), axis=1)
     several = int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
     if not several:
