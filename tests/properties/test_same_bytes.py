@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from swathe.engine.events import RunSummary
+from swathe.engine.events import BatchFinished, Progress, ProgressEvent, RunSummary
 from swathe.engine.run import run_detection
 from swathe.engine.settings import RunSettings
-from swathe.errors import SwatheError
 from swathe.raster.opening import open_scene
 from swathe.raster.scene import Scene
 from swathe.store.geoparquet import GeoParquetStore
@@ -49,14 +48,18 @@ def test_serial_processes_and_resumed_runs_agree(
 ) -> None:
     script, log = tmp_path / "script.json", tmp_path / "log"
 
-    def run(name: str, workers: int) -> RunSummary:
+    def run(name: str, workers: int, progress: Progress | None = None) -> RunSummary:
         folder = tmp_path / name
         store = GeoParquetStore(folder) if folder.exists() else GeoParquetStore.create(folder)
-        return run_detection(scenes, spec, store, replace(SETTINGS, workers=workers))
+        return run_detection(scenes, spec, store, replace(SETTINGS, workers=workers), progress=progress)
+
+    def interrupt(event: ProgressEvent) -> None:
+        if isinstance(event, BatchFinished) and event.done_windows > event.total_windows / 2:
+            raise KeyboardInterrupt
 
     spec = write_script(truth, script, clip="own", log=log, faults=[Fault("kill", "rows", 12)])
-    with pytest.raises(SwatheError, match="SIGKILL"):
-        run("killed", 2)
+    with pytest.raises(KeyboardInterrupt):
+        run("killed", 2, interrupt)  # a worker is lost, too
     resumed = run("killed", 2)
     assert 0 < resumed.resumed_windows < resumed.windows
     run("serial", 0)

@@ -10,7 +10,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -172,43 +173,45 @@ class _Run:
 
     def go(self, watch: Watch, stop_after: int | None) -> TrainingResult:
         """Make the missing steps; an interrupt ends the work after the step it came in."""
-        with deferred_interrupt() as interrupted:
-            return self._go(watch, stop_after, interrupted)
-
-    def _go(self, watch: Watch, stop_after: int | None, interrupted: Callable[[], bool]) -> TrainingResult:
         first = self.progress.steps
         last = self.total if stop_after is None else min(self.total, first + stop_after)
-        started = saved = time.monotonic()
         numbers = range(first * self.gathered, last * self.gathered)
-        batches = prefetched(self._make, numbers)
-        scores: dict[str, float] = self.log.last_scores()
-        for step in range(first, last):
-            values = self._step(step, [next(batches) for _ in range(self.gathered)])
-            done, epoch = step + 1, step // self.per_epoch + 1
-            self.log.step(done, epoch, values)
-            watch(TrainingEvent(done, self.total, epoch, self.config.schedule.epochs, values))
-            spent = self.progress.seconds + time.monotonic() - started
-            progress = replace(self.progress, steps=done, seconds=spent)
-            if done % self.per_epoch == 0 and self._is_validated(epoch):
-                scores = self._validated(epoch, progress)
-                progress = replace(progress, best=max(progress.best, scores.get("map50_area", -1.0)))
-                self.progress = replace(self.progress, best=progress.best)
-                watch(TrainingEvent(done, self.total, epoch, self.config.schedule.epochs, scores))
-            if done == last or interrupted() or time.monotonic() - saved > self.config.run.checkpoint_seconds:
-                self.log.flush()
-                save_state(self.folder / STATE, self.model, self.average, self.optimiser, progress)
-                saved = time.monotonic()
-            if interrupted():
-                raise KeyboardInterrupt
-        batches.close()
-        self.data.close()
-        seconds = self.progress.seconds + time.monotonic() - started
+        # Whatever ends the work, the views that are made ahead are stopped before their files are closed.
+        with deferred_interrupt() as interrupted, closing(self.data), closing(prefetched(self._make, numbers)) as made:
+            scores, seconds = self._make_steps(range(first, last), made, watch, interrupted)
         if last == self.total and (first < last or not (self.folder / LAST).exists()):  # stopped after the last step
             self._keep(LAST, scores)
             if not (self.folder / BEST).exists():
                 self._keep(BEST, scores)
             self.log.draw_curves()
         return TrainingResult(self.folder, self.folder / BEST, self.folder / LAST, scores, seconds)
+
+    def _make_steps(
+        self, steps: range, batches: Iterator[Batch], watch: Watch, interrupted: Callable[[], bool]
+    ) -> tuple[dict[str, float], float]:
+        """Make steps, validate and save in between; return the last scores and the time that the run has taken."""
+        started = saved = time.monotonic()
+        before, epochs = self.progress.seconds, self.config.schedule.epochs
+        scores: dict[str, float] = self.log.last_scores()
+        for step in steps:
+            values = self._step(step, [next(batches) for _ in range(self.gathered)])
+            done, epoch = step + 1, step // self.per_epoch + 1
+            self.log.step(done, epoch, values)
+            watch(TrainingEvent(done, self.total, epoch, epochs, values))
+            progress = replace(self.progress, steps=done, seconds=before + time.monotonic() - started)
+            if done % self.per_epoch == 0 and self._is_validated(epoch):
+                scores = self._validated(epoch, progress)
+                progress = replace(progress, best=max(progress.best, scores.get("map50_area", -1.0)))
+                self.progress = replace(self.progress, best=progress.best)
+                watch(TrainingEvent(done, self.total, epoch, epochs, scores))
+            is_late = time.monotonic() - saved > self.config.run.checkpoint_seconds
+            if step == steps[-1] or interrupted() or is_late:
+                self.log.flush()
+                save_state(self.folder / STATE, self.model, self.average, self.optimiser, progress)
+                saved = time.monotonic()
+            if interrupted():
+                raise KeyboardInterrupt
+        return scores, before + time.monotonic() - started
 
     def _make(self, number: int) -> Batch:
         """Make the batch with a running number."""
