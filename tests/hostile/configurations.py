@@ -157,7 +157,7 @@ def query(bench: Bench) -> Case:
         (
             "--box",
             "--min-score",
-            "--class",
+            "--classes",
             "--scene",
             "--limit",
             "--near",

@@ -39,7 +39,7 @@ CASE = "case.pickle"  # what a child has made
 PARTIAL = 6
 # A run that is refused for its size names the size, the limit and a way out, not always the file.
 TOO_LARGE = re.compile(r"this run takes about [\d,]+ MiB .* (are free|are allowed by --memory); .*--memory")
-UNKNOWN = "No such command"  # what a case must not run into by a mistake of its maker
+UNKNOWN = ("No such command", "No such option")  # what a case must not run into by a mistake of its maker
 INVALID = 90  # how a child says that what it wrote does not read back
 NOT_THE_SAME = 91
 POLL = 0.01  # seconds
@@ -168,6 +168,8 @@ def _be_the_command(make: Callable[[Bench], Case], bench: Bench, folder: Path) -
         (folder / CASE).with_suffix(".new").write_bytes(pickle.dumps(case))
         (folder / CASE).with_suffix(".new").rename(folder / CASE)
         os.setsid()
+        # A shell starts what it puts into the background with Ctrl-C ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(folder / "c")
         for number, (name, flags) in enumerate(
             (
@@ -323,8 +325,8 @@ def _judge_refusal(case: Case, code: int, err: str, last: str) -> tuple[str, str
         return "failed", f"no single line of error: {err[-600:]}"
     if code != PARTIAL and (last != errors[0] or not last.isprintable()):
         return "failed", f"the error is not one line of printable text: {err[-600:]!r}"
-    if UNKNOWN in last and not case.may_be_unknown:
-        return "failed", f"the case gives a command that does not exist: {case.words[0]!r}"
+    if last.removeprefix("error: ").startswith(UNKNOWN) and not case.may_be_unknown:
+        return "failed", f"the case gives what does not exist: {last}"
     if code == PARTIAL:
         return "harmless", "the whole scenes were stored, the others named"
     if case.culprit is not None and case.culprit not in err and not TOO_LARGE.search(last):
