@@ -87,6 +87,24 @@ def test_mosaics_that_hold_themselves(tmp_path: Path) -> None:
             open_scene(path)
 
 
+@pytest.mark.parametrize("relative", ["0", "1"])
+def test_raw_bands_read_only_what_lies_beside_them(tmp_path: Path, relative: str) -> None:
+    (tmp_path / "in").mkdir()
+    for place in ("out.raw", "in/own.raw"):
+        (tmp_path / place).write_bytes(bytes(64))
+    text = (
+        '<VRTDataset rasterXSize="8" rasterYSize="8"><VRTRasterBand dataType="Byte" band="1" '
+        'subClass="VRTRawRasterBand"><SourceFilename relativeToVRT="{}">{}</SourceFilename>'
+        "<PixelOffset>1</PixelOffset><LineOffset>8</LineOffset></VRTRasterBand></VRTDataset>"
+    )
+    path, start = tmp_path / "in" / "raw.vrt", "" if relative == "1" else f"{tmp_path}/in/"
+    path.write_text(text.format(relative, f"{start}own.raw"))
+    assert list(vrt_parts(str(path))) == [str(tmp_path / "in" / "own.raw")]
+    path.write_text(text.format(relative, f"{start}../out.raw"))
+    with pytest.raises(SourceError, match=r"raw\.vrt: reads .*out\.raw as raw pixels"):
+        vrt_parts(str(path))
+
+
 def test_mosaics_too_deep(tmp_path: Path) -> None:
     for depth in range(VRT_DEPTH + 5):
         wrap(tmp_path / f"{depth}.vrt", f"{depth + 1}.vrt")

@@ -79,6 +79,7 @@ class SceneInfo:
         placed = georeference.to_lonlat(self.crs, self.transform, points)
         if not np.isfinite(placed).all():
             raise SourceError(
-                f"scene {self.id!r} reaches beyond the area its reference system can describe; correct its georeference"
+                f"scene {self.id!r} ({self.uri}) reaches beyond the area its reference system can describe; "
+                "correct its georeference"
             )
         return placed

@@ -120,6 +120,7 @@ def _named_in(path: str) -> Iterator[str]:
         tree = ElementTree.fromstring(text)
     except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise SourceError(f"{path}: is not a well-formed VRT ({error}); make it again with gdalbuildvrt") from error
+    _check_raw_bands(tree, path)
     for element in tree.iter():
         name = (element.text or "").strip()
         if element.tag not in FILE_TAGS or not name or ":" in name or name.startswith(("/vsi", "<")):
@@ -127,6 +128,19 @@ def _named_in(path: str) -> Iterator[str]:
         relative = element.get("relativeToVRT", element.get("relativetoVRT", "0")).strip() == "1"
         folder = os.path.dirname(path) if relative else ""  # noqa: PTH120 - as above
         yield os.path.abspath(os.path.join(folder, name))  # noqa: PTH100, PTH118 - as above
+
+
+def _check_raw_bands(tree: ElementTree.Element, path: str) -> None:
+    """Refuse raw bands over files beyond the VRT's own folder: any file can be read as raw pixels."""
+    folder = Path(os.path.realpath(path)).parent
+    for band in tree.iter("VRTRasterBand"):
+        if band.get("subClass") != "VRTRawRasterBand":
+            continue
+        for source in band.iter("SourceFilename"):
+            name = (source.text or "").strip()
+            start = folder if source.get("relativeToVRT", "0").strip() == "1" else Path.cwd()
+            if not Path(os.path.realpath(start / name)).is_relative_to(folder):  # links in a ring end nowhere
+                raise SourceError(f"{path}: reads {name} as raw pixels; only files beside it may be, move them there")
 
 
 def _vrt_text(path: str) -> bytes | None:
