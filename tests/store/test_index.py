@@ -77,6 +77,14 @@ def test_an_index_that_makes_no_sense_is_not_used(store, content):
     assert store.scan(NEAR_UTM).equals(expected)
 
 
+def test_an_index_whose_hulls_are_no_hulls_is_not_used(store):
+    expected = store.scan(NEAR_UTM)
+    text = index_of(store).read_text()
+    assert '"bounds":[' in text
+    index_of(store).write_text(text.replace('"bounds":[', '"bounds":[[],'))
+    assert store.scan(NEAR_UTM).equals(expected)
+
+
 def test_an_index_of_other_files_is_not_believed(store, tmp_path):
     expected = store.scan()
     other = GeoParquetStore.create(tmp_path / "other")

@@ -44,7 +44,8 @@ def find_sources(sources: Sequence[str | Path]) -> list[str]:
             addresses.update(_expand_address(source))
         else:
             paths += (path.absolute() for path in _expand(source))
-    once = {path.resolve(): path for path in sorted(paths, reverse=True)}
+    # Unlike Path.resolve, realpath takes links that lead in a ring; opening them fails, one scene among others.
+    once = {os.path.realpath(path): path for path in sorted(paths, reverse=True)}
     return [*map(str, sorted(once.values())), *sorted(addresses)]
 
 

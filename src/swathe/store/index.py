@@ -113,7 +113,10 @@ class FileEntry:
             ValueError: If something is no number.
         """
         seal = Seal(int(document["size"]), int(document["footer"]), str(document["sha256"]))
-        bounds = document["bounds"] and tuple(document["bounds"])
+        bounds: Bounds | None = None
+        if document["bounds"]:
+            xmin, ymin, xmax, ymax = map(float, document["bounds"])
+            bounds = xmin, ymin, xmax, ymax
         head = FileHead.from_document(document["head"], path)
         return cls(str(document["name"]), seal, int(document["rows"]), bounds, document["highest_score"], head)
 
