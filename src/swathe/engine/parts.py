@@ -19,6 +19,7 @@ from swathe.engine.raw import RawDetections
 from swathe.errors import StoreError
 
 DIGEST_BYTES = 32
+MOST_CLASSES = 1 << 16  # of any model; classes are counted in arrays of their number
 COLUMNS = ("boxes", "scores", "classes", "cut", "windows")
 
 
@@ -107,4 +108,5 @@ def _makes_sense(raw: RawDetections) -> bool:
         column, wanted = getattr(raw, name), getattr(expected, name)
         if column.dtype != wanted.dtype or column.shape != (rows, *wanted.shape[1:]):
             return False
-    return bool(np.isfinite(raw.boxes).all() and np.isfinite(raw.scores).all() and (raw.classes >= 0).all())
+    in_range = (raw.classes >= 0) & (raw.classes < MOST_CLASSES)
+    return bool(np.isfinite(raw.boxes).all() and np.isfinite(raw.scores).all() and in_range.all())
