@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,12 @@ def test_any_damage_is_seen(tmp_path_factory: pytest.TempPathFactory, data: st.D
         del content[place:]
     path.write_bytes(content)
     assert read_part(folder, 0) is None
+
+
+def test_classes_that_no_model_has_do_not_count(tmp_path: Path) -> None:
+    raw = some_detections(3)
+    write_part(tmp_path, 7, replace(raw, classes=raw.classes + 2**40), 0)
+    assert read_part(tmp_path, 7) is None
 
 
 def test_a_part_under_another_name_does_not_count(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ class ModelInfo:
             version, architecture = values.pop("format"), values.pop("architecture")
             if version != FORMAT_VERSION or architecture != "ywcsl":
                 raise ModelError(
-                    f"{where}: model format {version!r} of architecture {architecture!r}; this version reads format "
+                    f"model format {version!r} of architecture {architecture!r}; this version reads format "
                     f"{FORMAT_VERSION} of 'ywcsl'. Update Swathe or export the model again"
                 )
             values["classes"] = tuple(values["classes"])
@@ -111,6 +111,8 @@ class ModelInfo:
             )
             values["scales"] = tuple(float(scale) for scale in values["scales"])
             return cls(**values)
+        except ModelError as error:
+            raise ModelError(f"{where}: {error}") from error
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise ModelError(
                 f"{where}: the model's description is damaged ({error}); export the model again"
