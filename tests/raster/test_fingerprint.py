@@ -127,6 +127,12 @@ def test_names_that_are_no_paths_are_left_to_gdal(tmp_path: Path) -> None:
         assert vrt_parts(str(wrap(tmp_path / "scene.vrt", name))) == []
 
 
+@pytest.mark.parametrize("name", ["WMS:http://127.0.0.1:9/", "wcs:http://127.0.0.1:9/", "&lt;GDAL_WMS/&gt;"])
+def test_map_services_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SourceError, match=r"scene\.vrt: names the map service"):
+        vrt_parts(str(wrap(tmp_path / "scene.vrt", name)))
+
+
 def test_a_folder_as_a_part(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(SourceError, match=r"its part .*folder: is a folder"):

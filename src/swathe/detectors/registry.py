@@ -210,7 +210,7 @@ def _candidates(name_or_path: str | Path) -> tuple[Path, ...]:
             return files
         raise ModelError(f"{path}: the folder holds no best.safetensors; give the folder of a finished training run")
     if path.exists():
-        return (path.resolve(),)
+        return (path.absolute(),)  # not resolved: messages shall name what was asked for
     known = ", ".join(sorted(folder.name for folder in SHIPPED_FOLDER.glob("*/") if _files_in(folder)))
     raise ModelError(
         f"no model {str(name_or_path)!r}: it is neither a file nor the name of a model that comes with Swathe "

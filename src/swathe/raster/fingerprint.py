@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -24,6 +25,10 @@ VRT_BYTES = 256 << 20  # a VRT of a million parts is smaller
 VRT_DEPTH = 16  # VRTs in one another
 VRT_WAYS = 4_000_000  # from a VRT to images, those by way of VRTs multiplied
 FILE_TAGS = frozenset({"SourceFilename", "SourceDataset"})
+# Names, or descriptions in place of names, that GDAL takes for map services.
+SERVICE = re.compile(
+    r"(WMS|WMTS|WCS|OGCAPI|OAPIF|EEDAI?|DAAS|PLMOSAIC|NGW|STACIT|STACTA):|<(GDAL_WM|WMT_|WCS_)", re.IGNORECASE
+)
 
 Print = tuple[int, int]
 
@@ -123,7 +128,11 @@ def _named_in(path: str) -> Iterator[str]:
     _check_raw_bands(tree, path)
     for element in tree.iter():
         name = (element.text or "").strip()
-        if element.tag not in FILE_TAGS or not name or ":" in name or name.startswith(("/vsi", "<")):
+        if element.tag not in FILE_TAGS or not name:
+            continue
+        if SERVICE.match(name):  # GDAL would ask it before it knows the picture's size, for as long as it takes
+            raise SourceError(f"{path}: names the map service {name[:80]}; save what you need of it as an image first")
+        if ":" in name or name.startswith(("/vsi", "<")):
             continue
         relative = element.get("relativeToVRT", element.get("relativetoVRT", "0")).strip() == "1"
         folder = os.path.dirname(path) if relative else ""  # noqa: PTH120 - as above
