@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -27,13 +28,13 @@ class Sample:
 def tree(pid: int) -> Iterator[int]:
     """Yield a process and its descendants."""
     yield pid
-    for task in (PROC / str(pid) / "task").glob("*"):
-        try:
-            children = (task / "children").read_text(encoding="ascii").split()
-        except OSError:  # it has just ended
-            continue
-        for child in children:
-            yield from tree(int(child))
+    try:
+        tasks = list((PROC / str(pid) / "task").iterdir())
+        children = [(task / "children").read_text(encoding="ascii").split() for task in tasks]
+    except OSError:  # it, or one of its threads, has just ended
+        return
+    for child in itertools.chain.from_iterable(children):
+        yield from tree(int(child))
 
 
 def sample(pid: int) -> Sample:

@@ -118,7 +118,7 @@ def project(scenes: Sequence[Scene], settings: RunSettings, detector: DetectorSp
     objects = max((expected_objects(scene) for scene in scenes), default=0)
     views = itertools.product(scenes, settings.scales)
     each = {
-        "worker": WORKER_BYTES,
+        "worker": WORKER_BYTES if workers > 0 else 0,  # the leading process has imported what it needs
         "reading": max((reader_memory(scene, settings.tile, scale) for scene, scale in views), default=0),
         # One window in work and its padded copy, besides those that are read ahead.
         "windows": (settings.prefetch + 2) * settings.tile**2 * 3,
