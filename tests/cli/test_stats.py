@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,16 @@ def test_filters_are_those_of_query(command: Command, store: Path) -> None:
     (summary,) = command("stats", store, "--json", "--classes", "ship").lines
     assert {name for name, count in summary["per_class"].items() if count} == {"ship"}
     assert command("stats", store, "--min-score", "1.1").code == 0
+
+
+def test_polygons_are_those_of_query(command: Command, store: Path, tmp_path: Path) -> None:
+    (*features, _) = command("query", store, "--json").lines
+    polygon = tmp_path / "polygon.geojson"
+    corners = features[0]["polygon"]
+    polygon.write_text(json.dumps({"type": "Polygon", "coordinates": [[*corners, corners[0]]]}))
+    counted = command("query", store, "--polygon", polygon, "--count", "--json").lines[-1]
+    (summary,) = command("stats", store, "--polygon", polygon, "--json").lines
+    assert 0 < summary["detections"] == counted["detections"] < len(features)
 
 
 def test_bars_are_proportional() -> None:

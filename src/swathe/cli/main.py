@@ -39,8 +39,8 @@ NAME_SHOWN = 200  # characters of a name that is too long
 
 EPILOG = (
     "Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 a scene or label file is missing or damaged; 4 the model "
-    "is unknown, damaged or does not fit; 5 the output exists or cannot be written; 6 some scenes failed, the others "
-    "are stored; 7 an optional library is missing; 130 interrupted."
+    "is unknown, damaged or does not fit; 5 the output exists or cannot be written; 6 some scenes failed (detect "
+    "has stored the others, plan cannot plan them); 7 an optional library is missing; 130 interrupted."
 )
 
 app = typer.Typer(

@@ -30,6 +30,9 @@ from swathe.errors import SourceError, UsageError
 if TYPE_CHECKING:
     from swathe.detections import Detections
 
+PolygonFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Only what touches the polygon of this GeoJSON file.")
+]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -49,9 +52,7 @@ FormatName = Annotated[
 def query(
     store: Found,
     box: Region = None,
-    polygon: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Only what touches the polygon of this GeoJSON file.")
-    ] = None,
+    polygon: PolygonFile = None,
     area: AreaNames = None,
     areas: AreaFile = None,
     name_property: NameProperty = None,

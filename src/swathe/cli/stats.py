@@ -25,6 +25,7 @@ from swathe.cli.conditions import (
 )
 from swathe.cli.notes import say_notes
 from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, free_output, print_json
+from swathe.cli.query import PolygonFile, read_polygon
 from swathe.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def stats(
         Path | None, typer.Option("-o", "--output", metavar="PICTURE", help="Draw the histograms: .png, .svg or .pdf.")
     ] = None,
     box: Region = None,
+    polygon: PolygonFile = None,
     area: AreaNames = None,
     areas: AreaFile = None,
     name_property: NameProperty = None,
@@ -68,6 +70,7 @@ def stats(
     chosen = find_areas(store, area or (), areas, name_property)
     condition = make_condition(
         box=box,
+        polygon=None if polygon is None else read_polygon(polygon),
         areas=chosen,
         near=near,
         acquired=acquired,

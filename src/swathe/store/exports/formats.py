@@ -75,7 +75,8 @@ def chosen_format(path: Path, name: str | None = None) -> Format:
     chosen = format_of(path) if name is None else Format(name)
     if chosen is None:
         raise UsageError(
-            f"{path}: its name does not tell what to write; let it end in one of {', '.join(ENDINGS)}, or give --format"
+            f"{path}: its name does not tell what to write; let it end in one of {', '.join(ENDINGS)} "
+            "(`swathe query` takes --format, too)"
         )
     if chosen in VECTOR_SUFFIXES:
         load_pyogrio(chosen)
