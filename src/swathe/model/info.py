@@ -63,7 +63,8 @@ class ModelInfo:
                 f"model {self.name!r} uses angle convention {self.angle_convention!r} and colour order "
                 f"{self.colour_order!r}; this version reads le90 with RGB or BGR"
             )
-        if not isinstance(self.min_score, int | float) or not 0 <= self.min_score <= 1:
+        score: object = self.min_score  # a file may say anything
+        if not isinstance(score, int | float) or not 0 <= score <= 1:
             raise ModelError(f"model {self.name!r} has a lowest score that is no number from 0 to 1; export it again")
         if self.angle_bins < 1 or self.input_size < max(self.strides) or not self.input_scale > 0:
             raise ModelError(f"model {self.name!r} has an impossible input size, input scale or number of angle bins")
