@@ -144,8 +144,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         StoreError: If the output is no store or cannot be written.
         UsageError: If a value makes no sense, or the run needs more memory than it may take.
         MissingExtraError: If the inference library is not installed.
-        PartialError: If some images failed. Its `detections` are those of the others, which are in the output too, and
-            its `failed` says why for each.
+        PartialError: If some images failed: `failed` says why, `detections` are those of the others.
     """
     from swathe.engine.plan import make_plan
 
