@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -45,8 +46,8 @@ class DataSettings:
             raise UsageError(f"data of kind {self.kind} ({self.labels}) needs `images`")
         if not 0 <= self.hull <= 1:
             raise UsageError(f"data hull is {self.hull}; it must be within 0..1")
-        if not self.scale > 0:
-            raise UsageError(f"data scale is {self.scale}; it must be positive")
+        if not 0 < self.scale < math.inf:
+            raise UsageError(f"data scale is {self.scale}; it must be positive and finite")
         if self.others not in ("error", "ignore", "drop"):
             raise UsageError(f"data others is {self.others!r}; use error, ignore or drop")
 
