@@ -83,6 +83,7 @@ def test_says_what_is_wrong(table: str, values: dict[str, Any], message: str) ->
         ({"kind": "geojson", "labels": "a"}, "scene"),
         ({"labels": "a"}, "kind"),
         ({"kind": "dota", "labels": "a", "images": "b", "scale": 0}, "scale"),
+        ({"kind": "dota", "labels": "a", "images": "b", "scale": float("inf")}, "scale"),
         ({"kind": "dota", "labels": "a", "images": "b", "box": [1, 2, 3]}, "4 numbers"),
         ({"kind": "dota", "labels": "a", "images": "b", "rename": "ship"}, "table of names"),
         ({"kind": "dota", "labels": "a", "images": "b", "labelled": ["boat"]}, "does not have: boat"),
