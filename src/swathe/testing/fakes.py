@@ -6,6 +6,7 @@ engine they are detectors and readers like any other.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -247,12 +248,19 @@ class FailingDetector:
         _append(self._log, f"{tile.scene}\t{tile.scale}\t{tile.col_off}\t{tile.row_off}")
         time.sleep(self._script.delay)
         for fault in self._script.faults:
-            line = f"{fault.kind}\t{fault.scene}\t{fault.call}"
-            due = fault.scene == tile.scene and earlier >= fault.call
-            if due and read_log(self._happened).count(line) < fault.times:
-                _append(self._happened, line)
+            if fault.scene == tile.scene and earlier >= fault.call and self._claim(fault):
                 self._fail(fault)
         return self._detector.detect(tile)
+
+    def _claim(self, fault: Fault) -> bool:
+        """Take one of a fault's times, which no other process has then; false if all are taken."""
+        self._happened.mkdir(exist_ok=True)
+        for number in range(fault.times):
+            # Exclusive: two workers that are due at the same moment must not both take the same time.
+            with contextlib.suppress(FileExistsError):
+                (self._happened / f"{fault.kind}-{fault.scene}-{fault.call}-{number}").touch(exist_ok=False)
+                return True
+        return False
 
     @staticmethod
     def _fail(fault: Fault) -> None:
