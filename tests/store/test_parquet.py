@@ -19,7 +19,7 @@ from swathe.errors import StoreError, UsageError
 from swathe.query import Query, reference_filter
 from swathe.store.detections_file import DetectionsFile
 from swathe.store.parquet import write_detections
-from swathe.store.schema import FILE_SCHEMA
+from swathe.store.schema import FILE_SCHEMA, NAME_COLUMNS
 from swathe.store.seal import seal_footer
 
 
@@ -27,6 +27,15 @@ def written(detections: Detections, path: Path, **options: int) -> Path:
     with path.open("w+b") as stream:
         write_detections(detections, stream, **options)
     return path
+
+
+def test_names_are_plain_text_to_others_and_small_on_disk(tmp_path):
+    path = written(random_detections(UTM, 300, 1), tmp_path / "a.parquet", row_group_rows=50)
+    file = pq.ParquetFile(path)
+    assert [file.schema_arrow.field(name).type for name in NAME_COLUMNS] == [pa.string()] * 3
+    group = file.metadata.row_group(0)
+    columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
+    assert all(columns[name].has_dictionary_page for name in NAME_COLUMNS)
 
 
 @pytest.mark.parametrize("scene", [UTM, MERCATOR, PIXELS], ids=["utm", "mercator", "pixels"])

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from swathe.detections import NAME_TYPE, SCHEMA, Detections
 from swathe.errors import StoreError, UsageError
-from swathe.store.schema import BOUNDS, COLUMNS, MEASURES, FileHead
+from swathe.store.schema import BOUNDS, COLUMNS, MEASURES, NAME_COLUMNS, FileHead
 from swathe.store.seal import check_footer
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class DetectionsFile:
         self.path = path
         with self._blaming_the_file():
             self.seal = check_footer(path)
-            self._file = pq.ParquetFile(path, page_checksum_verification=True)
+            self._file = pq.ParquetFile(path, read_dictionary=list(NAME_COLUMNS), page_checksum_verification=True)
             schema = self._file.schema_arrow
         self.head = FileHead.from_metadata(schema.metadata, path)
         missing = [name for name in COLUMNS[self.head.version].names if name not in schema.names]

@@ -16,6 +16,7 @@ from swathe.store.schema import (
     FILE_SCHEMA,
     GEO_KEY,
     MEASURES,
+    NAME_COLUMNS,
     SWATHE_KEY,
     FileHead,
     acquired_column,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 ROW_GROUP_ROWS = 16_384  # a box query reads whole row groups; fewer rows would make the footer of a file large
 SURVEYED_ROWS = 65_536
-NAME_COLUMNS = ("run", "scene", "class")
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -66,7 +66,7 @@ def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows
     ) as writer:
         for start in range(0, len(order), row_group_rows):
             rows = order[start : start + row_group_rows]
-            writer.write_table(_with_own_names(_file_rows(detections.take(rows), hulls[rows]), schema), row_group_rows)
+            writer.write_table(_file_rows(detections.take(rows), hulls[rows], schema), row_group_rows)
     return seal_footer(stream)
 
 
@@ -88,23 +88,17 @@ def _survey(detections: Detections) -> tuple[FloatArray, list[str]]:
     return hulls, [name for name, kind in named.items() if kind in kinds] or ["Polygon"]
 
 
-def _file_rows(detections: Detections, hulls: FloatArray) -> pa.Table:
-    """Return the columns of a file, names as they are."""
+def _file_rows(detections: Detections, hulls: FloatArray, schema: pa.Schema) -> pa.Table:
+    """Return the columns of a file."""
     import shapely
 
     columns = dict(zip(SCHEMA.names, detections.table.columns, strict=True))
+    for name in NAME_COLUMNS:
+        columns[name] = columns[name].cast(pa.string())
     measures = detections.measures()
     for number, name in enumerate(MEASURES):
         columns[name] = pa.array(measures[:, number], from_pandas=True)  # NaN becomes null
     columns["acquired"] = acquired_column(detections)
     columns["bbox"] = pa.StructArray.from_arrays([pa.array(hulls[:, n]) for n in range(4)], fields=list(BBOX_TYPE))
     columns["geometry"] = pa.array(shapely.to_wkb(detections.footprints(), byte_order=1), pa.binary())
-    return pa.table([columns[name] for name in FILE_SCHEMA.names], schema=FILE_SCHEMA)
-
-
-def _with_own_names(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give name columns a dictionary that depends on the rows alone."""
-    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
-    for name in NAME_COLUMNS:
-        columns[name] = columns[name].cast(pa.string()).dictionary_encode()
     return pa.table([columns[name] for name in schema.names], schema=schema)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import pyarrow as pa
 
-from swathe.detections import SCHEMA, SceneInfo
+from swathe.detections import NAME_TYPE, SCHEMA, SceneInfo
 from swathe.errors import StoreError, UsageError
 from swathe.times import parse_utc
 
@@ -33,9 +33,11 @@ BBOX_TYPE = pa.struct([pa.field(name, pa.float64(), nullable=False) for name in 
 MEASURES = ("length_m", "width_m", "azimuth_deg")
 TIME_TYPE = pa.timestamp("us", "UTC")
 GEOMETRY_FIELDS = (pa.field("bbox", BBOX_TYPE, nullable=False), pa.field("geometry", pa.binary(), nullable=False))
+NAME_COLUMNS = tuple(field.name for field in SCHEMA if field.type == NAME_TYPE)
+# GDAL takes each column that Arrow calls a dictionary as numbers, and knows the names of the first row group alone.
 FILE_SCHEMA = pa.schema(
     [
-        *SCHEMA,
+        *(field.with_type(pa.string()) if field.name in NAME_COLUMNS else field for field in SCHEMA),
         *(pa.field(name, pa.float64()) for name in MEASURES),
         pa.field("acquired", TIME_TYPE),
         *GEOMETRY_FIELDS,
