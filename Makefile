@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-train lock demo test fuzz check format accidents bench docs train-buildings clean
+.PHONY: help setup setup-dev setup-train lock demo test ogr-parquet fuzz check format accidents bench docs train-buildings clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -74,6 +74,9 @@ demo: setup ## find the buildings of the scene that ships with the project
 
 test: setup-dev ## run all tests
 	$(BIN)/pytest -n $(JOBS) $(PYTEST_FLAGS)
+
+ogr-parquet: $(STAMPS)/base ## build the driver through which a test reads stores as QGIS does (Debian 12)
+	tests/ogr_parquet/build
 
 fuzz: setup-dev ## give the commands damaged and malicious input (FUZZ_SEED, FUZZ_CASES)
 	PYTHONPATH=tests $(BIN)/python -m hostile --seed $(FUZZ_SEED) --cases $(FUZZ_CASES) --jobs $(JOBS) $(FUZZ_FLAGS)
