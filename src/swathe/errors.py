@@ -21,7 +21,7 @@ class SwatheError(Exception):
 
 
 class UsageError(SwatheError):
-    """An argument or a setting has a value that makes no sense."""
+    """An argument or a setting has a value that makes no sense, or a type that is not accepted."""
 
     exit_code = 2
 

@@ -74,6 +74,10 @@ def make_condition(**given: Any) -> Query:
         field, _, rest = str(error).partition(" ")
         if field not in _OPTIONS:
             raise
+        read = texts.get(field, given.get(field))
+        if isinstance(read, tuple):  # told as it was typed
+            typed = given[field] if field in texts else " ".join(f"{value:g}" for value in read)
+            rest = rest.replace(str(read), typed, 1)
         raise UsageError(f"--{field.replace('_', '-')} {rest}") from error
 
 

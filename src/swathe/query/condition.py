@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from swathe.errors import UsageError
+from swathe import arguments
 from swathe.query import values
 from swathe.query.regions import Disc, Shapes, hulls_touch, hulls_within
 from swathe.times import parse_utc
@@ -33,7 +33,7 @@ class Query:
     Box and polygon are given in geometry coordinates: longitude, latitude in degrees for scenes with georeference,
     scene pixels for others. A detection lies in a region if its footprint touches it. Areas, `near`, length, width and
     azimuth are on the ground: they never match a scene without georeference. `acquired` never matches one of unknown
-    time.
+    time. A condition of a wrong type, or one that nothing could meet, is a `UsageError`.
     """
 
     box: Bounds | None = None  # xmin, ymin, xmax, ymax; west > east in degrees is a box across the antimeridian
@@ -62,17 +62,17 @@ class Query:
             "width": lambda given: values.size_range(given, "width"),
             "azimuth": values.azimuth_range,
             "classes": lambda given: values.name_list(given, "classes"),
+            "min_score": lambda given: arguments.number("min_score", given, "a finite number"),
             "scenes": lambda given: values.name_list(given, "scenes"),
             "runs": lambda given: values.name_list(given, "runs"),
+            "limit": lambda given: arguments.whole_number(
+                "limit", given, "a whole number from 1, or leave it out for all", 1
+            ),
         }
         for name, check in checks.items():
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, check(given))
-        if self.min_score is not None and not math.isfinite(self.min_score):
-            raise UsageError(f"min_score {self.min_score}: must be a finite number")
-        if self.limit is not None and self.limit < 1:
-            raise UsageError(f"limit {self.limit}: at least one detection must be allowed; leave it out for all")
 
     @property
     def measured(self) -> bool:

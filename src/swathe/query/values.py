@@ -6,7 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
+from swathe import arguments
 from swathe.areas import Area
 from swathe.errors import UsageError
 from swathe.times import parse_utc
@@ -33,12 +35,10 @@ def name_list(names: Any, what: str) -> tuple[str, ...]:
         The names.
 
     Raises:
-        UsageError: If it is one lone text, which would be read as its letters; or if a name is no Unicode, as what a
-            shell passes on may be.
+        UsageError: If it is no list (one lone text would be read as its letters), something in it is no text, or a
+            name is no Unicode, as what a shell passes on may be.
     """
-    if isinstance(names, str):
-        raise UsageError(f"{what} {names!r}: give a list of names, not one text")
-    for name in (found := tuple(str(name) for name in names)):
+    for name in (found := arguments.names(what, names, "a list of names")):
         if any("\ud800" <= letter <= "\udfff" for letter in name):
             raise UsageError(f"{what} {name!r}: is no text in UTF-8, and so the name of nothing; type it again")
     return found
@@ -56,7 +56,7 @@ def area_list(areas: Any) -> tuple[Area, ...]:
     Raises:
         UsageError: If there is none, or something else among them.
     """
-    listed = (areas,) if isinstance(areas, Area) else tuple(areas)
+    listed = (areas,) if isinstance(areas, Area) else arguments.several("areas", areas, "an Area, or a list of them")
     wrong = next((area for area in listed if not isinstance(area, Area)), None)
     if wrong is not None:
         raise UsageError(f"areas hold {wrong!r}, which is no area; look it up by name: Areas.open(FILE)[NAME]")
@@ -77,7 +77,7 @@ def bounds(values: Any) -> Bounds:
     Raises:
         UsageError: If these are not four finite numbers in this order.
     """
-    box = np.asarray(values, dtype=np.float64)
+    box = _numbers(values, "box", "four finite numbers xmin, ymin, xmax, ymax")
     if box.shape != (4,) or not np.isfinite(box).all() or box[1] > box[3]:
         raise UsageError(f"box {values}: give four finite numbers xmin, ymin, xmax, ymax, ymin not above ymax")
     if box[0] > box[2] and (np.abs(box) > (HALF_TURN, QUARTER_TURN) * 2).any():
@@ -103,7 +103,7 @@ def ring(values: Any) -> tuple[tuple[float, float], ...]:
     """
     import shapely
 
-    corners = np.asarray(values, dtype=np.float64)
+    corners = _numbers(values, "polygon", "three or more corners (x, y), all of them finite")
     if corners.ndim == 2 and len(corners) > 1 and np.array_equal(corners[0], corners[-1]):
         corners = corners[:-1]
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3 or not np.isfinite(corners).all():
@@ -126,7 +126,7 @@ def disc(values: Any) -> tuple[float, float, float]:
     Raises:
         UsageError: If one is missing, or out of its range.
     """
-    numbers = np.asarray(values, dtype=np.float64)
+    numbers = _numbers(values, "near", "longitude and latitude in degrees, and a radius in metres")
     if numbers.shape != (3,) or not np.isfinite(numbers).all():
         raise UsageError(f"near {values}: give longitude and latitude in degrees, and a radius in metres")
     longitude, latitude, radius = numbers.tolist()
@@ -151,11 +151,11 @@ def size_range(values: Any, what: str) -> Range:
         UsageError: If both are open, one is no size, or they do not rise.
     """
     low, high = _pair(values, what, "metres, None for an open end")
-    low, high = (None if value is None else float(value) for value in (low, high))
+    accepted = "sizes in metres, the smallest first"
+    low, high = (None if value is None else arguments.number(what, value, accepted) for value in (low, high))
     if low is None and high is None:
         raise UsageError(f"{what} {values}: both ends are open; give one, or leave the condition out")
-    smallest, largest = 0.0 if low is None else low, math.inf if high is None else high
-    if not (0 <= smallest <= largest and math.isfinite(smallest)) or (high is not None and math.isinf(high)):
+    if not 0 <= (0.0 if low is None else low) <= (math.inf if high is None else high):
         raise UsageError(f"{what} {values}: give the smallest and the largest size in metres, in this order")
     return low, high
 
@@ -172,9 +172,10 @@ def azimuth_range(values: Any) -> tuple[float, float]:
     Raises:
         UsageError: If one is missing or out of range.
     """
-    first, last = (math.nan if value is None else float(value) for value in _pair(values, "azimuth", "degrees"))
-    if not (0 <= first <= HALF_TURN and 0 <= last <= HALF_TURN):
-        raise UsageError(f"azimuth {values}: a side has no front, so give two directions from 0 to 180 degrees")
+    accepted = "two directions from 0 to 180 degrees; a side has no front"
+    first, last = (
+        arguments.number("azimuth", value, accepted, 0.0, HALF_TURN) for value in _pair(values, "azimuth", "degrees")
+    )
     return first, last
 
 
@@ -204,8 +205,15 @@ def period(values: Any) -> Period:
 
 def _pair(values: Any, what: str, unit: str) -> tuple[Any, Any]:
     """Return two values."""
+    found = arguments.several(what, values, f"two values ({unit})")
+    if len(found) != 2:
+        raise UsageError(arguments.refusal(what, values, f"two values ({unit})"))
+    return found[0], found[1]
+
+
+def _numbers(values: Any, what: str, accepted: str) -> npt.NDArray[np.float64]:
+    """Return numbers as an array."""
     try:
-        first, second = values
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{what} {values!r}: give two values ({unit})") from error
-    return first, second
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError(arguments.refusal(what, values, accepted)) from error
