@@ -99,7 +99,7 @@ accidents: setup-dev ## kill runs 50 times, break one scene of 1000, fail every 
 
 bench: setup-dev ## run all benchmarks, then write docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py
-	$(BIN)/python benchmarks/report.py
+	$(BIN)/python -m benchmarks.report
 
 docs: setup-dev ## write the generated pages and figures, check all links, build the site into site/
 	$(BIN)/python docs/build.py

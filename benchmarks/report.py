@@ -1,4 +1,4 @@
-"""Draws docs/benchmarks.md from the JSON of the benchmarks: what each one measures, how to read it, and a table."""
+"""Writes docs/benchmarks.md from the JSON of the benchmarks: what each one measures, how to read it, and a table."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.charts import CHARTS, draw
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -205,7 +207,7 @@ def lines_of(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def page(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write the page.
+    """Write the page, and draw its charts.
 
     Args:
         results: Name of a section -> what its benchmark printed; those that are missing are left out.
@@ -219,7 +221,8 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
             result = results[name]
             text = section.text.format_map(result)
             table = "\n".join(lines_of(section.table(result)))
-            parts.append(f"## {section.title}\n\n{text}\n{table}\n\n{machine(result['cpu'])}\n")
+            picture = f"{draw(name, result)}\n\n" if name in CHARTS else ""
+            parts.append(f"## {section.title}\n\n{text}\n{picture}{table}\n\n{machine(result['cpu'])}\n")
     return "\n".join(parts)
 
 

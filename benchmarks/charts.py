@@ -1,0 +1,98 @@
+"""Draws the charts of docs/benchmarks.md from the JSON of the benchmarks; equal results give equal files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+INK, OURS, OURS_PALE, OTHER, OTHER_PALE = "#37474f", "#00796b", "#80cbc4", "#5c6bc0", "#c5cae9"
+SQUARE = re.compile(r"([\d,]+) x ([\d,]+)")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture of one result."""
+
+    alt: str  # what a reader who cannot see it is told
+    size: tuple[float, float]  # width and height, inches
+    columns: int  # axes beside each other
+    draw: Callable[[Mapping[str, Any], Any], None]  # result, axes
+
+
+def memory(result: Mapping[str, Any], axes: Any) -> None:
+    """Draw peak memory over the side of the scene, beside what the decoded picture alone would take."""
+    found = {case["case"]: case for case in result["cases"] if SQUARE.fullmatch(case["case"])}
+    sides = [int(name.split(" x ")[0].replace(",", "")) for name in found]
+    whole = [3 * side**2 / 2**20 for side in sides]
+    measured = [case["peak_pss_mib"] for case in found.values()]
+    projected = [case["projected_mib"] for case in found.values()]
+    axes.plot(sides, whole, color=OTHER, marker="o", label="the scene itself, decoded (3 bytes a pixel)")
+    axes.plot(sides, projected, color=OURS_PALE, marker="o", label="a run, projected")
+    axes.plot(sides, measured, color=OURS, marker="o", label="a run, measured")
+    axes.set(xscale="log", yscale="log", xlabel="side of the scene, pixels", ylabel="peak memory, MiB")
+    axes.set_xticks(sides, [f"{side:,}" for side in sides])
+    axes.set_yticks([100, 1000, 10000], ["100", "1,000", "10,000"])
+    axes.minorticks_off()
+    axes.legend(frameon=False, fontsize=9)
+
+
+def queries(result: Mapping[str, Any], axes: Any) -> None:
+    """Draw the times of the questions that both can answer, one picture for each layout."""
+    for side, layout in zip(axes, result["layouts"], strict=True):
+        found = {(answer["question"], answer["state"]): answer["ways"] for answer in layout["answers"]}
+        questions = [question for question, state in found if state == "warm" and "duckdb" in found[question, state]]
+        bars = (
+            ("swathe", "cold", OURS_PALE, "Swathe, cold"),
+            ("swathe", "warm", OURS, "Swathe, warm"),
+            ("duckdb", "cold", OTHER_PALE, "DuckDB, cold"),
+            ("duckdb", "warm", OTHER, "DuckDB, warm"),
+        )
+        for number, (way, state, colour, label) in enumerate(bars):
+            heights = [found[question, state][way]["median_ms"] for question in questions]
+            places = [place + 0.2 * (number - 1.5) for place in range(len(questions))]
+            side.bar(places, heights, width=0.18, color=colour, label=label)
+        side.set_xticks(range(len(questions)), [question.replace(" ", "\n", 1) for question in questions])
+        side.set_title(f"{layout['layout']}, {layout['files']:,} files", fontsize=10, color=INK)
+    axes[0].set_ylabel("milliseconds")
+    axes[0].legend(frameon=False, fontsize=8, loc="upper left")
+
+
+CHARTS = {
+    "scale-memory": Chart(
+        "Peak memory stays at one gibibyte while the decoded scene grows a hundredfold", (6.6, 3.4), 1, memory
+    ),
+    "scale-query": Chart("Times of queries over five million detections, beside DuckDB", (9.6, 3.2), 3, queries),
+}
+
+
+def draw(name: str, result: Mapping[str, Any]) -> str:
+    """Draw the chart of a result.
+
+    Args:
+        name: Name of the benchmark; it must be one of `CHARTS`.
+        result: What the benchmark printed.
+
+    Returns:
+        The line of Markdown that shows it.
+    """
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "swathe", "svg.fonttype": "path", "text.color": INK, "font.size": 9})
+    import matplotlib.pyplot as plt
+
+    chart = CHARTS[name]
+    figure, axes = plt.subplots(
+        1, chart.columns, figsize=chart.size, layout="constrained", facecolor="white", sharey=True
+    )
+    chart.draw(result, axes)
+    for side in figure.axes:
+        side.spines[["top", "right"]].set_visible(False)
+    path = IMAGES / f"benchmark-{name}.svg"
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+    return f"![{chart.alt}](images/{path.name})"
