@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import tempfile
 from pathlib import Path
 
 import geopandas
 import numpy as np
+import pandas
 import pyarrow.dataset as ds
 import pyogrio
 import pytest
 import shapely
 
 from detection_samples import ANTIMERIDIAN, MERCATOR, PIXELS, UTM, random_detections
-from requirements import need
+from requirements import need, need_ogr_parquet
 from swathe.detections import Detections
 from swathe.query import Query, reference_filter
 from swathe.store.geoparquet import GeoParquetStore
+from swathe.store.parquet import write_detections
 
 PARTS = [random_detections(UTM, 60, 1), random_detections(MERCATOR, 50, 2), random_detections(ANTIMERIDIAN, 40, 3)]
 EVERYTHING = Detections.concat(PARTS)
@@ -95,17 +100,103 @@ def test_pyarrow_datasets(store):
     assert dataset.count_rows(filter=ds.field("acquired").is_valid()) == 40
 
 
-def test_ogr(store):
-    """QGIS reads through OGR; its Parquet driver is in the builds of QGIS and conda, and not in the wheels of PyPI."""
-    if "Parquet" not in pyogrio.list_drivers():
-        pytest.skip("this build of GDAL has no Parquet driver; conda-forge's libgdal-arrow-parquet has")
-    names = set()
-    for path in (store.path / "detections").glob("*.parquet"):
-        frame = pyogrio.read_dataframe(path)
-        assert frame.crs.to_epsg() == 4326 or frame.crs.to_string() == "OGC:CRS84"
-        assert frame.geometry.is_valid.all()
-        names |= set(frame["id"])
-    assert names == IDS
+@pytest.fixture(scope="module")
+def gdal() -> dict[str, str]:
+    """QGIS reads through OGR. The environment in which its programs read Parquet."""
+    return need_ogr_parquet()
+
+
+def read_with_ogr(source: Path, environment: dict[str, str], *options: str) -> geopandas.GeoDataFrame:
+    """Let GDAL's own program read something, sorted by id; a GeoPackage keeps every bit of numbers and coordinates."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["ogr2ogr", "-f", "GPKG", f"{folder}/read.gpkg", str(source), "-nlt", "GEOMETRY", *options]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        frame = pyogrio.read_dataframe(f"{folder}/read.gpkg").sort_values("id", ignore_index=True)
+    frame["acquired"] = pandas.to_datetime(frame["acquired"], utc=True).dt.as_unit("ms")  # pyogrio guesses from values
+    return frame
+
+
+def describe_with_ogr(source: Path, environment: dict[str, str]) -> str:
+    """What `ogrinfo` says of a layer."""
+    command = ["ogrinfo", "-so", "-al", str(source)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def expected_rows(detections: Detections) -> geopandas.GeoDataFrame:
+    """Every column of the store format, sorted by id."""
+    frame = detections.table.to_pandas().astype({"run": str, "scene": str, "class": str})
+    frame[["length_m", "width_m", "azimuth_deg"]] = detections.measures()
+    times = frame["scene"].map({name: scene.acquired for name, scene in detections.scenes.items()})
+    frame["acquired"] = pandas.to_datetime(times, utc=True).dt.as_unit("ms")
+    footprints = detections.footprints()
+    frame[["bbox.xmin", "bbox.ymin", "bbox.xmax", "bbox.ymax"]] = shapely.bounds(footprints)
+    return geopandas.GeoDataFrame(frame, geometry=footprints).sort_values("id", ignore_index=True)
+
+
+def assert_same_rows(found: geopandas.GeoDataFrame, detections: Detections) -> None:
+    """Types, values and coordinates, bit by bit; OGR makes MultiPolygons of all Polygons of a layer that has both."""
+    expected = expected_rows(detections)
+    pandas.testing.assert_frame_equal(
+        pandas.DataFrame(found.drop(columns="geometry")),
+        pandas.DataFrame(expected.drop(columns="geometry")),
+        check_exact=True,
+    )
+    coordinates = [shapely.get_coordinates(frame.geometry, return_index=True) for frame in (found, expected)]
+    for ours, theirs in zip(*coordinates, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_ogr_reads_the_folder_as_one_layer(store, gdal):
+    found = read_with_ogr(store.path / "detections", gdal)
+    assert_same_rows(found, EVERYTHING)
+    assert found.crs.to_epsg() == 4326
+
+
+def test_ogr_knows_the_types_of_columns(store, gdal):
+    described = describe_with_ogr(store.path / "detections", gdal)
+    fields = dict(re.findall(r"^([\w.]+): (\S+) \(0\.0\)", described, re.MULTILINE))
+    assert {fields.pop(name) for name in ("id", "run", "scene", "class")} == {"String"}
+    assert (fields.pop("cut"), fields.pop("acquired")) == ("Integer(Boolean)", "DateTime")
+    assert set(fields.values()) == {"Real"}
+    assert set(fields) == set(expected_rows(EVERYTHING).select_dtypes("float64"))
+    assert "Data axis to CRS axis mapping: 2,1" in described, "longitude comes first"
+
+
+def test_ogr_reads_each_file(store, gdal):
+    files = sorted((store.path / "detections").glob("*.parquet"))
+    frames = [read_with_ogr(path, gdal) for path in files]
+    whole = pandas.concat(frames).sort_values("id", ignore_index=True)
+    assert_same_rows(whole, EVERYTHING)
+
+
+def test_ogr_filters_by_place_and_attributes(store, gdal):
+    box = lower_left(0.4)
+    found = read_with_ogr(store.path / "detections", gdal, "-spat", *map(str, box))
+    assert_same_rows(found, reference_filter(EVERYTHING, Query(box=box)))
+    assert 0 < len(found) < 60
+    conditions = "class = 'bâtiment/घर' and score >= 0.5 and cut = 0"
+    found = read_with_ogr(store.path / "detections", gdal, "-where", conditions)
+    wanted = reference_filter(EVERYTHING, Query(classes=("bâtiment/घर",), min_score=0.5))
+    uncut = np.flatnonzero(~wanted.table.column("cut").to_numpy())
+    assert_same_rows(found, wanted.take(uncut))
+    assert 0 < len(found) < 50
+
+
+def test_ogr_reads_names_in_many_row_groups(tmp_path, gdal):
+    detections = Detections.concat(PARTS[:2])
+    with (tmp_path / "many.parquet").open("x+b") as stream:
+        write_detections(detections, stream, row_group_rows=10)
+    assert_same_rows(read_with_ogr(tmp_path / "many.parquet", gdal), detections)
+
+
+def test_ogr_knows_that_pixels_have_no_reference_system(tmp_path, gdal):
+    store = GeoParquetStore.create(tmp_path / "store")
+    found = random_detections(PIXELS, 20, 1)
+    store.publish_scene("run-a", found, PIXELS)
+    assert "Layer SRS WKT:\n(unknown)" in describe_with_ogr(store.path / "detections", gdal)
+    coordinates = read_with_ogr(store.path / "detections", gdal).get_coordinates().to_numpy()
+    np.testing.assert_array_equal(coordinates, expected_rows(found).get_coordinates().to_numpy())
 
 
 def test_ogr_reads_what_is_written_for_it(store, tmp_path):
