@@ -213,7 +213,7 @@ def test_a_scene_with_too_many_objects_fails_alone_and_is_done_by_the_next_run(
     def crowded(plan: Plan, scene: str, objects: int, workers: int) -> str | None:
         return "north: too many objects" if scene == "north" and objects == len(scenes[0].boxes) else None
 
-    monkeypatch.setattr("swathe.engine.run.too_many_objects", crowded)
+    monkeypatch.setattr("swathe.engine.leader.too_many_objects", crowded)
     summary = run_detection(described, spec, store, settings, progress=events.append, reader=BLANK_READER)
     assert dict(summary.failed) == {"north": "north: too many objects"}
     assert [event.scene for event in events if isinstance(event, SceneFailed)] == ["north"]
