@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from swathe.arguments import file_path, names, number, refusal, several, text, whole_number
 from swathe.engine.settings import RunSettings
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.times import parse_utc, utc_text
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    import numpy as np
+    import numpy.typing as npt
+    from PIL.Image import Image
 
     from swathe.detections import Detections
     from swathe.detectors.protocol import DetectorSpec
@@ -23,6 +31,8 @@ if TYPE_CHECKING:
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
     from swathe.store.geoparquet import GeoParquetStore
+
+    Source: TypeAlias = str | Path | npt.NDArray[np.generic] | Image
 
 DEFAULT_TILE = RunSettings.tile
 DEFAULT_MERGE_IOU = RunSettings.merge_iou
@@ -43,6 +53,25 @@ class Choices:
     batch_timeout: float | None = None  # seconds for a batch of windows; 0: no end; None: by measured times
     memory: str | None = None  # most memory of all processes together, such as "1.5GB"; None: what is free
 
+    def __post_init__(self) -> None:
+        """Refuse values that no run could follow, by the name that a caller knows them by."""
+        checks: dict[str, Callable[[Any], Any]] = {
+            "scales": _scales,
+            "tile": lambda given: whole_number("tile", given, "the side of windows in pixels, such as 1024", 1),
+            "stride": lambda given: whole_number("stride", given, "a step in pixels, from 1 to the tile", 1),
+            "classes": lambda given: names("classes", given),
+            "min_score": lambda given: number("min_score", given, "a number from 0 to 1", 0, 1),
+            "workers": lambda given: whole_number("workers", given, "0 for none, or a number of processes", 0),
+            "batch_timeout": lambda given: number("batch_timeout", given, "seconds, 0 to wait for ever", 0),
+            "memory": lambda given: text("memory", given, 'an amount with a unit, such as "1.5GB" or "800MiB"'),
+        }
+        for name, check in checks.items():
+            given = getattr(self, name)
+            if given is not None:
+                object.__setattr__(self, name, check(given))
+        number("merge_iou", self.merge_iou, "a number from 0 to 1", 0, 1)
+        text("backend", self.backend, 'the name of an inference library, or "auto"')
+
     def settings(self, info: ModelInfo | None = None) -> RunSettings:
         """Fill in what was left out.
 
@@ -55,8 +84,6 @@ class Choices:
         Raises:
             UsageError: If a value makes no sense.
         """
-        from swathe.engine.limits import parse_bytes
-
         tile = DEFAULT_TILE if self.tile is None else self.tile
         recommended = (1.0,) if info is None else info.scales
         return RunSettings(
@@ -66,7 +93,7 @@ class Choices:
             merge_iou=self.merge_iou,
             workers=self.workers,
             batch_timeout=self.batch_timeout,
-            memory_limit=None if self.memory is None else parse_bytes(self.memory),
+            memory_limit=None if self.memory is None else _memory_limit(self.memory),
         )
 
     def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelInfo]:
@@ -85,6 +112,7 @@ class Choices:
         """
         from swathe.detectors.registry import resolve_model
 
+        file_path("model", model, "the name of a model, a model file, or the folder of a training run")
         tile = DEFAULT_TILE if self.tile is None else self.tile
         return resolve_model(
             model,
@@ -96,8 +124,32 @@ class Choices:
         )
 
 
+def _scales(given: Any) -> tuple[float, ...]:
+    """Check scales: one, or several different ones."""
+    accepted = "a number above 0, or several different ones, such as [0.5, 1.0]"
+    listed = (given,) if isinstance(given, Real) else several("scales", given, accepted)
+    found = tuple(number("scales", scale, accepted, math.ulp(0.0)) for scale in listed)
+    if not found or len(set(found)) < len(found):
+        raise UsageError(refusal("scales", given, accepted))
+    return found
+
+
+def _memory_limit(amount: str) -> int:
+    """Read an amount of memory, and refuse one that no run could do with."""
+    from swathe.engine.limits import in_words, parse_bytes
+    from swathe.engine.memory import LEADER_BYTES, LIBRARY_BYTES
+
+    least, given = LIBRARY_BYTES + LEADER_BYTES, parse_bytes(amount)
+    if given < least:
+        units = {"MB": 10**6, "GB": 10**9} if amount.isdecimal() else {}
+        meant = next((amount + unit for unit, size in units.items() if given * size >= least), None)
+        hint = "; give more, or none for all that is free" if meant is None else f"; did you mean {meant}?"
+        raise UsageError(f"memory {amount}: is less than the {in_words(least)} that the smallest run takes{hint}")
+    return given
+
+
 def detect(  # noqa: PLR0913 a caller names what differs from the defaults
-    source: str | Path | Sequence[str | Path],
+    source: Source | Sequence[Source],
     model: str | Path,
     *,
     scales: float | Sequence[float] | None = None,
@@ -110,14 +162,18 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     output: str | Path | None = None,
     acquired: str | datetime | None = None,
     backend: str = "auto",
-    bands: tuple[int, ...] | None = None,
+    bands: Sequence[int] | None = None,
     value_range: ValueRange | None = None,
     memory: str | None = None,
 ) -> Detections:
     """Find oriented objects in images of any size.
 
+    Pixels in memory take a detour over a temporary file. They have no georeference, and are scenes named `array-0`,
+    `array-1` and so on, by their place in the list.
+
     Args:
-        source: A file, a folder, a pattern, an address (https://, http:// or s3://), or several of them.
+        source: A file, a folder, a pattern, an address (https://, http:// or s3://); an array (height, width) or
+            (height, width, bands), bands as red, green, blue, or an image of Pillow; or several of them.
         model: Name of a model that ships with Swathe, a .onnx or .safetensors file, or the folder of a training run.
         scales: Scale or scales to look at, 1 being full resolution; those the model was trained for if not given.
         tile: Side of the square windows, pixels; 1024 if not given.
@@ -127,7 +183,8 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
         workers: Worker processes; one per core if not given, 0 for none.
         output: Store to write; one that exists is added to, an unfinished run in it is resumed, and images that the
-            same model and settings have looked at are not looked at again. Without it nothing is left on disk.
+            same model and settings have looked at are not looked at again. Without it nothing is left on disk. Arrays
+            have no name that a store could find them by: save what was found in them.
         acquired: When the images were taken, ISO 8601 or a datetime, in UTC; what their files say if not given.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
@@ -142,33 +199,60 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         SourceError: If an image is missing or damaged.
         ModelError: If the model is unknown, damaged, or does not fit.
         StoreError: If the output is no store or cannot be written.
-        UsageError: If a value makes no sense, or the run needs more memory than it may take.
+        UsageError: If a value makes no sense or is of a wrong type, or the run needs more memory than it may take.
         MissingExtraError: If the inference library is not installed.
         PartialError: If some images failed: `failed` says why, `detections` are those of the others.
     """
     from swathe.engine.plan import make_plan
 
-    kept = (classes,) if isinstance(classes, str) else tuple(classes or ())
-    looks = (float(scales),) if isinstance(scales, int | float) else scales
+    kept = (classes,) if isinstance(classes, str) else () if classes is None else classes
+    looks = (scales,) if isinstance(scales, int | float) else scales
     chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, memory=memory)
-    sources = [source] if isinstance(source, str | Path) else list(source)
-    spec, info = chosen.detector(model)
-    scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
-    plan = make_plan(with_time(scenes, acquired), chosen.settings(info), spec)
-    return _carried_out(plan, unopened, output)
+    target = None if output is None else file_path("output", output, "the folder of a store")
+    with tempfile.TemporaryDirectory(prefix="swathe-") as name:
+        folder = Path(name)
+        sources = _as_files(source, folder, keep=target is not None)
+        spec, info = chosen.detector(model)
+        scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
+        plan = make_plan(with_time(scenes, acquired), chosen.settings(info), spec)
+        return _carried_out(plan, unopened, target, folder)
 
 
-def _carried_out(plan: Plan, unopened: Mapping[str, str], output: str | Path | None) -> Detections:
-    """Run a plan into a store, one that is thrown away if none is wanted, and return what it found."""
+def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
+    """Return sources as names of files, folders, patterns and addresses; pictures in memory are written to a folder."""
+    from swathe.raster.arrays import is_picture, write_picture
+
+    accepted = "a file, a folder, a pattern, an address, an array, or a list of them"
+    lone = isinstance(source, str | Path) or is_picture(source)
+    sources = []
+    for place, one in enumerate((source,) if lone else several("source", source, accepted)):
+        if not is_picture(one):
+            file_path("source", one, accepted)
+            sources.append(os.fspath(one))
+        elif keep:
+            raise UsageError(
+                "output: a store finds images by name, and arrays have none; leave it out, and write what was found "
+                "with its save method"
+            )
+        else:
+            sources.append(str(write_picture(one, folder / f"array-{place}.tif")))
+    return sources
+
+
+def _carried_out(plan: Plan, unopened: Mapping[str, str], output: Path | None, folder: Path) -> Detections:
+    """Run a plan into a store, if none is wanted into one that is thrown away, and return what it found."""
     from swathe.engine.run import run_plan
     from swathe.query import Query
 
-    with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
-        store = open_output(Path(folder) / "store" if output is None else Path(output), plan, append=True)
-        summary = with_unopened(run_plan(plan, store), unopened)
-        found = store.scan(Query(runs=(plan.run,)))
-        raise_for_failures(summary, found)
-        return found
+    store = open_output(folder / "store" if output is None else output, plan, append=True)
+    summary = with_unopened(run_plan(plan, store), unopened)
+    found = store.scan(Query(runs=(plan.run,)))
+    written = {
+        name: replace(scene, uri=name) for name, scene in found.scenes.items() if Path(scene.uri).parent == folder
+    }
+    found = replace(found, scenes={**found.scenes, **written})
+    raise_for_failures(summary, found)
+    return found
 
 
 def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple[Scene, ...]:
@@ -186,37 +270,17 @@ def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple
     """
     if acquired is None:
         return tuple(scenes)
-    return tuple(replace(scene, acquired=utc_text(parse_utc(acquired))) for scene in scenes)
-
-
-def open_sources(
-    sources: Sequence[str | Path], *, bands: tuple[int, ...] | None = None, value_range: ValueRange | None = None
-) -> tuple[Scene, ...]:
-    """Find and open scenes; pixels are not read yet.
-
-    Args:
-        sources: Files, folders, patterns, addresses.
-        bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
-        value_range: Values to show as 0 and 255, or "percentile" to measure them, see `open_scene`.
-
-    Returns:
-        The scenes, in the order of their names.
-
-    Raises:
-        SourceError: If nothing is found, or a file is missing, empty, damaged or no image.
-        UsageError: If the bands do not exist or the value range does not rise.
-    """
-    from swathe.raster.opening import open_scene
-
-    return tuple(
-        open_scene(path, bands=bands, value_range=value_range, scene_id=name) for name, path in _named(sources)
-    )
+    try:
+        time = utc_text(parse_utc(acquired))
+    except UsageError as error:
+        raise UsageError(f"acquired {error}") from error
+    return tuple(replace(scene, acquired=time) for scene in scenes)
 
 
 def open_readable(
-    sources: Sequence[str | Path], *, bands: tuple[int, ...] | None = None, value_range: ValueRange | None = None
+    sources: Sequence[str | Path], *, bands: Sequence[int] | None = None, value_range: ValueRange | None = None
 ) -> tuple[tuple[Scene, ...], dict[str, str]]:
-    """Find and open scenes like `open_sources`, but let one bad file among good ones not stop them.
+    """Find and open scenes; one bad file among good ones does not stop them. Pixels are not looked at yet.
 
     Args:
         sources: Files, folders, patterns, addresses.
@@ -231,10 +295,12 @@ def open_readable(
         UsageError: If the bands do not exist or the value range does not rise.
     """
     from swathe.raster.opening import open_scene
+    from swathe.raster.sources import find_sources, scene_ids
 
     scenes: list[Scene] = []
     unopened: dict[str, str] = {}
-    for name, path in _named(sources):
+    paths = find_sources([str(source) for source in sources])
+    for name, path in zip(scene_ids(paths), paths, strict=True):
         try:
             scenes.append(open_scene(path, bands=bands, value_range=value_range, scene_id=name))
         except SourceError as error:
@@ -257,14 +323,6 @@ def with_unopened(summary: RunSummary, unopened: Mapping[str, str]) -> RunSummar
         The summary of both.
     """
     return replace(summary, failed={**unopened, **summary.failed})
-
-
-def _named(sources: Sequence[str | Path]) -> list[tuple[str, str]]:
-    """Find the files that are meant, each with its scene id."""
-    from swathe.raster.sources import find_sources, scene_ids
-
-    paths = find_sources([str(source) for source in sources])
-    return list(zip(scene_ids(paths), paths, strict=True))
 
 
 def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool = False) -> GeoParquetStore:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from red_cells import write_red_cells
-from swathe.api import Choices, open_sources
+from swathe.api import Choices, open_readable
 from swathe.engine.ledger import SceneRecord
 from swathe.engine.parts import read_part
 from swathe.engine.plan import Plan, make_plan
@@ -53,7 +53,7 @@ class Case:
         """Return the plan of the command."""
         chosen = Choices(tile=TILE, stride=STRIDE, workers=2)
         spec, info = chosen.detector(self.model)
-        return make_plan(open_sources([self.folder]), chosen.settings(info), spec)
+        return make_plan(open_readable([self.folder])[0], chosen.settings(info), spec)
 
     def start(self, store: Path, *more: str) -> subprocess.Popen[str]:
         """Start the command in a process group of its own."""

@@ -86,7 +86,7 @@ def test_settings_reach_the_specification(tiny: Path) -> None:
     "setting", [{"min_score": 1.5}, {"iou": -0.1}, {"tile": 0}, {"threads": 0}, {"keep": ("boat",)}]
 )
 def test_impossible_settings_are_refused(tiny: Path, setting: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=r"from 0 to 1|at least 1|no class boat; its classes are ship, plane"):
+    with pytest.raises(UsageError, match=r"from 0 to 1|at least 1|no class 'boat'; its classes are ship, plane"):
         resolve_model(tiny, **setting)  # type: ignore[arg-type]
 
 

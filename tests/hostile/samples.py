@@ -179,7 +179,7 @@ def _write_configuration(samples: Samples) -> Path:
 
 def _write_unfinished(samples: Samples) -> None:
     """Leave a run after its first batch, then resume a copy of it."""
-    from swathe.api import Choices, open_output, open_sources
+    from swathe.api import Choices, open_output, open_readable
     from swathe.engine.events import BatchFinished, ProgressEvent
     from swathe.engine.plan import make_plan
     from swathe.engine.run import run_plan
@@ -190,7 +190,7 @@ def _write_unfinished(samples: Samples) -> None:
 
     chosen = Choices(tile=128, stride=96, workers=0)
     spec, info = chosen.detector(samples.model)
-    plan = make_plan(open_sources([samples.scene]), chosen.settings(info), spec)
+    plan = make_plan(open_readable([samples.scene])[0], chosen.settings(info), spec)
     with contextlib.suppress(KeyboardInterrupt):
         run_plan(plan, open_output(samples.unfinished, plan.run), progress=stop)
     shutil.copytree(samples.unfinished, samples.finished)

@@ -138,7 +138,7 @@ def test_few_outliers_make_the_range_if_all_else_is_equal(write: Write) -> None:
 
 @pytest.mark.parametrize("value_range", [(5, 5), (7, 3), (0, np.inf), (np.nan, 1)])
 def test_impossible_value_ranges_are_refused(write: Write, picture: Picture, value_range: tuple) -> None:
-    with pytest.raises(UsageError, match="value range"):
+    with pytest.raises(UsageError, match="value_range"):
         open_scene(write(picture(20, 20)), value_range=value_range)
 
 

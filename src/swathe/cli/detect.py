@@ -12,6 +12,7 @@ from swathe.api import DEFAULT_MERGE_IOU
 from swathe.cli.advice import advice, say_advice
 from swathe.cli.found import check_target
 from swathe.cli.options import (
+    CHOICES,
     Acquired,
     Bands,
     Classes,
@@ -26,6 +27,7 @@ from swathe.cli.options import (
     TileSize,
     ValueRange,
     names,
+    naming_options,
     numbers,
     print_json,
     read_time,
@@ -102,23 +104,25 @@ def detect(
 
     taken = None if acquired is None else read_time("--acquired", acquired)
     targets = _targets(export or (), geojson, overwrite=overwrite)
-    chosen = Choices(
-        scales=numbers("--scales", scales),
-        tile=tile,
-        stride=stride,
-        classes=names("--classes", classes),
-        min_score=min_score,
-        merge_iou=merge_iou,
-        workers=workers,
-        backend=backend,
-        batch_timeout=batch_timeout,
-        memory=memory,
-    )
-    spec, info = chosen.detector(model)
+    with naming_options(*CHOICES):
+        chosen = Choices(
+            scales=numbers("--scales", scales),
+            tile=tile,
+            stride=stride,
+            classes=names("--classes", classes),
+            min_score=min_score,
+            merge_iou=merge_iou,
+            workers=workers,
+            backend=backend,
+            batch_timeout=batch_timeout,
+            memory=memory,
+        )
+        spec, info = chosen.detector(model)
+        settings = chosen.settings(info)
     limits = value_limits("--value-range", value_range)
     scenes, unopened = open_readable(sources, bands=whole_numbers("--bands", bands), value_range=limits)
     _check_one_kind(scenes, targets)
-    plan = make_plan(with_time(scenes, taken), chosen.settings(info), spec)
+    plan = make_plan(with_time(scenes, taken), settings, spec)
     _check_before(plan)
     store = open_output(output, plan, append=append, overwrite=overwrite)
     if not json and not quiet:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -56,7 +57,33 @@ NameProperty = Annotated[
 Acquired = Annotated[
     str | None, typer.Option(metavar="TIME", help="When the scenes were taken, such as 2024-05-01T10:20:30Z, in UTC.")
 ]
+CHOICES = (  # about a run, of which the library speaks as it calls them
+    "model", "scales", "tile", "stride", "classes", "min_score", "merge_iou", "workers", "backend", "batch_timeout",
+    "memory",
+)  # fmt: skip
 Value = TypeVar("Value")
+
+
+@contextmanager
+def naming_options(*fields: str) -> Iterator[None]:
+    """Let errors name the option where they name an argument of Python.
+
+    Args:
+        *fields: The arguments that have options.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        UsageError: If one is raised, with the name changed.
+    """
+    try:
+        yield
+    except UsageError as error:
+        field, _, rest = str(error).partition(" ")
+        if field not in fields:
+            raise
+        raise UsageError(f"--{field.replace('_', '-')} {rest}") from error
 
 
 def numbers(option: str, text: str | None) -> tuple[float, ...] | None:

@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
+from swathe import arguments
 from swathe.detectors.extras import install_hint
 from swathe.detectors.files import file_sha256, read_onnx_info
 from swathe.detectors.protocol import Detector, DetectorSpec
@@ -105,12 +106,16 @@ def resolve_model(
         MissingExtraError: If the backend's library is not installed.
         UsageError: If a setting is out of range, or a class to keep is none of the model's.
     """
+    arguments.file_path(
+        "name_or_path", name_or_path, "the name of a model, a model file, or the folder of a training run"
+    )
+    arguments.text("backend", backend, 'the name of a backend, or "auto"')
     _check_settings(min_score, iou, tile, threads)
     path = _choose(_candidates(name_or_path), backend, name_or_path)
     info = read_info(path)
     backend = _AUTOMATIC[path.suffix] if backend == "auto" else backend
     _check_backend(backend)
-    _check_keep(keep, info, path)
+    _check_keep(arguments.names("keep", keep), info, path)
     spec = DetectorSpec(
         backend=backend,
         path=str(path),
@@ -139,6 +144,7 @@ def open_detector(spec: DetectorSpec) -> Detector:
         MissingExtraError: If the backend's library is not installed.
         UsageError: If there is no such backend.
     """
+    arguments.instance("spec", spec, DetectorSpec, "what resolve_model returns first")
     if spec.backend in _BACKENDS:
         return _load(_BACKENDS[spec.backend].factory)(_verified(spec))
     if ":" in spec.backend:
@@ -160,7 +166,9 @@ def read_info(path: Path) -> ModelInfo:
     Raises:
         MissingExtraError: If the library that reads it is not installed.
         ModelError: If the file is missing, damaged, or of another kind.
+        UsageError: If it is no path.
     """
+    path = arguments.file_path("path", path)
     if path.suffix == ".onnx":
         return read_onnx_info(path)
     if path.suffix == ".safetensors":
@@ -173,12 +181,11 @@ def read_info(path: Path) -> ModelInfo:
 
 def _check_settings(min_score: float | None, iou: float, tile: int, threads: int) -> None:
     """Refuse settings that no detector could follow."""
-    if min_score is not None and not 0.0 <= min_score <= 1.0:
-        raise UsageError(f"the lowest score is {min_score}; give a number from 0 to 1")
-    if not 0.0 <= iou <= 1.0:
-        raise UsageError(f"the overlap allowed within a tile (--merge-iou) is {iou}; give a number from 0 to 1")
-    if tile < 1 or threads < 1:
-        raise UsageError(f"tiles of {tile} pixels (--tile) and {threads} threads: both must be at least 1")
+    if min_score is not None:
+        arguments.number("min_score", min_score, "a number from 0 to 1", 0, 1)
+    arguments.number("iou", iou, "a number from 0 to 1", 0, 1)
+    arguments.whole_number("tile", tile, "pixels, at least 1", 1)
+    arguments.whole_number("threads", threads, "a number, at least 1", 1)
 
 
 def _check_backend(backend: str) -> None:
@@ -195,7 +202,7 @@ def _check_keep(keep: Sequence[str], info: ModelInfo, path: Path) -> None:
     unknown = [name for name in keep if name not in info.classes]
     if unknown:
         raise UsageError(
-            f"{path}: the model has no class {', '.join(unknown)}; its classes are {', '.join(info.classes)}"
+            f"{path}: the model has no class {', '.join(map(repr, unknown))}; its classes are {', '.join(info.classes)}"
         )
 
 

@@ -37,6 +37,16 @@ def settings(**more: str | float) -> Iterator[None]:
 
 
 @contextmanager
+def without_place() -> Iterator[None]:
+    """Let rasters without georeference be opened without a warning."""
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+@contextmanager
 def describing(uri: str) -> Iterator[None]:
     """Apply the settings while properties of an open raster are looked at, and put errors into words.
 
@@ -75,13 +85,12 @@ def open_dataset(uri: str, overview: int | None = None) -> Any:
         SourceError: If it is not a raster of a known format, or damaged, or its server does not give it out.
     """
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    from rasterio.errors import RasterioError
 
     options = {} if overview is None else {"overview_level": overview}
     path = remote.gdal_path(uri)
     try:
-        with settings(**({} if path == uri else remote.OPENING_OPTIONS)), _warnings_lock, warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with settings(**({} if path == uri else remote.OPENING_OPTIONS)), without_place():
             dataset = rasterio.open(path, **options)
     except RasterioError as error:
         if path != uri and not remote.is_about_content(reason(error)):

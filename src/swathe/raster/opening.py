@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from swathe.errors import SourceError
+from swathe import arguments
+from swathe.errors import SourceError, UsageError
 from swathe.raster.acquisition import acquired
 from swathe.raster.bands import (
     alpha_band,
@@ -59,8 +60,12 @@ def open_scene(
 
     Raises:
         SourceError: If the file is missing, empty, damaged, or not an image of a known format.
-        UsageError: If the bands do not exist or the value range does not rise.
+        UsageError: If the bands do not exist, the value range does not rise, or an argument is of a wrong type.
     """
+    path = path if isinstance(path, str) and path else arguments.file_path("path", path, "a file, or an address")
+    bands, value_range = _checked_bands(bands), _checked_range(value_range)
+    if scene_id is not None:
+        arguments.text("scene_id", scene_id, "a name")
     uri = str(path) if is_remote(str(path)) else str(Path(path).expanduser().absolute())
     if not uri.isascii() and uri != uri.encode(errors="ignore").decode():
         raise SourceError(f"{shown(uri)}: its name is no UTF-8, so no store can hold it; rename the file")
@@ -72,12 +77,36 @@ def open_scene(
     if coloured or (value_range is None and (scene.dtype == "uint8" or scene.value_range is not None)):
         return scene
     if isinstance(value_range, tuple):
-        return replace(scene, value_range=(float(value_range[0]), float(value_range[1])))
+        return replace(scene, value_range=value_range)
     with Source(scene) as source:
         measured = measure_value_range(source)
     if measured is None:
         return replace(scene, value_range=(0.0, 1.0), notes=(*scene.notes, NOTHING_TO_MEASURE))
     return replace(scene, value_range=measured)
+
+
+def _checked_bands(bands: object) -> tuple[int, ...] | None:
+    if bands is None:
+        return None
+    accepted = "three numbers (red, green, blue) or one (grey), counted from 1, such as (3, 2, 1)"
+    return tuple(
+        arguments.whole_number("bands", band, accepted) for band in arguments.several("bands", bands, accepted)
+    )
+
+
+def _checked_range(value_range: object) -> ValueRange | None:
+    if value_range is None:
+        return None
+    if isinstance(value_range, str) and value_range == "percentile":
+        return "percentile"
+    accepted = 'two numbers that rise, such as (0, 4095), or "percentile"'
+    limits = arguments.several("value_range", value_range, accepted)
+    if len(limits) != 2:
+        raise UsageError(arguments.refusal("value_range", value_range, accepted))
+    low, high = (arguments.number("value_range", limit, accepted) for limit in limits)
+    if low >= high:
+        raise UsageError(arguments.refusal("value_range", value_range, accepted))
+    return low, high
 
 
 def _describe(dataset: Any, uri: str, bands: tuple[int, ...], scene_id: str, print_of_file: tuple[int, int]) -> Scene:
