@@ -112,3 +112,16 @@ def simulate(grid: Grid, scale: float, block: tuple[int, int], size: tuple[int, 
                 while sum(held.values()) > cache:
                     held.popitem(last=False)
     return total
+
+
+def test_endless_scenes_are_advised_on_by_their_first_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = Grid(60_000, 60_000, 1024, 768)
+    for scene in (TILED, replace(TILED, block_shape=(8192, 4096)), STRIPED):
+        scene = replace(scene, width=60_000, height=60_000)
+        whole = decoded_pixels(scene, 1.0, grid, 2)
+        with monkeypatch.context() as patch:
+            patch.setattr(advice, "MOST_SPANS", 40)
+            assert decoded_pixels(scene, 1.0, grid, 2) == pytest.approx(whole, rel=0.1)
+    for width, height in ((2**31 - 1, 1), (1, 2**31 - 1)):  # 22 million windows each
+        endless = replace(STRIPED, width=width, height=height, block_shape=(1, width))
+        assert advise(endless, (1.0,), 128, 96, 2) is None

@@ -28,6 +28,9 @@ from swathe.raster.scene import Scene
 LEAST_GAIN = 1.5  # below this the conversion costs more than it saves
 LEAST_WINDOWS = 64  # of a scene over all scales; fewer are read in seconds anyhow
 CONVERTED_BLOCK = 512  # side of the tiles that `swathe convert` writes, pixels
+# Windows looked at along a side. The pattern repeats, so the rest of a longer side costs as much for each; a small file
+# may declare a scene of millions of windows.
+MOST_SPANS = 10_000
 
 
 @dataclass(frozen=True)
@@ -99,39 +102,36 @@ def decoded_pixels(scene: Scene, scale: float, grid: Grid, workers: int) -> floa
     if scene.sequential:
         return width * height * min(workers, grid.rows)
     block_rows, block_columns = scene.block_shape
-    windows_down = [grid[row * grid.cols] for row in range(grid.rows)]
-    rows = _covered([(window.row_off, window.height) for window in windows_down], ratio, block_rows, height)
+    first = grid[0]
+    rows = _covered(grid.height, grid.rows, grid, ratio, block_rows, height)
     pixel = len(scene.bands) * np.dtype(scene.dtype).itemsize
-    window_rows = math.ceil(windows_down[0].height * ratio / block_rows + 1) * block_rows
+    window_rows = math.ceil(first.height * ratio / block_rows + 1) * block_rows
     if min(window_rows, height) * width * pixel <= CACHE_BYTES:
         rows = min(rows, workers * height)  # neighbouring rows of windows find the blocks they share in the cache
     elif scene.tiled:
-        windows_across = [grid[column] for column in range(grid.cols)]
-        return rows * _covered(
-            [(window.col_off, window.width) for window in windows_across], ratio, block_columns, width
-        )
+        return rows * _covered(grid.width, grid.cols, grid, ratio, block_columns, width)
     elif block_rows * block_columns * pixel > CACHE_BYTES:
-        rows *= math.ceil(windows_down[0].height / STRIP_ROWS)  # the band is read strip by strip
+        rows *= math.ceil(first.height / STRIP_ROWS)  # the band is read strip by strip
     return rows * width * (1 if scene.tiled else _segments(scene, scale, grid))
 
 
-def _covered(spans: list[tuple[int, int]], ratio: float, block: int, size: float) -> float:
-    """Add up what blocks cover of spans of a level, in pixels of the resolution that serves it."""
-    total = 0.0
-    for start, length in spans:
-        first = math.floor(start * ratio / block) * block
-        total += min(math.ceil((start + length) * ratio / block) * block, size) - first
-    return total
+def _covered(side: int, count: int, grid: Grid, ratio: float, block: int, size: float) -> float:
+    """Add up what blocks cover of the windows along a side of a grid, in pixels of the resolution that serves it."""
+    length = min(grid.tile, side)
+    starts = np.minimum(np.arange(min(count, MOST_SPANS)) * grid.stride, side - length)
+    first = np.floor(starts * ratio / block) * block
+    last = np.minimum(np.ceil((starts + length) * ratio / block) * block, size)
+    return float((last - first).sum()) * count / len(starts)
 
 
 def _segments(scene: Scene, scale: float, grid: Grid) -> int:
     """Count how often the row band of an untiled file decodes a row, over its full width each time."""
     level = Level.of(scene.width, scene.height, scale)
-    count, columns = 0, range(0)
-    for number in range(grid.cols):
-        window = grid[number]
-        if window.col_off + window.width > columns.stop:
-            count, columns = count + 1, segment(level, window)
+    count, number = 0, 0
+    while number < grid.cols:
+        count, end = count + 1, segment(level, grid[number]).stop
+        # The first window that the band, which ends there, does not hold.
+        number = grid.cols if end >= level.width else max(number, (end - grid.tile) // grid.stride) + 1
     return count
 
 
