@@ -30,8 +30,9 @@ looks at scale 0.75, for which `buildings` was trained: fewer windows, and fewer
 
 The ceiling is the bare model on windows of the same size, loaded and warm, in as many processes as the run has
 workers. The start of the processes counts for Swathe and not for the ceiling. It takes the same time however large
-the scene, so it weighs on one as short as this, and most on the smallest model. `random-s` has random weights, 15
-classes and a score threshold that leaves no boxes, so that merge and store have nothing to do.
+the scene, so it weighs on one as short as this, and most on the smallest model: the virtual mosaic, the same scene
+three times beside and twice below itself, tells how much. `random-s` has random weights, 15 classes and a score
+threshold that leaves no boxes, so that merge and store have nothing to do.
 """
 
 SUPPRESSION = """\
