@@ -29,7 +29,7 @@ def test_from_arrays_keeps_order_and_brings_boxes_into_canonical_form():
     assert found.run_ids.tolist() == ["r", "r"]
     assert found.table.column("id").to_pylist() == [f"r/{PIXELS.id}/1", f"r/{PIXELS.id}/0"]
     assert len(found) == 2
-    assert repr(found) == "Detections(2 objects of 2 classes in 1 scenes)"
+    assert repr(found) == "Detections(2 objects of 2 classes in 1 scene)"
 
 
 @settings(max_examples=50, deadline=None)
@@ -92,7 +92,7 @@ def test_malformed_arrays_are_refused(change, message):
     "values", [{"id": ""}, {"id": "a\udc80"}, {"width": 0}, {"transform": (1, 0, 0)}, {"transform": (np.nan,) * 6}]
 )
 def test_impossible_scenes_are_refused(values):
-    with pytest.raises(UsageError, match="scene"):
+    with pytest.raises(UsageError, match=r"scene|transform"):
         replace(PIXELS, **values)
 
 
@@ -149,7 +149,7 @@ def test_polygons_that_cannot_be_placed_are_refused():
     found = random_detections(PIXELS, 2, 1)
     with pytest.raises(UsageError, match="no georeference"):
         found.to_polygons("lonlat")
-    with pytest.raises(UsageError, match="unknown"):
+    with pytest.raises(UsageError, match="coordinates"):
         found.to_polygons("metres")
 
 
@@ -198,3 +198,42 @@ def test_a_scene_of_unusual_but_possible_values():
     scene = SceneInfo("a", "a.tif", 1, 1, transform=[1, 0, 0, 0, 1, 0])
     assert scene.transform == (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
     assert not scene.georeferenced
+
+
+def test_rows_slices_masks_and_the_table_of_a_notebook():
+    found = random_detections(UTM, 12, 3)
+    assert found[-1] == found.table.to_pylist()[-1] == list(found)[-1]
+    assert found[2:4].equals(found.take([2, 3]))
+    assert found[found.scores > 0.5].equals(found.take(np.flatnonzero(found.scores > 0.5)))
+    with pytest.raises(IndexError, match="12"):
+        found[12]
+    page = found._repr_html_()
+    assert page.count("<tr>") == 11
+    assert "2 more" in page
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda found: found.filter({}), "query"),
+        (lambda found: found.take([99]), "rows"),
+        (lambda found: found.take([True]), "rows"),
+        (lambda found: found.take(["a"]), "rows"),
+        (lambda found: found.save(5), "path"),
+        (lambda found: found.name_mask("score", ["a"]), "column"),
+        (lambda found: found.name_mask("class", "ship"), "names"),
+        (lambda found: found.to_polygons([]), "coordinates"),
+        (lambda _: Detections.open(None), "path"),
+        (lambda _: Detections.concat([5]), "parts"),
+        (lambda _: Detections("a"), "table"),
+        (lambda _: Detections.from_arrays([[1, 1, 1, 1, 0]], [0.5], [0.5], ["a"], PIXELS, "r"), "class indices"),
+        (lambda _: Detections.from_arrays([[1, 1, 1, 1, 0]], ["x"], [0], ["a"], PIXELS, "r"), "scores"),
+        (lambda _: SceneInfo("a", "b", "10", 10), "width"),
+        (lambda _: Query(min_score="a"), "min_score"),
+        (lambda _: Query(limit=True), "limit"),
+        (lambda _: Query(box="a"), "box"),
+    ],
+)
+def test_wrong_types_are_told_by_the_name_of_the_argument(call, name):
+    with pytest.raises(UsageError, match=name):
+        call(random_detections(UTM, 3, 1))

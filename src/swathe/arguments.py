@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from reprlib import Repr
@@ -202,3 +202,22 @@ def names(name: str, value: Any, accepted: str = "a list of names") -> tuple[str
     if not all(isinstance(part, str) for part in found):
         raise UsageError(refusal(name, value, accepted))
     return tuple(map(str, found))
+
+
+def mapping(name: str, value: Any, accepted: str) -> Mapping[Any, Any]:
+    """Check a mapping.
+
+    Args:
+        name: The argument.
+        value: What was given.
+        accepted: What is accepted, to follow "give".
+
+    Returns:
+        The mapping.
+
+    Raises:
+        UsageError: If it is none.
+    """
+    if not isinstance(value, Mapping):
+        raise UsageError(refusal(name, value, accepted))
+    return value

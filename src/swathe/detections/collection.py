@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from swathe import arguments
 from swathe import boxes as box_math
+from swathe.counts import counted
 from swathe.detections import footprints
-from swathe.detections.table import BOX_COLUMNS, NAME_TYPE, SCHEMA, make_table, order_rows, ranks
+from swathe.detections.notebook import as_html
+from swathe.detections.scene import SceneInfo, check_coordinates
+from swathe.detections.table import BOX_COLUMNS, NAME_TYPE, SCHEMA, as_indexes, make_table, order_rows, ranks
 from swathe.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     import geopandas
 
-    from swathe.detections.scene import Coordinates, SceneInfo
+    from swathe.detections.scene import Coordinates
     from swathe.query import Query
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -32,7 +37,8 @@ IndexArray: TypeAlias = npt.NDArray[np.int64]
 class Detections:
     """Oriented boxes with class and score, as an Arrow table; every method returns a new value.
 
-    Rows keep the order in which they came; `sorted` gives the canonical one.
+    Rows keep their order; `sorted` gives the canonical one. `found[0]` is a dictionary, as in `for row in found`;
+    `found[:10]`, `found[found.scores > 0.5]` and `found[[3, 1]]` are detections.
     """
 
     table: pa.Table  # columns of SCHEMA; boxes in scene pixels, theta in radians, clockwise on screen
@@ -42,6 +48,12 @@ class Detections:
 
     def __post_init__(self) -> None:
         """Refuse a table of other columns, and rows of unknown scenes, classes or runs."""
+        arguments.instance("table", self.table, pa.Table, "a pyarrow.Table")
+        arguments.mapping("scenes", self.scenes, "a mapping from ids to SceneInfo")
+        for scene in self.scenes.values():
+            arguments.instance("scenes", scene, SceneInfo, "a mapping from ids to SceneInfo")
+        object.__setattr__(self, "class_names", arguments.names("class_names", self.class_names))
+        arguments.mapping("runs", self.runs, "a mapping from ids to what is known of the runs")
         if not self.table.schema.equals(SCHEMA):
             raise UsageError(f"detections need the columns {', '.join(SCHEMA.names)}, not {self.table.schema.names}")
         known: tuple[tuple[str, Iterable[str]], ...] = (
@@ -89,10 +101,12 @@ class Detections:
         Raises:
             UsageError: If lengths differ, a value is not finite, a class index is unknown, or a name is empty.
         """
+        names = arguments.names("class_names", class_names)
+        arguments.instance("scene", scene, SceneInfo, "a SceneInfo")
+        about = arguments.mapping("run_info", {} if run_info is None else run_info, "a mapping of JSON values")
         canonical = box_math.canonical(boxes) + 0.0  # -0.0 becomes 0.0: equal boxes shall be equal bytes
-        names = tuple(class_names)
         table = make_table(canonical, scores, class_indices, cut, names, scene.id, run)
-        return cls(table, {scene.id: scene}, names, {run: dict(run_info or {})})
+        return cls(table, {scene.id: scene}, names, {run: dict(about)})
 
     @classmethod
     def empty(cls, class_names: Sequence[str] = (), scenes: Iterable[SceneInfo] = ()) -> Self:
@@ -120,7 +134,11 @@ class Detections:
         Raises:
             UsageError: If two parts describe a scene differently.
         """
-        parts = list(parts)
+        accepted = "a list of Detections"
+        parts = [
+            arguments.instance("parts", part, Detections, accepted)
+            for part in arguments.several("parts", parts, accepted)
+        ]
         scenes: dict[str, SceneInfo] = {}
         runs: dict[str, Mapping[str, Any]] = {}
         for part in parts:
@@ -147,19 +165,55 @@ class Detections:
             All its detections in canonical order.
 
         Raises:
-            UsageError: If runs in the store describe a scene differently.
+            UsageError: If runs in the store describe a scene differently, or it is no path.
             StoreError: If there is nothing, or something else or something damaged.
         """
         from swathe.store.files import open_detections
 
-        return open_detections(Path(path))
+        return open_detections(arguments.file_path("path", path))
 
     def __len__(self) -> int:
         """Return the number of detections."""
         return int(self.table.num_rows)
 
     def __repr__(self) -> str:
-        return f"Detections({len(self)} objects of {len(self.class_names)} classes in {len(self.scenes)} scenes)"
+        classes = counted(len(self.class_names), "class", "classes")
+        return f"Detections({counted(len(self), 'object')} of {classes} in {counted(len(self.scenes), 'scene')})"
+
+    def _repr_html_(self) -> str:
+        """Show the first rows in a notebook."""
+        return as_html(self)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield each row as a dictionary by the names of the columns."""
+        for batch in self.table.to_batches(max_chunksize=1024):
+            yield from batch.to_pylist()
+
+    @overload
+    def __getitem__(self, rows: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, rows: slice | npt.ArrayLike) -> Self: ...
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Look up a row by its number, or keep rows by a slice, a mask or numbers.
+
+        Args:
+            rows: A number, negative ones count from the end; or what `take` takes, or a slice.
+
+        Returns:
+            A row by the names of the columns; otherwise detections.
+
+        Raises:
+            IndexError: If there is none.
+        """
+        if isinstance(rows, slice):
+            return self.take(np.arange(len(self))[rows])
+        if not isinstance(rows, int | np.integer) or isinstance(rows, bool):
+            return self.take(rows)
+        if not -len(self) <= rows < len(self):
+            raise IndexError(f"there is no detection {rows} among {len(self):,}")
+        return self.table.slice(int(rows) % len(self), 1).to_pylist()[0]
 
     @property
     def boxes(self) -> FloatArray:
@@ -227,8 +281,7 @@ class Detections:
             UsageError: If a scene has no georeference to place them with, or the coordinates are none of these.
             SourceError: If a corner lies where a scene's reference system has no longitude and latitude.
         """
-        if coordinates not in ("pixel", "crs", "lonlat", "geometry"):
-            raise UsageError(f"coordinates {coordinates!r} are unknown; ask for 'pixel', 'crs', 'lonlat' or 'geometry'")
+        check_coordinates(coordinates)
         corners = np.asarray(box_math.to_polygons(self.boxes))
         if coordinates != "pixel":
             for scene, rows in self._rows_by_scene():
@@ -319,21 +372,26 @@ class Detections:
             The matching detections in canonical order.
 
         Raises:
+            UsageError: If it is no query.
             SourceError: If a footprint has no longitude and latitude.
         """
+        if not hasattr(query, "select"):  # its type lies in a room above
+            raise UsageError(arguments.refusal("query", query, "a Query, such as Query(min_score=0.5)"))
         return query.select(self)
 
     def take(self, rows: npt.ArrayLike) -> Self:
         """Keep rows by index (or boolean mask), in the given order.
 
         Args:
-            rows: Indexes (k,), or a mask (n,).
+            rows: Indexes (k,), negative ones count from the end; or a mask (n,).
 
         Returns:
             These rows; scenes, classes and runs stay described.
+
+        Raises:
+            UsageError: If they are neither, or an index lies outside.
         """
-        chosen = np.asarray(rows)
-        indexes = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.int64)
+        indexes = as_indexes(rows, len(self))
         return replace(self, table=self.table.take(pa.array(indexes, pa.int64())))
 
     def canonical_order(self) -> IndexArray:
@@ -393,7 +451,9 @@ class Detections:
         """
         from swathe.store.files import save_detections
 
-        return save_detections(self, Path(path), overwrite=overwrite)
+        return save_detections(
+            self, arguments.file_path("path", path), overwrite=arguments.flag("overwrite", overwrite)
+        )
 
     def per_class(self) -> dict[str, int]:
         """Count the detections of each class that has some, in the order of the classes."""
@@ -401,7 +461,7 @@ class Detections:
         counts = dict(zip(names.tolist(), np.bincount(codes, minlength=len(names)).tolist(), strict=True))
         return {name: counts[name] for name in self.class_names if counts.get(name)}
 
-    def name_mask(self, column: str, names: Collection[str]) -> npt.NDArray[np.bool_]:
+    def name_mask(self, column: str, names: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Tell which detections bear one of some names.
 
         Args:
@@ -410,9 +470,15 @@ class Detections:
 
         Returns:
             Mask (n,).
+
+        Raises:
+            UsageError: If there is no such column, or the names are no list.
         """
+        if column not in ("run", "scene", "class"):
+            raise UsageError(arguments.refusal("column", column, "'run', 'scene' or 'class'"))
+        wanted = arguments.names("names", names)
         present, codes = self._coded(column)
-        return np.isin(present, list(names))[codes] if len(codes) else np.zeros(0, dtype=np.bool_)
+        return np.isin(present, list(wanted))[codes] if len(codes) else np.zeros(0, dtype=np.bool_)
 
     def _rows_by_scene(self) -> Iterator[tuple[SceneInfo, IndexArray]]:
         """Yield each scene that has detections, with the indexes of its rows."""

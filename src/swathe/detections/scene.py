@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from swathe import arguments
 from swathe.detections.table import is_text
 from swathe.errors import SourceError, UsageError
 from swathe.times import parse_utc, utc_text
@@ -33,6 +34,12 @@ class SceneInfo:
 
     def __post_init__(self) -> None:
         """Refuse what cannot name or place a scene."""
+        arguments.text("id", self.id, "the name of a scene")
+        arguments.text("uri", self.uri, "where its pixels are")
+        for name in ("width", "height"):
+            arguments.whole_number(name, getattr(self, name), "pixels, a whole number")
+        if self.crs is not None:
+            arguments.text("crs", self.crs, "a coordinate reference system as WKT")
         if not self.id or not is_text(self.id) or not is_text(self.uri):
             raise UsageError(
                 f"scene {self.id!r} ({self.uri!r}): its name must be Unicode text and not empty; rename it"
@@ -40,9 +47,11 @@ class SceneInfo:
         if self.width < 1 or self.height < 1:
             raise UsageError(f"scene {self.id!r}: {self.width} x {self.height} is not the size of an image")
         if self.transform is not None:
-            values = tuple(float(value) for value in self.transform)
-            if np.shape(values) != (6,) or not np.isfinite(values).all():
-                raise UsageError(f"scene {self.id!r}: transform {values} is not six finite numbers")
+            accepted = "six finite numbers a, b, c, d, e, f"
+            given = arguments.several("transform", self.transform, accepted)
+            if len(given) != len("abcdef"):
+                raise UsageError(f"scene {self.id!r}: {arguments.refusal('transform', self.transform, accepted)}")
+            values = tuple(arguments.number("transform", value, accepted) for value in given)
             object.__setattr__(self, "transform", values)
         if self.acquired is not None:
             object.__setattr__(self, "acquired", utc_text(parse_utc(self.acquired)))
@@ -65,9 +74,10 @@ class SceneInfo:
             Points (n, 2) in these coordinates.
 
         Raises:
-            UsageError: If the scene has no georeference to place them with.
+            UsageError: If the scene has no georeference to place them with, or the coordinates are none of these.
             SourceError: If a point lies where the scene's reference system has no longitude and latitude.
         """
+        check_coordinates(coordinates)
         if coordinates == "pixel" or (coordinates == "geometry" and not self.georeferenced):
             return points
         if self.crs is None or self.transform is None:
@@ -83,3 +93,10 @@ class SceneInfo:
                 "correct its georeference"
             )
         return placed
+
+
+def check_coordinates(coordinates: object) -> None:
+    """Refuse coordinates that there are not."""
+    known = get_args(Coordinates)
+    if not isinstance(coordinates, str) or coordinates not in known:
+        raise UsageError(arguments.refusal("coordinates", coordinates, " or ".join(map(repr, known))))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from swathe.arguments import refusal, text
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ SCHEMA = pa.schema(
         pa.field("cut", pa.bool_(), nullable=False),
     ]
 )
+
+
+KINDS = {np.float64: "numbers", np.int64: "whole numbers", np.bool_: "flags"}
 
 
 def make_table(
@@ -81,6 +85,33 @@ def make_table(
     return pa.table(columns, schema=SCHEMA)
 
 
+def as_indexes(rows: npt.ArrayLike, count: int) -> IndexArray:
+    """Check numbers of rows.
+
+    Args:
+        rows: Indexes (k,), negative ones count from the end; or a mask (n,).
+        count: How many rows there are.
+
+    Returns:
+        Indexes (k,) from 0.
+
+    Raises:
+        UsageError: If they are neither, or an index lies outside.
+    """
+    accepted = f"indexes from {-count} to {count - 1}, or a mask of {count}"
+    try:
+        chosen = np.asarray(rows)
+    except ValueError as error:  # of lists of different lengths
+        raise UsageError(refusal("rows", rows, accepted)) from error
+    if chosen.dtype == np.bool_ and chosen.shape == (count,):
+        return np.flatnonzero(chosen)
+    whole = chosen.dtype.kind in "iu" or chosen.size == 0
+    if chosen.ndim != 1 or not whole or (chosen.size and not -count <= chosen.min() <= chosen.max() < count):
+        raise UsageError(refusal("rows", rows, accepted))
+    indexes = chosen.astype(np.int64)
+    return np.where(indexes < 0, indexes + count, indexes)
+
+
 def order_rows(
     boxes: FloatArray, scores: FloatArray, leading: Sequence[npt.NDArray[Any]], trailing: Sequence[npt.NDArray[Any]]
 ) -> IndexArray:
@@ -115,14 +146,22 @@ def is_text(name: str) -> bool:
 
 def _column(values: npt.ArrayLike, count: int, name: str, dtype: type[Any]) -> npt.NDArray[Any]:
     """Return values as an array of `count`, or say that there are more or fewer."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # of lists of different lengths
+        raise UsageError(refusal(name, values, f"{count}, one for each box")) from error
     if array.shape != (count,) and not (count == 0 and array.size == 0):
         raise UsageError(f"{count} boxes need {count} {name}, not an array of shape {array.shape}")
-    return array.reshape(count).astype(dtype)
+    array = array.reshape(count)
+    is_number = array.dtype.kind in "biuf"
+    if count and not (is_number and (dtype is np.float64 or np.array_equal(array, array.astype(dtype)))):
+        raise UsageError(refusal(name, values, KINDS[dtype]))
+    return array.astype(dtype)
 
 
 def _check_names(run: str, class_names: tuple[str, ...]) -> None:
     """Refuse names that no file can hold."""
+    text("run", run, "the id of a run, Unicode text and not empty")
     if not run or not is_text(run):
         raise UsageError(f"run {run!r}: the id of a run must be Unicode text and not empty")
     if len(set(class_names)) != len(class_names) or not all(name and is_text(name) for name in class_names):
