@@ -168,12 +168,9 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
 ) -> Detections:
     """Find oriented objects in images of any size.
 
-    Pixels in memory take a detour over a temporary file. They have no georeference, and are scenes named `array-0`,
-    `array-1` and so on, by their place in the list.
-
     Args:
         source: A file, a folder, a pattern, an address (https://, http:// or s3://); an array (height, width) or
-            (height, width, bands), bands as red, green, blue, or an image of Pillow; or several of them.
+            (height, width, red-green-blue) or an image of Pillow, as scene `array-0`; or several of them.
         model: Name of a model that ships with Swathe, a .onnx or .safetensors file, or the folder of a training run.
         scales: Scale or scales to look at, 1 being full resolution; those the model was trained for if not given.
         tile: Side of the square windows, pixels; 1024 if not given.
@@ -183,8 +180,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
         workers: Worker processes; one per core if not given, 0 for none.
         output: Store to write; one that exists is added to, an unfinished run in it is resumed, and images that the
-            same model and settings have looked at are not looked at again. Without it nothing is left on disk. Arrays
-            have no name that a store could find them by: save what was found in them.
+            same model and settings have looked at are not looked at again. Not for arrays: save what was found.
         acquired: When the images were taken, ISO 8601 or a datetime, in UTC; what their files say if not given.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
@@ -199,23 +195,20 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         SourceError: If an image is missing or damaged.
         ModelError: If the model is unknown, damaged, or does not fit.
         StoreError: If the output is no store or cannot be written.
-        UsageError: If a value makes no sense or is of a wrong type, or the run needs more memory than it may take.
+        UsageError: If a value makes no sense or is of a wrong type, or the run needs too much memory.
         MissingExtraError: If the inference library is not installed.
         PartialError: If some images failed: `failed` says why, `detections` are those of the others.
     """
-    from swathe.engine.plan import make_plan
-
     kept = (classes,) if isinstance(classes, str) else () if classes is None else classes
     looks = (scales,) if isinstance(scales, int | float) else scales
     chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, memory=memory)
     target = None if output is None else file_path("output", output, "the folder of a store")
     with tempfile.TemporaryDirectory(prefix="swathe-") as name:
-        folder = Path(name)
-        sources = _as_files(source, folder, keep=target is not None)
+        sources = _as_files(source, Path(name), keep=target is not None)
         spec, info = chosen.detector(model)
         scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
-        plan = make_plan(with_time(scenes, acquired), chosen.settings(info), spec)
-        return _carried_out(plan, unopened, target, folder)
+        run = with_time(scenes, acquired), chosen.settings(info), spec
+        return _carried_out(*run, unopened, target, Path(name))
 
 
 def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
@@ -239,11 +232,20 @@ def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
     return sources
 
 
-def _carried_out(plan: Plan, unopened: Mapping[str, str], output: Path | None, folder: Path) -> Detections:
-    """Run a plan into a store, if none is wanted into one that is thrown away, and return what it found."""
+def _carried_out(
+    scenes: Sequence[Scene],
+    settings: RunSettings,
+    detector: DetectorSpec,
+    unopened: Mapping[str, str],
+    output: Path | None,
+    folder: Path,
+) -> Detections:
+    """Plan a run, carry it out into a store, one that is thrown away if none is wanted, and return what it found."""
+    from swathe.engine.plan import make_plan
     from swathe.engine.run import run_plan
     from swathe.query import Query
 
+    plan = make_plan(scenes, settings, detector)
     store = open_output(folder / "store" if output is None else output, plan, append=True)
     summary = with_unopened(run_plan(plan, store), unopened)
     found = store.scan(Query(runs=(plan.run,)))
@@ -332,34 +334,44 @@ def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool
         path: The store's folder.
         plan: The run; if it is in the store already, it is resumed.
         append: Allow other runs beside it.
-        overwrite: Remove everything that is in the store first.
+        overwrite: Remove everything that is in the store first, unless that is unfinished work of this very run.
 
     Returns:
         The store.
 
     Raises:
         UsageError: If both are asked for.
-        StoreError: If the path is no store, or holds other runs and neither is asked for.
+        StoreError: If the path is no store, holds other runs and neither is asked for, or is to be replaced while a
+            process works in it.
     """
-    from swathe.engine.predecessors import covers, find_predecessors, remove_succeeded
+    from swathe.engine.succession import remove_succeeded, runs_beside
     from swathe.store.geoparquet import GeoParquetStore
 
     if append and overwrite:
         raise UsageError("--append and --overwrite exclude each other; give one of them")
     is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
-    if is_free or overwrite:
+    if is_free or (overwrite and not _is_begun(path, plan)):
         return GeoParquetStore.create(path, overwrite=overwrite)
     store = GeoParquetStore(path)
     remove_succeeded(store)
-    present = {*store.runs(), *store.unfinished_runs()}
-    # What the new run takes over as a whole does not lie beside it at the end.
-    covered = {earlier.run for earlier in find_predecessors(plan, store) if covers(plan, earlier)}
-    if present - covered and plan.run not in present and not append:
+    beside = runs_beside(plan, store)
+    if beside and plan.run not in {*store.runs(), *store.unfinished_runs()} and not append:
         raise StoreError(
-            f"{path}: holds {len(present - covered)} other run(s); add this one with --append, replace them with "
-            "--overwrite, or choose another place"
+            f"{path}: holds {len(beside)} other run(s); add this one with --append, replace them with --overwrite, or "
+            f"choose another place; `swathe runs {path}` lists them"
         )
     return store
+
+
+def _is_begun(path: Path, plan: Plan) -> bool:
+    """Tell whether a store holds unfinished work of a run and nothing else: then it is resumed, not done again."""
+    from swathe.engine.succession import is_all_unfinished
+    from swathe.store.geoparquet import GeoParquetStore, is_store
+
+    try:
+        return is_store(path) and is_all_unfinished(plan, GeoParquetStore(path))
+    except StoreError:  # damaged, and to be replaced
+        return False
 
 
 def raise_for_failures(summary: RunSummary, detections: Detections | None = None) -> None:

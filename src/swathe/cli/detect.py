@@ -105,18 +105,8 @@ def detect(
     taken = None if acquired is None else read_time("--acquired", acquired)
     targets = _targets(export or (), geojson, overwrite=overwrite)
     with naming_options(*CHOICES):
-        chosen = Choices(
-            scales=numbers("--scales", scales),
-            tile=tile,
-            stride=stride,
-            classes=names("--classes", classes),
-            min_score=min_score,
-            merge_iou=merge_iou,
-            workers=workers,
-            backend=backend,
-            batch_timeout=batch_timeout,
-            memory=memory,
-        )
+        looks, kept = numbers("--scales", scales), names("--classes", classes)
+        chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory)
         spec, info = chosen.detector(model)
         settings = chosen.settings(info)
     limits = value_limits("--value-range", value_range)
