@@ -180,7 +180,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
         workers: Worker processes; one per core if not given, 0 for none.
         output: Store to write; one that exists is added to, an unfinished run in it is resumed, and images that the
-            same model and settings have looked at are not looked at again. Not for arrays: save what was found.
+            same model and settings have looked at are left out. Without it nothing stays on disk. Not for arrays.
         acquired: When the images were taken, ISO 8601 or a datetime, in UTC; what their files say if not given.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
@@ -204,8 +204,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, memory=memory)
     target = None if output is None else file_path("output", output, "the folder of a store")
     with tempfile.TemporaryDirectory(prefix="swathe-") as name:
-        sources = _as_files(source, Path(name), keep=target is not None)
-        spec, info = chosen.detector(model)
+        sources, (spec, info) = _as_files(source, Path(name), keep=target is not None), chosen.detector(model)
         scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
         run = with_time(scenes, acquired), chosen.settings(info), spec
         return _carried_out(*run, unopened, target, Path(name))
@@ -334,44 +333,34 @@ def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool
         path: The store's folder.
         plan: The run; if it is in the store already, it is resumed.
         append: Allow other runs beside it.
-        overwrite: Remove everything that is in the store first, unless that is unfinished work of this very run.
+        overwrite: Remove everything that is in the store first.
 
     Returns:
         The store.
 
     Raises:
         UsageError: If both are asked for.
-        StoreError: If the path is no store, holds other runs and neither is asked for, or is to be replaced while a
-            process works in it.
+        StoreError: If the path is no store, or holds other runs and neither is asked for.
     """
-    from swathe.engine.succession import remove_succeeded, runs_beside
+    from swathe.engine.predecessors import covers, find_predecessors, remove_succeeded
     from swathe.store.geoparquet import GeoParquetStore
 
     if append and overwrite:
         raise UsageError("--append and --overwrite exclude each other; give one of them")
     is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
-    if is_free or (overwrite and not _is_begun(path, plan)):
+    if is_free or overwrite:
         return GeoParquetStore.create(path, overwrite=overwrite)
     store = GeoParquetStore(path)
     remove_succeeded(store)
-    beside = runs_beside(plan, store)
-    if beside and plan.run not in {*store.runs(), *store.unfinished_runs()} and not append:
+    present = {*store.runs(), *store.unfinished_runs()}
+    # What the new run takes over as a whole does not lie beside it at the end.
+    covered = {earlier.run for earlier in find_predecessors(plan, store) if covers(plan, earlier)}
+    if present - covered and plan.run not in present and not append:
         raise StoreError(
-            f"{path}: holds {len(beside)} other run(s); add this one with --append, replace them with --overwrite, or "
-            f"choose another place; `swathe runs {path}` lists them"
+            f"{path}: holds {len(present - covered)} other run(s); add this one with --append, replace them with "
+            "--overwrite, or choose another place"
         )
     return store
-
-
-def _is_begun(path: Path, plan: Plan) -> bool:
-    """Tell whether a store holds unfinished work of a run and nothing else: then it is resumed, not done again."""
-    from swathe.engine.succession import is_all_unfinished
-    from swathe.store.geoparquet import GeoParquetStore, is_store
-
-    try:
-        return is_store(path) and is_all_unfinished(plan, GeoParquetStore(path))
-    except StoreError:  # damaged, and to be replaced
-        return False
 
 
 def raise_for_failures(summary: RunSummary, detections: Detections | None = None) -> None:
