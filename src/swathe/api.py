@@ -333,34 +333,44 @@ def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool
         path: The store's folder.
         plan: The run; if it is in the store already, it is resumed.
         append: Allow other runs beside it.
-        overwrite: Remove everything that is in the store first.
+        overwrite: Remove everything that is in the store first, unless that is unfinished work of this very run.
 
     Returns:
         The store.
 
     Raises:
         UsageError: If both are asked for.
-        StoreError: If the path is no store, or holds other runs and neither is asked for.
+        StoreError: If the path is no store, holds other runs and neither is asked for, or is to be replaced while a
+            process works in it.
     """
-    from swathe.engine.predecessors import covers, find_predecessors, remove_succeeded
+    from swathe.engine.succession import remove_succeeded, runs_beside
     from swathe.store.geoparquet import GeoParquetStore
 
     if append and overwrite:
         raise UsageError("--append and --overwrite exclude each other; give one of them")
     is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
-    if is_free or overwrite:
+    if is_free or (overwrite and not _is_begun(path, plan)):
         return GeoParquetStore.create(path, overwrite=overwrite)
     store = GeoParquetStore(path)
     remove_succeeded(store)
-    present = {*store.runs(), *store.unfinished_runs()}
-    # What the new run takes over as a whole does not lie beside it at the end.
-    covered = {earlier.run for earlier in find_predecessors(plan, store) if covers(plan, earlier)}
-    if present - covered and plan.run not in present and not append:
+    beside = runs_beside(plan, store)
+    if beside and plan.run not in {*store.runs(), *store.unfinished_runs()} and not append:
         raise StoreError(
-            f"{path}: holds {len(present - covered)} other run(s); add this one with --append, replace them with "
-            "--overwrite, or choose another place"
+            f"{path}: holds {len(beside)} other run(s); add this one with --append, replace them with --overwrite, or "
+            f"choose another place; `swathe runs {path}` lists them"
         )
     return store
+
+
+def _is_begun(path: Path, plan: Plan) -> bool:
+    """Tell whether a store holds unfinished work of a run and nothing else: then it is resumed, not done again."""
+    from swathe.engine.succession import is_all_unfinished
+    from swathe.store.geoparquet import GeoParquetStore, is_store
+
+    try:
+        return is_store(path) and is_all_unfinished(plan, GeoParquetStore(path))
+    except StoreError:  # damaged, and to be replaced
+        return False
 
 
 def raise_for_failures(summary: RunSummary, detections: Detections | None = None) -> None:

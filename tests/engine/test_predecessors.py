@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from swathe.detectors.protocol import DetectorSpec
-from swathe.engine import predecessors
+from swathe.engine import succession
 from swathe.engine.events import RunSummary
 from swathe.engine.plan import make_plan
 from swathe.engine.run import run_plan
@@ -163,6 +163,6 @@ def test_a_successor_that_lacks_scenes_removes_nothing(
     first, second = detect(store, described), detect(store, described[:1], supersede=False)
     folder = store.work_folder(first.run)
     folder.mkdir(parents=True)
-    (folder / predecessors.SUCCESSOR_NAME).write_text(json.dumps({"run": second.run}))
-    predecessors.remove_succeeded(store)
+    (folder / succession.SUCCESSOR_NAME).write_text(json.dumps({"run": second.run}))
+    succession.remove_succeeded(store)
     assert set(store.runs()) == {first.run, second.run}

@@ -45,6 +45,7 @@ class Leader:
         self._keys = scene_keys(plan)
         self._records: dict[int, SceneRecord] = {}
         self._failed: dict[str, str] = {}
+        self._failed_before: set[int] = set()
         self._missing: dict[int, set[int]] = {}
         self._done_windows = self._resumed_windows = self._lost_windows = 0
         self._workers = 0
@@ -114,6 +115,8 @@ class Leader:
             if number in inherited:
                 self._resumed_windows += self._plan.scene_windows(number)
                 continue
+            if self._ledger.has_failed(number):
+                self._failed_before.add(number)
             missing = self._missing[number] = set()
             for index in self._plan.scene_batches(number):
                 if self._ledger.part(index) is None:
@@ -136,6 +139,7 @@ class Leader:
         scene = self._plan.batch(index).scene
         if scene not in self._failed:
             self._failed[scene] = reason
+            self._ledger.fail_scene(self._scenes[scene], reason)
             lost = sum(self._plan.batch(missing).count for missing in self._missing[self._scenes[scene]])
             self._lost_windows += lost
             self._tell(SceneFailed(scene, reason, lost))
@@ -158,6 +162,9 @@ class Leader:
             )
         )
         number = self._scenes[batch.scene]
+        if number in self._failed_before and batch.scene not in self._failed:
+            self._failed_before.remove(number)
+            self._ledger.forget_failure(number)
         self._missing[number].discard(batch.index)
         if not self._missing[number] and batch.scene not in self._failed:
             self._finish_scene(number)

@@ -1,14 +1,16 @@
 """The ledger of an unfinished run: what is done stays done, whatever ends the process.
 
-It is a folder with a lock, the plan, one part file per finished batch and one record per stored scene. A batch counts
-as finished when its part can be read back whole; a scene when its record is there, and then its parts are gone.
+It is a folder with a lock, the plan, one part file per finished batch, one record per stored scene and a mark per scene
+that failed. A batch counts as finished when its part can be read back whole; a scene when its record is there, and then
+its parts are gone.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -98,10 +100,6 @@ class Ledger:
         except (OSError, ValueError, TypeError):
             return None
 
-    def holds_anything(self) -> bool:
-        """Return whether there is work in it that a later call need not do again."""
-        return any(next(self.folder.glob(pattern), None) for pattern in ("part-*", "scene-*"))
-
     def close_scene(self, number: int, record: SceneRecord) -> None:
         """Write down that a scene is published and drop its parts.
 
@@ -117,6 +115,34 @@ class Ledger:
         for batch in self._plan.scene_batches(number):
             self._drop(part_path(self.folder, batch))
 
+    def fail_scene(self, number: int, reason: str) -> None:
+        """Write down that a scene was given up, so that what is done of it need not be kept for its own sake.
+
+        Args:
+            number: Place of the scene in the plan.
+            reason: Why, for whoever looks into the folder.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
+        with published_file(self._mark_path(number), overwrite=True) as stream:
+            stream.write(json.dumps({"scene": self._plan.scenes[number].id, "reason": reason}).encode())
+
+    def has_failed(self, number: int) -> bool:
+        """Return whether a scene, given its place in the plan, was given up when it was last looked at."""
+        return self._mark_path(number).exists()
+
+    def forget_failure(self, number: int) -> None:
+        """Take back that a scene was given up, since it can be read again.
+
+        Args:
+            number: Place of the scene in the plan.
+
+        Raises:
+            StoreError: If that cannot be written.
+        """
+        self._drop(self._mark_path(number))
+
     def _drop(self, path: Path) -> None:
         """Remove a file that is of no use any more."""
         try:
@@ -127,6 +153,9 @@ class Ledger:
     def _record_path(self, number: int) -> Path:
         return self.folder / f"scene-{number:09d}.json"
 
+    def _mark_path(self, number: int) -> Path:
+        return self.folder / f"failed-{number:09d}.json"
+
     def _prepare(self) -> None:
         remove_leftovers(self.folder, "")
         layout = json.dumps({**self._plan.layout(), **self._plan.description()}, sort_keys=True).encode()
@@ -134,8 +163,9 @@ class Ledger:
         if path.is_file() and path.read_bytes() == layout:
             return
         # Parts of another layout, written by another version, belong to other windows.
-        for old in (*self.folder.glob("part-*"), *self.folder.glob("scene-*")):
-            old.unlink(missing_ok=True)
+        for pattern in ("part-*", "scene-*", "failed-*"):
+            for old in self.folder.glob(pattern):
+                old.unlink(missing_ok=True)
         with published_file(path, overwrite=True) as stream:
             stream.write(layout)
 
@@ -152,15 +182,43 @@ def read_account(folder: Path) -> dict[str, Any] | None:
         folder: Ledger folder.
 
     Returns:
-        Settings, detector, scenes and, for each published scene, its key and windows without data; None if there is no
-        ledger, or it is damaged.
+        Settings, detector, scenes and, for each published scene, its key and windows without data; under "begun" the
+        scenes that are neither published nor given up, and of which a batch is finished. None if there is no ledger, or
+        it is damaged.
     """
     try:
         account: dict[str, Any] = json.loads((folder / PLAN_NAME).read_text(encoding="utf-8"))
         texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("scene-*.json"))]
-        return {**account, "sources": sources(SceneRecord(**json.loads(text)) for text in texts)}
-    except (OSError, ValueError, TypeError):
+        known = sources(SceneRecord(**json.loads(text)) for text in texts)
+        failed = {account["scenes"][_number(path)] for path in folder.glob("failed-*.json")}
+        begun = _with_parts(folder, account["levels"]) - failed - known.keys()
+        return {**account, "sources": known, "begun": sorted(begun)}
+    except (OSError, ValueError, TypeError, LookupError):
         return None
+
+
+def holds_work(folder: Path) -> bool:
+    """Tell whether a ledger holds anything that a later call need not do again.
+
+    Args:
+        folder: Ledger folder; it need not exist.
+
+    Returns:
+        Whether there is a finished batch or a published scene.
+    """
+    return any(next(folder.glob(pattern), None) for pattern in ("part-*", "scene-*"))
+
+
+def _with_parts(folder: Path, levels: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the scenes of which batches are finished, given the levels of the plan."""
+    firsts = [level["first_batch"] for level in levels]
+    batches = (_number(path) for path in folder.glob("part-*.npz"))
+    return {levels[bisect_right(firsts, batch) - 1]["scene"] for batch in batches}
+
+
+def _number(path: Path) -> int:
+    """Return the number in the name of a file of the ledger."""
+    return int(path.stem.partition("-")[2])
 
 
 def sources(records: Iterable[SceneRecord]) -> dict[str, Any]:

@@ -12,14 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swathe.atomic import published_file
 from swathe.detections import Detections, SceneInfo
 from swathe.engine.ledger import read_account
 from swathe.engine.plan import Plan
+from swathe.errors import StoreError
 from swathe.query import Query
+from swathe.store.lock import is_at_work
 from swathe.store.protocol import Store
-
-SUCCESSOR_NAME = "successor.json"
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,8 @@ class Predecessor:
     """An earlier run with the same model and settings."""
 
     run: str  # run id
-    scenes: frozenset[str]  # ids of its scenes, those that failed among them
+    begun: frozenset[str]  # ids of scenes that are not published and have not failed, but of which windows are done
+    at_work: bool  # whether a process works on it
     sources: Mapping[str, str]  # id of each published scene -> key of the file, see `scene_keys`
     skipped: Mapping[str, int]  # id of each published scene -> windows without data
 
@@ -63,7 +63,7 @@ def find_predecessors(plan: Plan, store: Store) -> tuple[Predecessor, ...]:
     for run in sorted({*store.runs(), *store.unfinished_runs()} - {plan.run}):
         account = store.manifest(run) or read_account(store.work_folder(run))
         if account is not None and "sources" in account and {name: account.get(name) for name in same} == same:
-            found.append(_read(run, account, {published.scene.id for published in store.published(run)}))
+            found.append(_read(run, account, store))
     return tuple(found)
 
 
@@ -83,17 +83,19 @@ def heirlooms(plan: Plan, predecessors: Iterable[Predecessor]) -> dict[int, Pred
 
 
 def covers(plan: Plan, earlier: Predecessor) -> bool:
-    """Tell whether nothing that an earlier run has found or was to look at is missing in a plan.
+    """Tell whether an earlier run holds nothing that a plan does not give as well; docs/decisions/resume.md says when.
 
     Args:
         plan: The plan.
         earlier: The earlier run.
 
     Returns:
-        Whether the plan has all scenes of the earlier run, and those it has published unchanged.
+        Whether nobody works on it, and the plan has the scenes that it has published, unchanged, and those that it was
+        looking at when it was ended. Scenes that failed, or were not reached, hold nothing.
     """
     keys = dict(zip((scene.id for scene in plan.scenes), scene_keys(plan), strict=True))
-    return earlier.scenes <= keys.keys() and all(keys[scene] == key for scene, key in earlier.sources.items())
+    unchanged = all(keys.get(scene) == key for scene, key in earlier.sources.items())
+    return unchanged and earlier.begun <= keys.keys() and not earlier.at_work
 
 
 def taken_over(plan: Plan, scene: SceneInfo, earlier: Predecessor, store: Store) -> Detections:
@@ -109,9 +111,14 @@ def taken_over(plan: Plan, scene: SceneInfo, earlier: Predecessor, store: Store)
         The detections.
 
     Raises:
-        StoreError: If the store is damaged.
+        StoreError: If the store is damaged, or the scene of that run has been removed meanwhile.
     """
     found = store.scan(Query(runs=(earlier.run,), scenes=(scene.id,)))
+    if scene.id not in found.scenes:
+        raise StoreError(
+            f"scene {scene.id} of run {earlier.run} was to be taken over, but has been removed meanwhile; run the same "
+            "command again: it looks at the scene"
+        )
     indexes = {name: index for index, name in enumerate(found.class_names)}
     return Detections.from_arrays(
         found.boxes,
@@ -125,56 +132,14 @@ def taken_over(plan: Plan, scene: SceneInfo, earlier: Predecessor, store: Store)
     )
 
 
-def name_successor(store: Store, earlier: Predecessor, plan: Plan) -> None:
-    """Write down that an earlier run is to be removed as soon as the plan's run has all its scenes.
-
-    Args:
-        store: The store.
-        earlier: The earlier run.
-        plan: The plan that covers it.
-
-    Raises:
-        StoreError: If it cannot be written.
-    """
-    folder = store.work_folder(earlier.run)
-    folder.mkdir(parents=True, exist_ok=True)
-    with published_file(folder / SUCCESSOR_NAME, overwrite=True) as stream:
-        stream.write(json.dumps({"run": plan.run}).encode())
-
-
-def remove_succeeded(store: Store) -> None:
-    """Remove the runs whose successors have all their scenes, also where an earlier call was killed while doing it.
-
-    Args:
-        store: The store.
-
-    Raises:
-        StoreError: If another process works on such a run, or it cannot be removed.
-    """
-    for run in sorted({*store.runs(), *store.unfinished_runs()}):
-        successor = _successor(store, run)
-        if successor is not None and _scenes(store, run) <= _scenes(store, successor):
-            store.remove_run(run)
-
-
-def _successor(store: Store, run: str) -> str | None:
-    """Return the run that is to follow a run."""
-    try:
-        return str(json.loads((store.work_folder(run) / SUCCESSOR_NAME).read_text(encoding="utf-8"))["run"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _scenes(store: Store, run: str) -> set[str]:
-    return {published.scene.id for published in store.published(run)}
-
-
-def _read(run: str, account: Mapping[str, Any], published: set[str]) -> Predecessor:
+def _read(run: str, account: Mapping[str, Any], store: Store) -> Predecessor:
     """Read the account that a run or its ledger has left; scenes that were removed since do not count."""
+    published = {published.scene.id for published in store.published(run)}
     sources = {scene: source for scene, source in account["sources"].items() if scene in published}
     return Predecessor(
         run=run,
-        scenes=frozenset(account["scenes"]),
+        begun=frozenset(account.get("begun", ())),
+        at_work=is_at_work(store.work_folder(run)),
         sources={scene: str(source["key"]) for scene, source in sources.items()},
         skipped={scene: int(source["skipped"]) for scene, source in sources.items()},
     )

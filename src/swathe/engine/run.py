@@ -10,12 +10,13 @@ from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.events import Progress, ProgressEvent, RunFinished, RunSummary
 from swathe.engine.executor import Executor
 from swathe.engine.leader import Leader
-from swathe.engine.ledger import Ledger
+from swathe.engine.ledger import Ledger, holds_work
 from swathe.engine.limits import check_memory
 from swathe.engine.local import choose_executor
 from swathe.engine.plan import Plan, make_plan
-from swathe.engine.predecessors import covers, find_predecessors, heirlooms, name_successor, remove_succeeded
+from swathe.engine.predecessors import covers, find_predecessors, heirlooms
 from swathe.engine.settings import RunSettings
+from swathe.engine.succession import forget_successor, name_successor, remove_empty, remove_succeeded
 from swathe.errors import UsageError
 from swathe.raster.scene import Scene
 from swathe.store.lock import run_lock
@@ -100,15 +101,17 @@ def run_plan(
         check_memory(plan, executor.workers)
         earlier = find_predecessors(plan, store)
         with Ledger(store.work_folder(plan.run), plan) as ledger:
+            forget_successor(store, plan.run)
+            remove_empty(store, plan.run)
             leader = Leader(plan, plan.detector, store, ledger, tell)
             leader.carry_out(executor, reader, heirlooms(plan, earlier))
             summary = leader.summary(time.perf_counter() - started)
-            for other in earlier:
+            for other in find_predecessors(plan, store):  # anew: somebody may be working on one of them by now
                 if covers(plan, other) and (supersede or store.manifest(other.run) is None):
-                    name_successor(store, other, plan)
+                    name_successor(store, other.run, plan.run)
             if not summary.failed:
                 store.commit(plan.run, _manifest(plan, summary, leader.sources()))
-            elif not ledger.holds_anything():
+            elif not holds_work(ledger.folder):
                 store.discard_work(plan.run)
         remove_succeeded(store)
     else:

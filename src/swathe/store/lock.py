@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import socket
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 RUN_LOCK = "lock"  # file in the work folder of a run
+_LOOKS, _LOOK_SECONDS = 5, 0.02  # at a lock that is held, before it counts as somebody's
 
 
 @contextmanager
@@ -52,6 +54,7 @@ def take_run_lock(folder: Path) -> int:
     Raises:
         StoreError: If another process works on the run, or the folder cannot be used.
     """
+    looks = 0
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -59,6 +62,10 @@ def take_run_lock(folder: Path) -> int:
             if handle is not None:
                 _sign(handle)
         except BlockingIOError:
+            looks += 1
+            if looks < _LOOKS:  # somebody may just be asking, see `is_at_work`
+                time.sleep(_LOOK_SECONDS)
+                continue
             raise StoreError(
                 f"{folder}: another process is working on this run ({_owner(folder / RUN_LOCK)}); wait for it to end, "
                 "or stop it and run again"
@@ -69,6 +76,30 @@ def take_run_lock(folder: Path) -> int:
             raise StoreError(_unusable(folder, error)) from error
         if handle is not None:
             return handle
+
+
+def is_at_work(folder: Path) -> bool:
+    """Tell whether a process is working on a run.
+
+    Args:
+        folder: The run's work folder; it need not exist.
+
+    Returns:
+        Whether somebody holds its lock; false where nobody can.
+    """
+    try:
+        handle = os.open(folder / RUN_LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
 
 
 def _unusable(folder: Path, error: OSError) -> str:
