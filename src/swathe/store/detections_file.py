@@ -48,6 +48,9 @@ class DetectionsFile:
         missing = [name for name in COLUMNS[self.head.version].names if name not in schema.names]
         if missing:
             raise StoreError(f"{path} has no column {missing[0]!r}; restore the file, or detect again")
+        wrong = [field.name for field in COLUMNS[self.head.version] if _is_wrong(schema.field(field.name), field)]
+        if wrong:
+            raise StoreError(f"{path}: its column {wrong[0]!r} holds no numbers; restore the file, or detect again")
         parquet = self._file.metadata.schema
         self._leaves = {parquet.column(number).path: number for number in range(len(parquet))}
 
@@ -198,6 +201,14 @@ class DetectionsFile:
             raise StoreError(
                 f"{self.path} cannot be read ({reason}); restore it, or delete it and detect again"
             ) from error
+
+
+def _is_wrong(field: pa.Field, wanted: pa.Field) -> bool:
+    """Tell whether a column that must hold fractions, alone or in a structure, holds something else."""
+    if pa.types.is_struct(wanted.type):
+        known = {part.name: part for part in field.type} if pa.types.is_struct(field.type) else {}
+        return any(part.name not in known or _is_wrong(known[part.name], part) for part in wanted.type)
+    return bool(pa.types.is_floating(wanted.type)) and not pa.types.is_floating(field.type)
 
 
 def _hulls(table: pa.Table) -> FloatArray:

@@ -212,7 +212,10 @@ class DetectionsFolder:
         """
         path, entries = self._index_path(run), self.entries(Query(runs=(run,)))
         if not entries:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreError(f"{path}: this index cannot be removed ({error.strerror}); delete it") from error
         elif dict(read_index(path)) != {entry.name: entry for entry in entries}:
             path.parent.mkdir(exist_ok=True)
             write_index(path, entries)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from swathe.store.schema import Count
 
 KIND = "index"
+SEAL = b',"sha256":"'  # the last key, over all bytes before it
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,15 @@ def write_index(path: Path, entries: Iterable[FileEntry]) -> None:
     """
     files = [entry.document() for entry in sorted(entries, key=lambda entry: entry.name)]
     text = to_json({"kind": KIND, "schema_version": SCHEMA_VERSION, "files": files})
+    body = text.removesuffix("}").encode()
     with published_file(path, overwrite=True) as stream:
-        stream.write(f"{text}\n".encode())
+        stream.write(body + SEAL + sha256(body).hexdigest().encode() + b'"}\n')
 
 
 def read_index(path: Path) -> Mapping[str, FileEntry]:
     """Read the index of a run; one that is missing, damaged or of a newer version is as good as empty.
+
+    Damage that leaves it readable, such as another digit in a hull, is told by the checksum at its end.
 
     Args:
         path: Where it is kept.
@@ -158,7 +163,11 @@ def read_index(path: Path) -> Mapping[str, FileEntry]:
 def _parsed(path: Path, _state: tuple[int, int, int]) -> Mapping[str, FileEntry]:
     """Read an index once for as long as its file stays the same."""
     try:
-        document = parse_json(path.read_bytes(), path)
+        text = path.read_bytes()
+        body, _, seal = text.rpartition(SEAL)
+        if seal.rstrip() != sha256(body).hexdigest().encode() + b'"}':
+            return {}
+        document = parse_json(text, path)
         check_version(document, KIND, path)
         entries = [FileEntry.from_document(entry, path) for entry in document["files"]]
     except (OSError, StoreError, KeyError, TypeError, ValueError):

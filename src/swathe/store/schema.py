@@ -158,9 +158,18 @@ class FileHead:
             )
             counts = None if version == 1 else document["counts"]
             counts = None if counts is None else tuple((str(run), str(scene), int(n)) for run, scene, n in counts)
-            return cls(scenes, tuple(document["classes"]), dict(document["runs"]), counts, version)
-        except (KeyError, TypeError, ValueError, UsageError) as error:
+            runs = {str(run): dict(about) for run, about in document["runs"].items()}
+            head = cls(scenes, tuple(document["classes"]), runs, counts, version)
+        except (KeyError, TypeError, AttributeError, ValueError, UsageError) as error:
             raise StoreError(f"{path}: its description is damaged ({error}); restore or delete the file") from error
+        known = {scene.id for scene in scenes}
+        for run, scene_id, _ in counts or ():
+            if run not in runs or scene_id not in known:
+                raise StoreError(
+                    f"{path}: its description is damaged (it counts rows of run {run!r} and scene {scene_id!r}, but "
+                    "describes no such); restore or delete the file"
+                )
+        return head
 
 
 def geo_metadata(hulls: npt.NDArray[np.float64], types: Sequence[str], *, georeferenced: bool) -> str:
