@@ -164,7 +164,7 @@ class TrainingConfig:
 def nothing_to_learn(config: TrainingConfig) -> str:
     """Say that the training sets hold no object that the model knows, and name their labels."""
     labels = ", ".join(str(entry.labels) for entry in config.train)
-    return f"{labels}: no object of the model's classes in these labels; check them and the class names"
+    return f"{labels}: no object of the model's classes lies in an image of these labels; check both and the names"
 
 
 def load_config(path: Path) -> TrainingConfig:
