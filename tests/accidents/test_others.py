@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -93,13 +95,19 @@ def test_nothing_hangs_on_the_clock(
     report("Clock running backwards, files of 1970 and 2096: same bytes")
 
 
-def test_a_folder_without_rights(tmp_path: Path, report: Report) -> None:
-    locked, answer = tmp_path / "locked", tmp_path / "answer"
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter: those of `tmp_path` are their owner's, and their rights are pytest's."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_folder_without_rights(open_folder: Path, report: Report) -> None:
+    locked, answer = open_folder / "locked", open_folder / "answer"
     locked.mkdir(mode=0o555)
     answer.touch()
     answer.chmod(0o666)
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)
     assert exit_code_of(write_as_nobody, locked / "file", answer) == 0
     assert "no right to write there" in answer.read_text()
     assert str(locked / "file") in answer.read_text()
