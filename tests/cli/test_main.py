@@ -113,6 +113,15 @@ def test_interruption_is_130_with_a_hint_where_work_can_be_resumed(
     assert "run the same command again to resume" in outcome.err
 
 
+def test_an_interruption_of_compiled_code_is_one(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+
+    monkeypatch.setattr("swathe.detectors.registry.list_models", interrupted)
+    outcome = command("models")
+    assert (outcome.code, outcome.err) == (130, "interrupted\n")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_behind_the_standard_output_is_no_fault_of_swathe() -> None:
     with Path("/dev/full").open("w") as full:

@@ -121,7 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(message, StoreError.exit_code, debug=debug)
         return _fail(_fault(error), INTERNAL_ERROR, debug=debug)
     except Exception as error:  # noqa: BLE001 the last resort of a command line; everything expected is caught above
-        return _fail(_fault(error), INTERNAL_ERROR, debug=debug)
+        # Compiled code that Ctrl-C meets as it returns complains of the interrupt that it then finds.
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            return _fail(_fault(error), INTERNAL_ERROR, debug=debug)
+        code = INTERRUPTED
     if code == INTERRUPTED:
         command = next((word for word in words if not word.startswith("-")), "")
         hint = "; what is finished is kept, run the same command again to resume" if command in RESUMABLE else ""
