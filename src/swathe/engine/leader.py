@@ -47,6 +47,7 @@ class Leader:
         self._failed: dict[str, str] = {}
         self._failed_before: set[int] = set()
         self._missing: dict[int, set[int]] = {}
+        self._missing_windows: Counter[int] = Counter()  # of each scene, in its missing batches
         self._done_windows = self._resumed_windows = self._lost_windows = 0
         self._workers = 0
 
@@ -106,6 +107,7 @@ class Leader:
 
     def _take_stock(self, inherited: Mapping[int, Predecessor]) -> None:
         """Find out what an earlier call, or an earlier run, has finished."""
+        begun = self._ledger.batches_with_part()  # a new run of a million batches looks for no file of them
         for number in range(len(self._plan.scenes)):
             record = self._ledger.scene_record(number)
             if record is not None and self._store.scene_path(self._plan.run, record.scene).exists():
@@ -118,11 +120,14 @@ class Leader:
             if self._ledger.has_failed(number):
                 self._failed_before.add(number)
             missing = self._missing[number] = set()
+            resumed = 0
             for index in self._plan.scene_batches(number):
-                if self._ledger.part(index) is None:
+                if index not in begun or self._ledger.part(index) is None:
                     missing.add(index)
                 else:
-                    self._resumed_windows += self._plan.batch(index).count
+                    resumed += self._plan.batch(index).count
+            self._missing_windows[number] = self._plan.scene_windows(number) - resumed
+            self._resumed_windows += resumed
         self._done_windows = self._resumed_windows
 
     def _jobs(self) -> Iterator[BatchJob]:
@@ -140,7 +145,7 @@ class Leader:
         if scene not in self._failed:
             self._failed[scene] = reason
             self._ledger.fail_scene(self._scenes[scene], reason)
-            lost = sum(self._plan.batch(missing).count for missing in self._missing[self._scenes[scene]])
+            lost = self._missing_windows[self._scenes[scene]]
             self._lost_windows += lost
             self._tell(SceneFailed(scene, reason, lost))
 
@@ -166,6 +171,7 @@ class Leader:
             self._failed_before.remove(number)
             self._ledger.forget_failure(number)
         self._missing[number].discard(batch.index)
+        self._missing_windows[number] -= batch.count
         if not self._missing[number] and batch.scene not in self._failed:
             self._finish_scene(number)
 

@@ -71,6 +71,10 @@ class Ledger:
         """Give the lock back; the account stays for the next time."""
         self._release()
 
+    def batches_with_part(self) -> frozenset[int]:
+        """Return the indexes of batches of which there is a part, whole or not; one look at the folder for all."""
+        return frozenset(_number(path) for path in self.folder.glob("part-*[0-9].npz") if path.stem[5:].isdecimal())
+
     def part(self, batch: int) -> Part | None:
         """Return what a finished batch gave, None if it is not finished.
 
