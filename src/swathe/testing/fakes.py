@@ -244,8 +244,9 @@ class FailingDetector:
         Raises:
             ModelError: If the script has an "error" for this window.
         """
-        earlier = sum(seen.split("\t")[0] == tile.scene for seen in read_log(self._log))
         _append(self._log, f"{tile.scene}\t{tile.scale}\t{tile.col_off}\t{tile.row_off}")
+        # Counted afterwards, or two workers at once would each miss the other's window, and a fault could stay away.
+        earlier = sum(seen.split("\t")[0] == tile.scene for seen in read_log(self._log)) - 1
         time.sleep(self._script.delay)
         for fault in self._script.faults:
             if fault.scene == tile.scene and earlier >= fault.call and self._claim(fault):
