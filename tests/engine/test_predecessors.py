@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from swathe.api import open_output
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine import succession
-from swathe.engine.events import RunSummary
+from swathe.engine.events import BatchFinished, ProgressEvent, RunSummary
+from swathe.engine.local import SerialExecutor
 from swathe.engine.plan import make_plan
 from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
+from swathe.errors import StoreError
 from swathe.query import Query
 from swathe.raster.scene import Scene
 from swathe.store.geoparquet import GeoParquetStore
@@ -38,13 +41,13 @@ class Runs:
     """Runs of one detector with one choice of settings."""
 
     def __init__(self, spec: DetectorSpec, settings: RunSettings, log: Path) -> None:
-        self._spec, self._settings, self._log = spec, settings, log
+        self.spec, self._settings, self._log = spec, settings, log
         self.looked_at: list[str] = []  # scene of each window of the last run
 
     def __call__(
         self, store: GeoParquetStore, scenes: Sequence[Scene], *, reader: str = BLANK_READER, supersede: bool = True
     ) -> RunSummary:
-        plan, before = make_plan(scenes, self._settings, self._spec), len(read_log(self._log))
+        plan, before = make_plan(scenes, self._settings, self.spec), len(read_log(self._log))
         summary = run_plan(plan, store, reader=reader, supersede=supersede)
         self.looked_at = [line.split("\t")[0] for line in read_log(self._log)[before:]]
         return summary
@@ -103,6 +106,44 @@ def test_a_scene_that_is_still_broken_does_not_double_the_others(
     again = detect(store, [described[0], changed(described[1])], reader=BROKEN_READER)
     assert store.runs() == store.unfinished_runs() == (again.run,)
     assert detect.looked_at == []
+
+
+def test_a_broken_scene_may_be_deleted(
+    tmp_path: Path, store: GeoParquetStore, scenes: list[SyntheticScene], settings: RunSettings, log: Path
+) -> None:
+    scenes = [scenes[0], replace(scenes[1], id="broken-south")]
+    described = [scene_without_file(scene) for scene in scenes]
+    detect = Runs(write_script(scenes, tmp_path / "script.json", clip="own", log=log), settings, log)
+    detect(store, described, reader=BROKEN_READER)
+    rest = make_plan(described[:1], settings, detect.spec)
+    assert open_output(store.path, rest).path == store.path, "nobody is asked for --append"
+    assert detect(store, described[:1]).failed == {}
+    assert detect.looked_at == []
+    fresh = GeoParquetStore.create(tmp_path / "fresh")
+    detect(fresh, described[:1])
+    assert content(store.path) == content(fresh.path), "nothing is left of the run that failed"
+
+
+@pytest.mark.parametrize("ended_in", ["north", "south"])
+def test_work_of_a_run_that_was_ended_is_kept_unless_it_is_done_elsewhere(
+    ended_in: str, store: GeoParquetStore, described: list[Scene], detect: Runs, settings: RunSettings
+) -> None:
+    def end(event: ProgressEvent) -> None:
+        if isinstance(event, BatchFinished) and event.scene == ended_in:
+            raise KeyboardInterrupt
+
+    both, north = (make_plan(some, settings, detect.spec) for some in (described, described[:1]))
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(both, store, executor=SerialExecutor(), reader=BLANK_READER, progress=end)
+    assert store.unfinished_runs() == (both.run,)
+    if ended_in == "south":
+        with pytest.raises(StoreError, match="--append"):
+            open_output(store.path, north)
+    else:
+        open_output(store.path, north)
+    detect(store, described[:1])
+    left = {north.run, both.run} if ended_in == "south" else {north.run}
+    assert {*store.runs(), *store.unfinished_runs()} == left
 
 
 def test_a_run_whose_only_scene_fails_leaves_nothing(
