@@ -253,10 +253,20 @@ def _has_ended(child: _Child, base: int) -> bool:
         _kill(child, f"took {child.peak >> 20} MB above the base")
     elif seconds > TIME_LIMIT:
         _kill(child, f"did not end within {TIME_LIMIT:.0f} s")
-    elif not child.interrupted and seconds > PATIENCE and _case_of(child).allowed is Allowed.INTERRUPTED:
+    elif not child.interrupted and seconds > PATIENCE and _is_made(child) and _may_go_on(child):
         child.interrupted = True
         os.kill(child.pid, signal.SIGINT)
     return False
+
+
+def _is_made(child: _Child) -> bool:
+    """Whether a child has made its case, which takes seconds for a bomb."""
+    return (child.folder / CASE).exists()
+
+
+def _may_go_on(child: _Child) -> bool:
+    """Whether a case is honest work without end, which Ctrl-C must stop."""
+    return _case_of(child).allowed is Allowed.INTERRUPTED
 
 
 def _case_of(child: _Child) -> Case:
