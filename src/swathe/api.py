@@ -340,8 +340,7 @@ def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool
 
     Raises:
         UsageError: If both are asked for.
-        StoreError: If the path is no store, holds other runs and neither is asked for, or is to be replaced while a
-            process works in it.
+        StoreError: If the path is no store, or holds other runs and neither is asked for.
     """
     from swathe.engine.succession import remove_succeeded, runs_beside
     from swathe.store.geoparquet import GeoParquetStore
