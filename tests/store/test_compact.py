@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -17,9 +19,10 @@ from elsewhere import killed_at
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query
-from swathe.store import swap
+from swathe.store import folder, swap
 from swathe.store.compact import plan_merges
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store.detections_file import DetectionsFile
+from swathe.store.geoparquet import MARK, GeoParquetStore
 from swathe.store.index import FileEntry
 from swathe.store.schema import FileHead
 from swathe.store.seal import Seal
@@ -175,6 +178,42 @@ def test_readers_always_find_everything_while_files_are_merged_and_split(store):
         ended.set()
         reader.join()
     assert wrong == []
+
+
+def test_a_listing_that_began_before_files_were_merged_begins_anew(store, monkeypatch):
+    expected, listings = rows(store), []
+
+    def late(handle: int) -> list[str]:
+        listings.append(handle)
+        if len(listings) == 1:
+            store.compact("run-a")  # the folder that `handle` stands for is emptied before it is read
+        return listdir(handle)
+
+    listdir = os.listdir
+    monkeypatch.setattr(swap.os, "listdir", late)
+    assert rows(store) == expected
+    assert len(listings) > 1
+
+
+def test_a_reader_that_others_overtake_again_and_again_makes_them_wait(store, monkeypatch):
+    waiting = []
+
+    def overtaken(path: Path) -> DetectionsFile:
+        with (store.path / MARK).open("rb") as mark:
+            try:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting.append(True)
+                return DetectionsFile(path)
+        waiting.append(False)
+        return DetectionsFile(path.with_name("gone.parquet"))
+
+    expected = rows(store)
+    monkeypatch.setattr(folder, "DetectionsFile", overtaken)
+    assert rows(store) == expected
+    assert waiting == sorted(waiting)
+    assert waiting.count(True) == len(SCENES)
+    assert waiting.count(False) > 1
 
 
 def test_where_folders_cannot_be_exchanged_nothing_is_merged_and_runs_are_still_removed(store, monkeypatch):

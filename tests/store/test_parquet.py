@@ -17,10 +17,11 @@ from detection_samples import MERCATOR, PIXELS, UTM, random_detections
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query, reference_filter
+from swathe.store import detections_file
 from swathe.store.detections_file import DetectionsFile
 from swathe.store.parquet import write_detections
 from swathe.store.schema import FILE_SCHEMA, NAME_COLUMNS
-from swathe.store.seal import seal_footer
+from swathe.store.seal import Seal, seal_footer
 
 
 def written(detections: Detections, path: Path, **options: int) -> Path:
@@ -167,6 +168,22 @@ def test_missing_and_truncated_files_are_named(tmp_path):
         path.write_bytes(content)
         with pytest.raises(StoreError, match=r"a\.parquet (is|cannot be read)"):
             DetectionsFile(path).scan(Query())
+
+
+def test_a_file_that_is_replaced_while_it_is_opened_is_the_one_that_was_checked(tmp_path, monkeypatch):
+    old, new = random_detections(UTM, 50, 1), random_detections(UTM, 20, 2)
+    path = written(old, tmp_path / "a.parquet")
+    check = detections_file.check_footer
+
+    def slow(stream: io.BufferedReader, name: Path) -> Seal:
+        seal = check(stream, name)
+        written(new, tmp_path / "b.parquet").replace(path)
+        return seal
+
+    monkeypatch.setattr(detections_file, "check_footer", slow)
+    assert DetectionsFile(path).scan(Query()).sorted().equals(old.sorted())
+    monkeypatch.undo()
+    assert DetectionsFile(path).scan(Query()).sorted().equals(new.sorted())
 
 
 def test_changed_bytes_never_pass_unnoticed(tmp_path):

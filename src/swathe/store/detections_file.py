@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -41,8 +43,11 @@ class DetectionsFile:
         """
         self.path = path
         with self._blaming_the_file():
-            self.seal = check_footer(path)
-            self._file = pq.ParquetFile(path, read_dictionary=list(NAME_COLUMNS), page_checksum_verification=True)
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise StoreError(f"{path} is no file that can be read; name a store or a Parquet file")
+            source = pa.OSFile(os.fspath(path))  # opened once: by name there may be another one a moment later
+            self.seal = check_footer(source, path)
+            self._file = pq.ParquetFile(source, read_dictionary=list(NAME_COLUMNS), page_checksum_verification=True)
             schema = self._file.schema_arrow
         self.head = FileHead.from_metadata(schema.metadata, path)
         missing = [name for name in COLUMNS[self.head.version].names if name not in schema.names]

@@ -30,7 +30,7 @@ from swathe.store.layout import (
 )
 from swathe.store.lock import store_lock
 from swathe.store.parquet import write_detections
-from swathe.store.swap import rearrange, sweep
+from swathe.store.swap import names_in, rearrange, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from swathe.detections import SceneInfo
     from swathe.store.schema import FileHead
 
-_ATTEMPTS = 10  # of a reader whose files are merged or removed while it opens them
+_ATTEMPTS = 5  # of a reader whose files are merged or removed while it opens them, before it makes the others wait
 _Read = TypeVar("_Read")
 
 
@@ -73,7 +73,7 @@ class DetectionsFolder:
         runs = None if query.runs is None else {run_name(run) for run in query.runs}
         scenes = None if query.scenes is None else {scene_name(scene) for scene in query.scenes}
         found = []
-        for name in sorted(os.listdir(self.path)):  # noqa: PTH208 names of thousands of files, without their paths
+        for name in sorted(names_in(self.path)):
             if name.startswith(".") or not name.endswith(SUFFIX):
                 continue
             run, scene = split_name(name)
@@ -222,13 +222,14 @@ class DetectionsFolder:
 
     def _settled(self, read: Callable[[], _Read]) -> _Read:
         """Read again if a file went away between being listed and being opened: it was merged or removed."""
-        for _ in range(_ATTEMPTS - 1):
+        for _ in range(_ATTEMPTS):
             try:
                 return read()
             except StoreError as error:
                 if not isinstance(error.__cause__, FileNotFoundError):
                     raise
-        return read()
+        with store_lock(self.store / MARK, exclusive=False):
+            return read()
 
     def _parts(self, query: Query) -> Iterator[Detections]:
         """Yield the matches of each file; one is not opened if what is known of it excludes it."""

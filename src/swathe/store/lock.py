@@ -129,7 +129,7 @@ def _owner(path: Path) -> str:
 
 @contextmanager
 def store_lock(mark: Path, *, exclusive: bool) -> Iterator[None]:
-    """Wait until files of detections may be written (shared), or names be rearranged (exclusive).
+    """Wait until files of detections may be written or must not go (shared), or names be rearranged (exclusive).
 
     Args:
         mark: The file that marks the store.
@@ -155,7 +155,7 @@ def store_lock(mark: Path, *, exclusive: bool) -> Iterator[None]:
 
 def _locked(path: Path, operation: int) -> int | None:
     """Open and lock a file; None if its name went to another file meanwhile, which is then the one to lock."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(path, os.O_RDONLY if operation == fcntl.LOCK_SH else os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, operation)
         if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:

@@ -52,8 +52,12 @@ class Manifests:
             UsageError: If the run id is empty or too long.
             StoreError: If it is damaged.
         """
-        path = self.path(run)
-        return read_document(path) if path.exists() else None
+        try:
+            return read_document(self.path(run))
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
 
     def write(self, run: str, text: str) -> None:
         """Publish a manifest, in place of an earlier one.

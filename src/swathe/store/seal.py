@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from swathe.errors import StoreError
 
@@ -72,11 +72,12 @@ def seal_footer(stream: BinaryIO) -> Seal:
     return Seal(start + _SEAL_BYTES + len(footer), len(footer), digest.hexdigest())
 
 
-def check_footer(path: Path) -> Seal:
+def check_footer(stream: IO[bytes], path: Path) -> Seal:
     """Compare the footer of a Parquet file with its checksum.
 
     Args:
-        path: The file.
+        stream: The file, open for reading; moved anywhere.
+        path: Its name, for messages.
 
     Returns:
         The seal.
@@ -85,25 +86,22 @@ def check_footer(path: Path) -> Seal:
         StoreError: If it is damaged, or was not written by Swathe.
         OSError: If it cannot be read.
     """
-    if path.exists() and not path.is_file():
-        raise StoreError(f"{path} is no file that can be read; name a store or a Parquet file")
-    with path.open("rb") as stream:
-        size = stream.seek(0, os.SEEK_END)
-        if size >= _TAIL_BYTES:
-            stream.seek(size - _TAIL_BYTES)
-        tail = stream.read(_TAIL_BYTES)
-        length = int.from_bytes(tail[:4], "little") + _TAIL_BYTES
-        if tail[4:] != MAGIC or length + _SEAL_BYTES > size:
-            stream.seek(0)
-            if size > 0 and stream.read(len(MAGIC)) != MAGIC:  # somebody's own file, which nobody should delete
-                raise StoreError(
-                    f"{path} is no Parquet file; name a store, or a GeoParquet file written by Swathe; if it lies in a "
-                    "store, restore it, or remove the scene and detect again"
-                )
-            raise StoreError(f"{path} is no whole Parquet file; restore it, or delete it and detect again")
-        stream.seek(size - length - _SEAL_BYTES)
-        mark, digest = stream.read(len(SEAL_MARK)), stream.read(sha256().digest_size)
-        footer = stream.read()
+    size = stream.seek(0, os.SEEK_END)
+    if size >= _TAIL_BYTES:
+        stream.seek(size - _TAIL_BYTES)
+    tail = stream.read(_TAIL_BYTES)
+    length = int.from_bytes(tail[:4], "little") + _TAIL_BYTES
+    if tail[4:] != MAGIC or length + _SEAL_BYTES > size:
+        stream.seek(0)
+        if size > 0 and stream.read(len(MAGIC)) != MAGIC:  # somebody's own file, which nobody should delete
+            raise StoreError(
+                f"{path} is no Parquet file; name a store, or a GeoParquet file written by Swathe; if it lies in a "
+                "store, restore it, or remove the scene and detect again"
+            )
+        raise StoreError(f"{path} is no whole Parquet file; restore it, or delete it and detect again")
+    stream.seek(size - length - _SEAL_BYTES)
+    mark, digest = stream.read(len(SEAL_MARK)), stream.read(sha256().digest_size)
+    footer = stream.read()
     if mark != SEAL_MARK:
         raise StoreError(
             f"{path} is a Parquet file that another program wrote or rewrote, and Swathe reads only what it can check; "

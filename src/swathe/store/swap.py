@@ -57,6 +57,30 @@ def rearrange(folder: Path, *, drop: Collection[str] = (), add: Mapping[str, Pat
     return True
 
 
+def names_in(folder: Path) -> list[str]:
+    """List a folder that others may exchange meanwhile: all of one state of it.
+
+    The folder that goes is emptied while who has begun to list it still does.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        Names, in no particular order.
+
+    Raises:
+        OSError: If there is no such folder, or it cannot be read.
+    """
+    while True:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            names = os.listdir(handle)  # noqa: PTH208 by handle: the folder of that name may be another one by now
+            if os.path.samestat(os.fstat(handle), folder.stat()):
+                return names
+        finally:
+            os.close(handle)
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed processes left of earlier exchanges; nobody may be at one meanwhile.
 
