@@ -106,19 +106,25 @@ def run_plan(
             leader = Leader(plan, plan.detector, store, ledger, tell)
             leader.carry_out(executor, reader, heirlooms(plan, earlier))
             summary = leader.summary(time.perf_counter() - started)
-            for other in find_predecessors(plan, store):  # anew: somebody may be working on one of them by now
-                if covers(plan, other) and (supersede or store.manifest(other.run) is None):
-                    name_successor(store, other.run, plan.run)
+            _succeed_others(plan, store, finished_too=supersede)
             if not summary.failed:
                 store.commit(plan.run, _manifest(plan, summary, leader.sources()))
             elif not holds_work(ledger.folder):
                 store.discard_work(plan.run)
-        remove_succeeded(store)
     else:
         _clear_away(store, plan.run)
+        _succeed_others(plan, store, finished_too=False)
         summary = _summary_of_finished(plan, store, finished, time.perf_counter() - started)
+    remove_succeeded(store)
     tell(RunFinished(summary))
     return summary
+
+
+def _succeed_others(plan: Plan, store: Store, *, finished_too: bool) -> None:
+    """Write down which other runs are to go, because the plan's own holds what they hold."""
+    for other in find_predecessors(plan, store):  # not those of before: somebody may be working on one of them by now
+        if covers(plan, other) and (finished_too or store.manifest(other.run) is None):
+            name_successor(store, other.run, plan.run)
 
 
 def _clear_away(store: Store, run: str) -> None:

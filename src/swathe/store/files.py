@@ -10,7 +10,7 @@ from swathe.errors import StoreError
 from swathe.query import Query
 from swathe.store.detections_file import DetectionsFile
 from swathe.store.exports import export, format_of
-from swathe.store.geoparquet import GeoParquetStore, is_store
+from swathe.store.geoparquet import GeoParquetStore, is_idle_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,11 +32,12 @@ def save_detections(detections: Detections, path: Path, *, overwrite: bool = Fal
         UsageError: If some scenes are georeferenced and others are not and one file is asked for.
         MissingExtraError: If the format needs a library that is not installed.
         SourceError: If a footprint has no longitude and latitude.
-        StoreError: If the path exists already or cannot be written; nothing half-written is left.
+        StoreError: If the path exists already, is a store that a process works in, or cannot be written; nothing
+            half-written is left.
     """
     if format_of(path) is not None:
         return export(detections, path, overwrite=overwrite)
-    with published_folder(path, replaceable=is_store if overwrite else None) as folder:
+    with published_folder(path, replaceable=is_idle_store if overwrite else None) as folder:
         _fill(GeoParquetStore.lay_out(folder), detections)
     return path
 

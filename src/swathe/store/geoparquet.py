@@ -13,7 +13,7 @@ from swathe.errors import StoreError, UsageError
 from swathe.query import Query
 from swathe.store.folder import DetectionsFolder
 from swathe.store.layout import DETECTIONS, INDEX, MARK, RUNS, SEPARATOR, WORK, run_name, run_of, split_name
-from swathe.store.lock import run_lock, store_lock
+from swathe.store.lock import is_at_work, run_lock, store_lock
 from swathe.store.manifests import Manifests, without_scene
 from swathe.store.protocol import Published
 from swathe.store.schema import SCHEMA_VERSION, check_version, read_document, to_json
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from swathe.detections import Detections, SceneInfo
 
-__all__ = ["DETECTIONS", "MARK", "GeoParquetStore", "is_store"]
+__all__ = ["DETECTIONS", "MARK", "GeoParquetStore", "is_idle_store", "is_store"]
 
 KIND = "geoparquet"
 
@@ -59,10 +59,10 @@ class GeoParquetStore:
             The store.
 
         Raises:
-            StoreError: If the path exists and may not be replaced, or cannot be written.
+            StoreError: If the path exists and may not be replaced, a process works in it, or it cannot be written.
         """
         path = Path(path)
-        with published_folder(path, replaceable=is_store if overwrite else None) as folder:
+        with published_folder(path, replaceable=is_idle_store if overwrite else None) as folder:
             cls.lay_out(folder)
         return cls(path)
 
@@ -360,6 +360,26 @@ def is_store(path: Path | str) -> bool:
         Whether it bears the mark of a store.
     """
     return (Path(path) / MARK).is_file()
+
+
+def is_idle_store(path: Path | str) -> bool:
+    """Tell whether a path is the folder of a store that may be replaced as a whole.
+
+    Args:
+        path: Any path.
+
+    Returns:
+        Whether it bears the mark of a store.
+
+    Raises:
+        StoreError: If a process works on a run in it.
+    """
+    busy = sorted(run_of(folder.name) for folder in (Path(path) / WORK).glob("*") if is_at_work(folder))
+    if busy:
+        raise StoreError(
+            f"{path}: a process is working on run {busy[0]} in it, so it is not replaced; wait for it to end, or stop it"
+        )
+    return is_store(path)
 
 
 def _mark(folder: Path) -> None:
