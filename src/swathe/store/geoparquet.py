@@ -377,7 +377,7 @@ def is_idle_store(path: Path | str) -> bool:
     busy = sorted(run_of(folder.name) for folder in (Path(path) / WORK).glob("*") if is_at_work(folder))
     if busy:
         raise StoreError(
-            f"{path}: a process is working on run {busy[0]} in it, so it is not replaced; wait for it to end, or stop it"
+            f"{path}: a process is working on run {busy[0]} in it, so it cannot be replaced; wait, or stop it"
         )
     return is_store(path)
 
