@@ -104,7 +104,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the requests are recorded."""
 
     def do_PUT(self) -> None:
-        """Change the behaviour."""
+        """Change the behaviour; where something else is put, answer as to every other request."""
+        if urlsplit(self.path).path.strip("/"):
+            self._answer()
+            return
         changes = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if "folder" in changes:
             type(self).folder, type(self).requests = Path(changes.pop("folder")), ()

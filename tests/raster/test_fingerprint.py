@@ -123,7 +123,7 @@ def test_mosaics_that_are_not_well_formed(tmp_path: Path, text: str) -> None:
 
 
 def test_names_that_are_no_paths_are_left_to_gdal(tmp_path: Path) -> None:
-    for name in ("/vsicurl/https://example.org/a.tif", "GTIFF_DIR:1:a.tif", "&lt;VRTDataset/&gt;", " "):
+    for name in ("/vsizip/https://example.org/a.zip", "GTIFF_DIR:1:a.tif", "&lt;VRTDataset/&gt;", " "):
         assert vrt_parts(str(wrap(tmp_path / "scene.vrt", name))) == []
 
 
@@ -131,6 +131,13 @@ def test_names_that_are_no_paths_are_left_to_gdal(tmp_path: Path) -> None:
 def test_map_services_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SourceError, match=r"scene\.vrt: names the map service"):
         vrt_parts(str(wrap(tmp_path / "scene.vrt", name)))
+
+
+@pytest.mark.parametrize("name", ["http://127.0.0.1:9/a.tif", "HTTPS://name:key@host/a.tif?key", "/vsistdin/"])
+def test_names_that_are_read_to_their_end_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SourceError, match=r"scene\.vrt: names .* fetched to its end") as caught:
+        vrt_parts(str(wrap(tmp_path / "scene.vrt", name)))
+    assert "key" not in str(caught.value)
 
 
 def test_a_folder_as_a_part(tmp_path: Path) -> None:

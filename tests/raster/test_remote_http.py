@@ -56,6 +56,43 @@ def test_windows_equal_those_of_the_file_in_few_requests(server: FileServer, cog
     assert server.sent < cog.stat().st_size / 2
 
 
+def test_a_mosaic_of_remote_parts_asks_each_server_once_before_it_is_read(
+    server: FileServer, cog: Path, write: Any, tmp_path: Path
+) -> None:
+    write(np.full((3, SIZE, SIZE), 7, dtype=np.uint8), "other.tif")
+    addresses = [f"/vsicurl/{server.url(name)}" for name in ("a%20scene.tif", "other.tif")]
+    mosaic = tmp_path / "mosaic.vrt"
+    mosaic.write_text(side_by_side(addresses))
+    window = Window(900, 0, 300, 100)
+    expected = np.full((100, 300, 3), 7, dtype=np.uint8)
+    expected[:, :124] = read(cog, Window(900, 0, 124, 100))
+    assert np.array_equal(read(mosaic, window), expected)
+    scene, before = open_scene(mosaic), len(server.requests)
+    scene.check_unchanged()
+    assert len(server.requests) - before <= 2
+    write(np.full((3, SIZE, SIZE), 8, dtype=np.uint8), cog.name)
+    with pytest.raises(SourceError, match=r"mosaic\.vrt: has changed"):
+        scene.check_unchanged()
+    cog.unlink()
+    with pytest.raises(SourceError, match=r"mosaic\.vrt: its part http.*scene\.tif: does not exist"):
+        open_scene(mosaic)
+
+
+def side_by_side(names: list[str]) -> str:
+    """A VRT of pictures of SIZE, from left to right."""
+    sources = [
+        f'<SimpleSource><SourceFilename relativeToVRT="0">{name}</SourceFilename><SourceBand>{{band}}</SourceBand>'
+        f'<SrcRect xOff="0" yOff="0" xSize="{SIZE}" ySize="{SIZE}"/>'
+        f'<DstRect xOff="{number * SIZE}" yOff="0" xSize="{SIZE}" ySize="{SIZE}"/></SimpleSource>'
+        for number, name in enumerate(names)
+    ]
+    bands = [
+        f'<VRTRasterBand dataType="Byte" band="{band}">{"".join(sources).format(band=band)}</VRTRasterBand>'
+        for band in (1, 2, 3)
+    ]
+    return f'<VRTDataset rasterXSize="{SIZE * len(names)}" rasterYSize="{SIZE}">{"".join(bands)}</VRTDataset>'
+
+
 def test_the_description_equals_that_of_the_file(server: FileServer, cog: Path) -> None:
     local, remote = open_scene(cog), open_scene(server.url("a scene.tif"))
     assert remote.id == local.id == "a scene"

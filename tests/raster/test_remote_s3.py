@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from requirements import need
-from servers import s3_server
+from servers import file_server, s3_server
+from swathe.api import open_readable
 from swathe.errors import SourceError
 from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
@@ -97,3 +98,25 @@ def test_missing_credentials_and_servers(scene: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(SourceError, match="no credentials for S3 were found"):
         open_scene("s3://scenes/x/c.tif")
+
+
+@pytest.mark.parametrize("source", ["s3://nobodys/x/c.tif", "s3://nobodys/x/", "mosaic.vrt"])
+def test_where_a_machine_of_amazon_would_have_credentials_is_not_asked_again_and_again(
+    source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    part = '<SimpleSource><SourceFilename relativeToVRT="0">/vsis3/nobodys/{}.tif</SourceFilename></SimpleSource>'
+    (tmp_path / "mosaic.vrt").write_text(
+        '<VRTDataset rasterXSize="9" rasterYSize="9"><VRTRasterBand dataType="Byte" band="1">'
+        f"{part.format('a')}{part.format('b')}</VRTRasterBand></VRTDataset>"
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GDAL_HTTP_MAX_RETRY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GDAL_HTTP_RETRY_DELAY", "0.01")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with file_server(tmp_path) as server:
+        server.behave(statuses=[503] * 50)
+        monkeypatch.setenv("CPL_AWS_EC2_API_ROOT_URL", server.address)
+        with pytest.raises(SourceError, match="no credentials for S3 were found"):
+            open_readable([source])
+        assert 1 <= len(server.requests) <= 8

@@ -12,10 +12,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 from swathe.errors import SourceError
-from swathe.raster import vsi
+from swathe.raster import remote, vsi
 from swathe.raster.remote import is_remote
 
 BESIDE = (".msk", ".ovr")  # what GDAL appends to a file's name for masks and overviews
@@ -30,11 +31,14 @@ SERVICE = re.compile(
     r"(WMS|WMTS|WCS|OGCAPI|OAPIF|EEDAI?|DAAS|PLMOSAIC|NGW|STACIT|STACTA):|<(GDAL_WM|WMT_|WCS_)", re.IGNORECASE
 )
 
+# Names that GDAL fetches to the end before it looks at them.
+WHOLE = re.compile(r"(https?|ftp)://|/vsistd", re.IGNORECASE)
+
 Print = tuple[int, int]
 
 
 def fingerprint(path: str) -> Print:
-    """Return what changes when a file, the files beside it, or the parts of a mosaic do.
+    """Return what changes when a file, the files beside it, or the parts of a mosaic do; one of each server's.
 
     Args:
         path: The file, or the address of a remote one.
@@ -49,7 +53,9 @@ def fingerprint(path: str) -> Print:
     if is_remote(path):
         return vsi.fingerprint(path)
     alone = _print_of(Path(path))
-    others = [(name, _print_of(Path(name), part_of=path)) for name in vrt_parts(path)]
+    parts, servers = _parts_and_servers(path)
+    others = [(name, _print_of(Path(name), part_of=path)) for name in parts]
+    others += [(remote.shown(name), _print_at(name, part_of=path)) for name in servers]
     others += [(path + suffix, _print_of(Path(path + suffix))) for suffix in BESIDE if os.path.exists(path + suffix)]  # noqa: PTH110 - false, too, where the name gets too long
     if not others:
         return alone
@@ -72,6 +78,14 @@ def _print_of(path: Path, part_of: str | None = None) -> Print:
     return status.st_size, status.st_mtime_ns
 
 
+def _print_at(address: str, part_of: str) -> Print:
+    """Return the length and version of a remote file."""
+    try:
+        return vsi.fingerprint(address)
+    except SourceError as error:
+        raise SourceError(f"{part_of}: its part {error}") from error
+
+
 def vrt_parts(path: str) -> list[str]:
     """Return the files that a VRT is put together from, and those that the VRTs among them are.
 
@@ -86,18 +100,33 @@ def vrt_parts(path: str) -> list[str]:
     Raises:
         SourceError: If the VRT, or one that it refers to, is not well-formed, or holds itself.
     """
+    return _parts_and_servers(path)[0]
+
+
+def _parts_and_servers(path: str) -> tuple[list[str], list[str]]:
+    """Return the files behind a VRT, and one address of each server and bucket that it names.
+
+    To ask for every remote part would take a request each, and there may be thousands. One tells whether there is a
+    server at all, and whether it may be read; GDAL would find out window by window, each time with all its retries.
+    """
     found: dict[str, int] = {}
-    _collect(os.path.abspath(path), (), found)  # noqa: PTH100 - links stay, GDAL follows relative names from them
-    return list(found)
+    servers: dict[str, str] = {}
+    _collect(os.path.abspath(path), (), found, servers)  # noqa: PTH100 - links stay, GDAL follows relative names from them
+    return list(found), list(servers.values())
 
 
-def _collect(path: str, above: tuple[str, ...], found: dict[str, int]) -> int:
+def _collect(path: str, above: tuple[str, ...], found: dict[str, int], servers: dict[str, str]) -> int:
     """Add the parts of one VRT, and theirs; return in how many ways it leads to an image."""
     way = (*above, path)
     if len(way) > VRT_DEPTH:
         raise SourceError(f"{way[0]}: is a VRT of VRTs, more than {VRT_DEPTH} deep; make one VRT of the images")
     try:
-        names = list(_named_in(path))
+        names = []
+        for name in _named_in(path):
+            if is_remote(name):
+                servers.setdefault(urlsplit(name).netloc, name)
+            else:
+                names.append(name)
     except SourceError as error:
         if not above:
             raise
@@ -107,7 +136,7 @@ def _collect(path: str, above: tuple[str, ...], found: dict[str, int]) -> int:
             raise SourceError(f"{way[0]}: holds itself, by way of {path}; make the VRT again")
         if part not in found:
             found[part] = 1  # holds its place
-            found[part] = max(1, _collect(part, way, found))
+            found[part] = max(1, _collect(part, way, found, servers))
     ways = sum(found[part] for part in names)
     if ways > VRT_WAYS:  # each is gone for every window, and GDAL cannot be stopped meanwhile
         raise SourceError(f"{way[0]}: leads to its images in {ways:,} ways; make one VRT of the images")
@@ -115,7 +144,7 @@ def _collect(path: str, above: tuple[str, ...], found: dict[str, int]) -> int:
 
 
 def _named_in(path: str) -> Iterator[str]:
-    """Yield the files that one VRT names."""
+    """Yield the files that one VRT names, and the addresses in the user's spelling."""
     text = _vrt_text(path)
     if text is None:
         return
@@ -132,6 +161,13 @@ def _named_in(path: str) -> Iterator[str]:
             continue
         if SERVICE.match(name):  # GDAL would ask it before it knows the picture's size, for as long as it takes
             raise SourceError(f"{path}: names the map service {name[:80]}; save what you need of it as an image first")
+        if WHOLE.match(name):
+            raise SourceError(
+                f"{path}: names {remote.shown(name)[:80]}, which would be fetched to its end, if it has one; write "
+                "/vsicurl/https://... for addresses, and save other input as a file first"
+            )
+        if name.startswith(("/vsicurl/http", "/vsis3/")):
+            yield remote.address_of(name)
         if ":" in name or name.startswith(("/vsi", "<")):
             continue
         relative = element.get("relativeToVRT", element.get("relativetoVRT", "0")).strip() == "1"

@@ -71,12 +71,19 @@ def shown(uri: str) -> str:
         The same in the user's spelling, without name and password, and without the query of http and https addresses,
         which may hold a signature.
     """
-    uri = uri.removeprefix("/vsicurl/").replace("/vsis3/", "s3://", uri.startswith("/vsis3/"))
+    uri = address_of(uri)
     scheme, mark, rest = uri.partition("://")
     if scheme.lower() not in {"http", "https"}:
         return uri
     host, slash, place = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{place}"
+
+
+def address_of(path: str) -> str:
+    """Return a path or address in the user's spelling, given in that or in GDAL's; the inverse of `gdal_path`."""
+    if path.startswith("/vsis3/"):
+        return f"s3://{path.removeprefix('/vsis3/')}"
+    return path.removeprefix("/vsicurl/")
 
 
 def without_secrets(text: str) -> str:
@@ -121,6 +128,11 @@ def is_about_content(text: str) -> bool:
     return "not recognized as being" in text or ("HTTP" not in text and "server" not in text and "exist" not in text)
 
 
+def is_about_credentials(text: str) -> bool:
+    """Tell whether GDAL has found no credentials for S3."""
+    return "AWS_SECRET_ACCESS_KEY" in text or "credentials" in text.lower()
+
+
 def explain(uri: str, text: str) -> str:
     """Say in words why a remote image cannot be read, and what to do.
 
@@ -159,7 +171,7 @@ def _explain_text(uri: str, text: str) -> str:
         )
     if "does not exist" in text and "bucket" in text:
         return f"cannot be read ({without_secrets(text)}); check the name of the bucket, AWS_REGION and AWS_S3_ENDPOINT"
-    if "AWS_SECRET_ACCESS_KEY" in text or "credentials" in text.lower():
+    if is_about_credentials(text):
         return (
             "no credentials for S3 were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or "
             "AWS_NO_SIGN_REQUEST=YES for public buckets"

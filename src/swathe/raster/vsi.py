@@ -11,9 +11,13 @@ import ctypes
 import fnmatch
 import hashlib
 from functools import cache
+from typing import TYPE_CHECKING
 
 from swathe.errors import SourceError
 from swathe.raster import gdal, remote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @cache
@@ -86,14 +90,39 @@ def fingerprint(uri: str) -> tuple[int, int]:
 
 def _headers(uri: str) -> dict[str, str]:
     """Ask a server for the headers of a file, and forget what GDAL remembers of it."""
-    library, path = _library(), remote.gdal_path(uri).encode()
-    with gdal.settings(**remote.OPENING_OPTIONS):
-        library.VSICurlPartialClearCache(path)
-        lines = _take(library.VSIGetFileMetadata(path, b"HEADERS", None))
-        if not lines:
-            raise SourceError(remote.explain(uri, _why_not(path)))
+    library = _library()
+    lines, said = _asked(uri, lambda path: library.VSIGetFileMetadata(path, b"HEADERS", None), _why_not)
+    if not lines:
+        raise SourceError(remote.explain(uri, said))
     pairs = (line.partition("=") for line in lines)
     return {name.lower(): value.strip() for name, _, value in pairs}
+
+
+def _asked(
+    uri: str, ask: Callable[[bytes], int | None], why_not: Callable[[bytes], str] | None = None
+) -> tuple[list[str], str]:
+    """Ask a server anew for a list of texts; return it, and what GDAL says if it is empty.
+
+    Where no credentials for S3 are set, GDAL looks for them at the address at which machines of Amazon have them. With
+    our retries that takes a minute wherever nobody answers there, so S3 is asked without retries first.
+    """
+    library, path = _library(), remote.gdal_path(uri).encode()
+    answer: list[str] = []
+    said = ""
+    for more in ({"GDAL_HTTP_MAX_RETRY": 0}, {}) if path.startswith(b"/vsis3/") else ({},):
+        with gdal.settings(**remote.OPENING_OPTIONS, **more):
+            library.VSICurlPartialClearCache(path)
+            library.VSIErrorReset()
+            answer = _take(ask(path))
+            said = "" if answer else why_not(path) if why_not else _last_message()
+        if answer or remote.is_about_credentials(said):
+            break
+    return answer, said
+
+
+def _last_message() -> str:
+    """Return what GDAL said last of remote files."""
+    return (_library().VSIGetLastErrorMsg() or b"").decode(errors="replace")
 
 
 def _why_not(path: bytes) -> str:
@@ -103,7 +132,7 @@ def _why_not(path: bytes) -> str:
     file = library.VSIFOpenExL(path, b"rb", 1)
     if file:
         library.VSIFCloseL(file)
-    return (library.VSIGetLastErrorMsg() or b"").decode(errors="replace")
+    return _last_message()
 
 
 def why_unread(uri: str, place: object, error: BaseException) -> str:
@@ -144,13 +173,7 @@ def list_objects(uri: str) -> list[str]:
         SourceError: If the server cannot be reached, or refuses.
     """
     folder = uri.partition("*")[0].rpartition("/")[0] + "/"
-    path = remote.gdal_path(folder).encode()
-    library = _library()
-    with gdal.settings():
-        library.VSICurlPartialClearCache(path)
-        library.VSIErrorReset()
-        names = _take(library.VSIReadDirRecursive(path))
-        said = (library.VSIGetLastErrorMsg() or b"").decode(errors="replace")
+    names, said = _asked(folder, _library().VSIReadDirRecursive)
     if not names and said:
         raise SourceError(remote.explain(uri, said))
     found = (folder + name for name in names if not name.endswith("/"))
