@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from reprlib import Repr
 from typing import Any, TypeVar
+from unicodedata import category
 
 from swathe.errors import UsageError
 
@@ -221,3 +222,17 @@ def mapping(name: str, value: Any, accepted: str) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
         raise UsageError(refusal(name, value, accepted))
     return value
+
+
+def is_label(name: str) -> bool:
+    """Tell whether a name of a class can be kept, and shown in one line: text without controls such as line feeds."""
+    return bool(name) and is_text(name) and not any(category(letter) == "Cc" for letter in name)
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a name can be kept as UTF-8; file names of another encoding cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

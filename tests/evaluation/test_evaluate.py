@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from swathe.datasets import dota
 from swathe.datasets.sample import Sample
-from swathe.errors import SourceError, UsageError
+from swathe.errors import SourceError, StoreError, UsageError
 from swathe.evaluation import Found, Report, evaluate_detections, evaluate_folders
 
 if TYPE_CHECKING:
@@ -173,5 +174,17 @@ def test_table_has_a_line_per_class_and_says_which_form(truth: Path) -> None:
 
 def test_curves_are_drawn(truth: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    report_of(truth).draw_curves(tmp_path / "curves.png")
+    report = report_of(truth)
+    report.draw_curves(tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(StoreError, match=r"curves\.xyz: cannot write the picture .* use \.png"):
+        report.draw_curves(tmp_path / "curves.xyz")
+    assert not (tmp_path / "curves.xyz").exists()
+
+
+def test_a_class_may_have_a_name_that_looks_like_a_formula(truth: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    report = report_of(truth)
+    named = replace(report, classes=tuple(replace(item, name="$\\frac{$ _") for item in report.classes))
+    named.draw_curves(tmp_path / "curves.svg")
+    assert "<!-- $\\frac{$ _" in (tmp_path / "curves.svg").read_text()

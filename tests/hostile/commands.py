@@ -10,7 +10,7 @@ from pathlib import Path
 from hostile.case import Allowed, Bench, Case, makers_of
 from hostile.damage import damaged
 from hostile.samples import FORMATS
-from hostile.stores import copy_of, damage_one, flip_sealed_footer
+from hostile.stores import copy_of, damage_one, flip_sealed_footer, rename_class
 
 MAKERS, maker = makers_of("other commands")
 
@@ -118,6 +118,66 @@ def examined(bench: Bench) -> Case:
         bench.write(name, bench.chance.randbytes(200))
     words = bench.chance.choice((("doctor",), ("doctor", "--json"), ("doctor", "x"), ("doctor", "--warm=\n")))
     return Case(f"{words}", words)
+
+
+NAMES = (
+    "\x1b[2Jgone\x1b]0;taken\x07",
+    "line\nbreak  9  99",
+    "\u202egnp.tif",
+    "</script><script>alert(1)</script>",
+    "' onload='x' \"><img src=x>",
+    "[/red]{0}%s$title",
+    "$\\frac{$ _",
+    "../../../outside",
+    "=1+cmd|' /C x'!A0",
+    "x" * 300,
+    "nul\0byte",
+    "\u0661\u0662",
+    "CON",
+    " ",
+)
+
+
+@maker
+def named_classes(bench: Bench) -> Case:
+    """A store with a right seal whose class has a hostile name."""
+    name, store = bench.chance.choice(NAMES), copy_of(bench, bench.samples.store)
+    for path in (store / "detections").glob("*.parquet"):
+        rename_class(path, "ship", name)
+    return _looked_at(bench, store, "harbour", f"a class named {name[:30]!r}")
+
+
+@maker
+def named_scenes(bench: Bench) -> Case:
+    """A store with scenes of hostile names, as files may have them."""
+    import numpy as np
+
+    from swathe.detections import Detections, SceneInfo
+
+    name, store = bench.chance.choice(NAMES), bench.folder / "store"
+    scene = SceneInfo(id=name, uri=str(bench.samples.scene), width=320, height=256)
+    found = Detections.from_arrays(
+        np.array([[90.0, 80.0, 30.0, 12.0, 0.4]]), np.array([0.9]), [0], ["ship"], scene, "r"
+    )
+    found.save(store)
+    return _looked_at(bench, store, name, f"a scene named {name[:30]!r}")
+
+
+def _looked_at(bench: Bench, store: Path, scene: str, what: str) -> Case:
+    """Return a case of a command that shows or writes what is in a store."""
+    image = (f"--scene={scene}", "--image", str(bench.samples.scene))
+    outputs = ("o.geojson", "o.gpkg", "o.fgb", "o.csv", "o.coco.json", "o.parquet", "o")
+    command, *more = bench.chance.choice(
+        (
+            *(("query", "-o", name) for name in outputs),
+            ("query", "-o", "task1", "--format", "dota"),
+            *((name,) for name in ("query", "runs", "scenes", "stats", "areas", "compact")),
+            ("stats", "-o", "o.png"),
+            ("draw", "-o", "o.png", *image),
+            ("draw", "-o", "o.html", *image),
+        )
+    )
+    return Case(f"{command} {' '.join(more)}, {what}", (command, str(store), *more))
 
 
 @maker

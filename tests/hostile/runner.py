@@ -288,10 +288,14 @@ def _why_ended(code: int) -> str:
 
 
 def _resident(pid: int) -> int:
-    """Return the resident memory of a process, bytes; 0 if it is gone."""
+    """Return the resident memory of a process without that of files, bytes; 0 if it is gone.
+
+    A fork starts with its parent's anonymous pages, but maps those of libraries only as it touches them.
+    """
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-    except (OSError, IndexError):
+        resident, of_files = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
+        return (int(resident) - int(of_files)) * PAGE
+    except (OSError, ValueError):
         return 0
 
 
@@ -309,6 +313,9 @@ def _result(child: _Child, err: str) -> tuple[str, str]:
     """Return refused, harmless or failed, with the reason."""
     case, ended = _case_of(child), child.killed or ""
     last = err.rstrip("\n").rpartition("\n")[2]
+    out = (child.folder / "out").read_text(errors="replace") if (child.folder / "out").exists() else ""
+    if not all(letter.isprintable() or letter == "\n" for letter in out):
+        return "failed", f"what was printed may steer a terminal: {out[:600]!r}"
     if not ended.startswith("code "):
         return "failed", ended
     code = int(ended.removeprefix("code "))

@@ -192,6 +192,6 @@ def _write_unfinished(samples: Samples) -> None:
     spec, info = chosen.detector(samples.model)
     plan = make_plan(open_readable([samples.scene])[0], chosen.settings(info), spec)
     with contextlib.suppress(KeyboardInterrupt):
-        run_plan(plan, open_output(samples.unfinished, plan.run), progress=stop)
+        run_plan(plan, open_output(samples.unfinished, plan), progress=stop)
     shutil.copytree(samples.unfinished, samples.finished)
     _command("detect", samples.scene, "-m", samples.model, "-o", samples.finished, *GRID)

@@ -278,16 +278,30 @@ def _filled(kind: Any, rows: int, number: float, wkb: bytes) -> Any:
     return pa.array(["no\nsuch"] * rows)
 
 
-def _rewrite(path: Path, forge: Callable[[Any], Any]) -> None:
-    """Change the table of a Parquet file and seal it again."""
+def _rewrite(path: Path, forge: Callable[[Any], Any], tell: Callable[[bytes], bytes] = bytes) -> None:
+    """Change the table of a Parquet file, and what its metadata tell of it, and seal it again."""
     import pyarrow.parquet as pq
 
     from swathe.store.seal import seal_footer
 
     table = pq.read_table(path, use_threads=False)
-    pq.write_table(forge(table).replace_schema_metadata(table.schema.metadata), path)
+    told = {name: tell(value) for name, value in table.schema.metadata.items()}
+    pq.write_table(forge(table).replace_schema_metadata(told), path)
     with path.open("r+b") as stream:
         seal_footer(stream)
+
+
+def rename_class(path: Path, old: str, new: str) -> None:
+    """Give a class of a file of detections another name, whatever it is, and seal the file again."""
+    import pyarrow as pa
+
+    def forge(table: pa.Table) -> pa.Table:
+        place = table.column_names.index("class")
+        names = [new if name == old else name for name in table.column(place).to_pylist()]
+        return table.set_column(place, table.schema.field(place).with_type(pa.string()), pa.array(names, pa.string()))
+
+    names = [json.dumps(name, ensure_ascii=False).encode() for name in (old, new)]
+    _rewrite(path, forge, lambda text: text.replace(*names))
 
 
 @forger

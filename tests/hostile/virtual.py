@@ -104,6 +104,8 @@ def foreign_source(bench: Bench) -> Case:
             "/dev/zero",
             "/proc/self/environ",
             "/vsicurl/http://127.0.0.1:9/x.tif",
+            "http://127.0.0.1:9/x.tif",
+            "vrt:///vsistdin/",
             "/vsizip//etc/passwd",
             "/vsigzip//dev/zero",
             "/vsisubfile/0_100,/etc/passwd",

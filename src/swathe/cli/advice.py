@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import typer
+from swathe.cli.output import echo
 
 if TYPE_CHECKING:
     from swathe.engine.plan import Plan
@@ -39,7 +39,7 @@ def say_advice(found: Sequence[Advice]) -> None:
         return
     first, *others = found
     more = f"; {len(others)} more scene(s) would gain, too" if others else ""
-    typer.echo(
+    echo(
         f"Hint     {first.scene} would take about {first.gain:.2g} times less decoding if it were converted: "
         f"{first.reason}{more}; `swathe convert SOURCES -o FOLDER` does that once",
         err=True,

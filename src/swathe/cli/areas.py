@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swathe.cli.options import Json, NameProperty, Overwrite, StoreFolder, print_json
+from swathe.cli.output import echo
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def _list(store: GeoParquetStore, known: Areas, *, json: bool) -> None:
             print_json({"event": "area", "name": name, "detections": len(found), "per_class": found.per_class()})
         else:
             counts = ", ".join(f"{count:,} {title}" for title, count in found.per_class().items()) or "nothing found"
-            typer.echo(f"{name}: {counts}")
+            echo(f"{name}: {counts}")
     if json:
         print_json({"event": "summary", "areas": total})
     elif not total:
-        typer.echo("no areas; add some with --add FILE")
+        echo("no areas; add some with --add FILE")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from swathe.cli.options import Json, StoreFolder, print_json
+from swathe.cli.output import echo
 
 
 def compact(
@@ -28,4 +29,4 @@ def compact(
         print_json({"event": "compacted", "runs": chosen, "files_before": before, "files_after": after})
         return
     left = f"; {len(unfinished)} unfinished run(s) stay as they are" if unfinished and run is None else ""
-    typer.echo(f"{store}: {before:,} files before, {after:,} now{left}")
+    echo(f"{store}: {before:,} files before, {after:,} now{left}")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from swathe.cli.options import Json, Overwrite, Sources, print_json
+from swathe.cli.output import echo
 from swathe.cli.progress import MEBIBYTE, stderr_console
 from swathe.errors import PartialError, SourceError, StoreError, UsageError
 
@@ -100,7 +101,7 @@ def _convert_one(source: str, target: Path, options: Any, show: Show, *, overwri
         values = {"source": shown(source), "file": str(target), "bytes": size, "seconds": round(seconds, 3)}
         print_json({"event": "converted", **values})
     else:
-        typer.echo(f"{target}  {size / MEBIBYTE:,.1f} MiB in {seconds:.1f} seconds")
+        echo(f"{target}  {size / MEBIBYTE:,.1f} MiB in {seconds:.1f} seconds")
 
 
 @contextmanager

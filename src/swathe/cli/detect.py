@@ -34,6 +34,7 @@ from swathe.cli.options import (
     value_limits,
     whole_numbers,
 )
+from swathe.cli.output import echo
 from swathe.cli.progress import detection_progress
 from swathe.errors import UsageError
 
@@ -117,14 +118,14 @@ def detect(
     store = open_output(output, plan, append=append, overwrite=overwrite)
     if not json and not quiet:
         model_line = f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}"
-        typer.echo("\n".join([model_line, describe(plan), *notes(plan)]))
+        echo(model_line, describe(plan), *notes(plan))
     summary = _run(plan, store, unopened, supersede=not append, json=json, quiet=quiet)
     _write(store, plan.run, targets, overwrite=overwrite)
     files = [str(path) for path in (*summary.files, *targets)]
     if json:
         print_json({"event": "summary", **summary.to_json(), "files": files})
     elif not quiet:
-        typer.echo("\n".join(_summary(summary, files)))
+        echo(*_summary(summary, files))
     raise_for_failures(summary)
 
 

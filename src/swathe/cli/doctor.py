@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from swathe.cli.options import Json, print_json
+from swathe.cli.output import echo
 
 BROKEN = 1
 SIGNS = {"fine": " ", "note": "-", "broken": "!"}
@@ -24,7 +25,7 @@ def doctor(
     from swathe.doctor import warm as compile_geometry
 
     if warm:
-        typer.echo("compiling geometry, once", err=True)
+        echo("compiling geometry, once", err=True)
         compile_geometry()
         return
     findings = examine()
@@ -36,10 +37,10 @@ def doctor(
     else:
         wide = max(len(finding.name) for finding in findings)
         for part, group in groupby(findings, key=lambda finding: finding.part):
-            typer.echo(part)
+            echo(part)
             for finding in group:
                 remedy = f"; {finding.remedy}" if finding.remedy else ""
-                typer.echo(f"{SIGNS[finding.level]} {finding.name:<{wide}}  {finding.value}{remedy}")
-        typer.echo(f"{len(broken)} broken" if broken else "all that is needed works")
+                echo(f"{SIGNS[finding.level]} {finding.name:<{wide}}  {finding.value}{remedy}")
+        echo(f"{len(broken)} broken" if broken else "all that is needed works")
     if broken:
         raise typer.Exit(BROKEN)

@@ -24,6 +24,7 @@ from swathe.cli.options import (
     value_limits,
     whole_numbers,
 )
+from swathe.cli.output import echo
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def draw(
     if json:
         print_json({"event": "summary", "file": str(output), "scene": info.id, "detections": count})
     else:
-        typer.echo(f"{output}: {count:,} detections")
+        echo(f"{output}: {count:,} detections")
 
 
 def _only_scene(store: Path, found: Detections, scene: str | None) -> SceneInfo:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from swathe.cli.options import Json, free_output, names, print_json
+from swathe.cli.output import echo
 
 
 def evaluate(
@@ -46,4 +47,4 @@ def evaluate(
     if json:
         print_json(report.to_json())
     else:
-        typer.echo(report.as_table())
+        echo(*report.as_table().split("\n"))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from swathe.cli.options import Json, Overwrite, print_json
+from swathe.cli.output import echo
 
 
 def export(
@@ -28,7 +29,7 @@ def export(
     if json:
         print_json(asdict(report))
         return
-    typer.echo(
+    echo(
         f"{report.path}: {report.boxes} boxes in {report.images} images equal PyTorch's on "
         f"{', '.join(report.backends)}; logits differ by at most {report.largest_logit_difference:.1e}"
     )

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from swathe.cli.options import Overwrite, free_output
+from swathe.cli.output import echo
 from swathe.cli.train import need_torch
 
 
@@ -31,4 +32,4 @@ def figures(
 
     path = free_output(output or Path(f"{figure.value}.png"), overwrite=overwrite)
     draw_alpha(path)
-    typer.echo(path)
+    echo(path)

@@ -6,9 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from swathe.cli.options import free_output, print_json
+from swathe.cli.output import echo
 from swathe.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def print_counts(found: Detections) -> None:
     """Print how many detections there are of each class, and of all."""
     lines = [*((f"{count:,}", name) for name, count in found.per_class().items()), (f"{len(found):,}", "detections")]
     width = max(len(count) for count, _ in lines)
-    typer.echo("\n".join(f"{count:>{width}}  {name}" for count, name in lines))
+    echo(*(f"{count:>{width}}  {name}" for count, name in lines))
 
 
 def print_best(found: Detections) -> None:
@@ -71,7 +70,7 @@ def print_best(found: Detections) -> None:
     shown = len(titles) if True in kinds else titles.index("long m")
     print_table(titles[:shown], [line[:shown] for line in _lines(best)])
     rest = f", the best {len(best)} shown; -o FILE writes all" if len(found) > len(best) else ""
-    typer.echo(f"{len(found):,} detections{rest}")
+    echo(f"{len(found):,} detections{rest}")
 
 
 def _lines(found: Detections) -> list[Sequence[str]]:

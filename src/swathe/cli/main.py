@@ -21,6 +21,7 @@ from swathe.cli.evaluate import evaluate
 from swathe.cli.export import export
 from swathe.cli.figures import figures
 from swathe.cli.models import models
+from swathe.cli.output import echo
 from swathe.cli.plan import plan
 from swathe.cli.query import query
 from swathe.cli.remove import remove
@@ -77,7 +78,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         import swathe
 
-        typer.echo(f"swathe {swathe.__version__}")
+        echo(f"swathe {swathe.__version__}")
         raise typer.Exit
 
 
@@ -128,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == INTERRUPTED:
         command = next((word for word in words if not word.startswith("-")), "")
         hint = "; what is finished is kept, run the same command again to resume" if command in RESUMABLE else ""
-        typer.echo(f"interrupted{hint}", err=True)
+        echo(f"interrupted{hint}", err=True)
     return code if isinstance(code, int) else 0
 
 
@@ -154,14 +155,9 @@ def _fail(message: str, code: int, *, debug: bool) -> int:
     """Print an error, with its traceback if wanted, and return its exit code."""
     if debug:
         traceback.print_exc()
-    typer.echo(f"error: {_printable(message, lines=code == PartialError.exit_code)}", err=True)
+    lines = message.split("\n") if code == PartialError.exit_code else [message]
+    echo(f"error: {lines[0]}", *lines[1:], err=True)
     return code
-
-
-def _printable(message: str, *, lines: bool) -> str:
-    """Write out characters that would break the line or steer a terminal, as names of files may hold them."""
-    kept = "\n" if lines else ""
-    return "".join(letter if letter.isprintable() or letter in kept else ascii(letter).strip("'") for letter in message)
 
 
 def run() -> None:

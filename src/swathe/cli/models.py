@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-
 from swathe.cli.options import Json, print_json
+from swathe.cli.output import echo
 
 
 def models(json: Json = False) -> None:
@@ -29,14 +28,14 @@ def models(json: Json = False) -> None:
         print_json({"event": "summary", "models": entries})
         return
     if not shipped:
-        typer.echo("no models come with this installation; give the path of a .onnx or .safetensors file instead")
+        echo("no models come with this installation; give the path of a .onnx or .safetensors file instead")
     for model in shipped:
         resolution = model.info.ground_sample_distance
-        typer.echo(f"{model.name}  (YWCSL {model.info.size})")
-        typer.echo(f"  classes     {', '.join(model.info.classes)}")
+        echo(f"{model.name}  (YWCSL {model.info.size})")
+        echo(f"  classes     {', '.join(model.info.classes)}")
         if resolution is not None:
-            typer.echo(f"  resolution  {resolution:g} m per pixel")
-        typer.echo(f"  scales      {', '.join(f'{scale:g}' for scale in model.info.scales)}")
-        typer.echo(f"  min score   {model.info.min_score:g}")
+            echo(f"  resolution  {resolution:g} m per pixel")
+        echo(f"  scales      {', '.join(f'{scale:g}' for scale in model.info.scales)}")
+        echo(f"  min score   {model.info.min_score:g}")
         if model.card is not None:
-            typer.echo(f"  card        {model.card}")
+            echo(f"  card        {model.card}")

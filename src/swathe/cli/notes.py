@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-import typer
+from swathe.cli.output import echo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ def say_notes(path: Path, condition: Query, found: Detections) -> None:
     if placed:
         lines += _unmatched(condition, sorted({scene for head in heads for scene in head.scenes}, key=lambda s: s.id))
     for line in lines + _overlapping(found):
-        typer.echo(f"note: {line}", err=True)
+        echo(f"note: {line}", err=True)
 
 
 def _heads(path: Path) -> Sequence[FileHead]:

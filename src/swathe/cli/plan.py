@@ -25,6 +25,7 @@ from swathe.cli.options import (
     value_limits,
     whole_numbers,
 )
+from swathe.cli.output import echo
 from swathe.cli.progress import MEBIBYTE
 from swathe.errors import PartialError
 
@@ -68,17 +69,17 @@ def plan(
     gains = advice(planned, processes)
     say_advice(gains)
     for scene, reason in unopened.items():
-        typer.echo(f"failed {scene}: {reason}", err=True)
+        echo(f"failed {scene}: {reason}", err=True)
     if json:
         limit = memory_limit(planned)
         told = {"memory_bytes": projection.total, "memory": projection.to_json(), "memory_limit_bytes": limit}
         found = {"workers": processes, **told, "advice": [asdict(gain) for gain in gains], "failed": unopened}
         print_json({"event": "summary", **planned.to_json(), **found})
     else:
-        typer.echo("\n".join([describe(planned), *notes(planned)]))
+        echo(describe(planned), *notes(planned))
         for level in planned.to_json()["levels"]:
-            typer.echo(f"         {level['windows']:,} windows at scale {level['scale']:g}")
-        typer.echo("\n".join(_memory_lines(projection, counted=model is not None)))
+            echo(f"         {level['windows']:,} windows at scale {level['scale']:g}")
+        echo(*_memory_lines(projection, counted=model is not None))
     check_memory(planned, processes)
     if unopened:
         raise typer.Exit(PartialError.exit_code)

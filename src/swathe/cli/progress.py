@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from swathe.cli.options import print_json
+from swathe.cli.output import printable
 from swathe.cli.tally import Tally, in_words
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def _lines_about(event: ProgressEvent) -> list[str]:
         if event.resumed_windows:
             lines.insert(0, f"Resuming: {event.resumed_windows:,} of {event.windows:,} windows are done")
         return lines
-    return [f"failed {event.scene}: {event.reason}"] if isinstance(event, SceneFailed) else []
+    return [printable(f"failed {event.scene}: {event.reason}")] if isinstance(event, SceneFailed) else []
 
 
 class _TrainingBar:

@@ -25,6 +25,7 @@ from swathe.cli.conditions import (
 from swathe.cli.found import check_target, print_best, print_counts, print_features
 from swathe.cli.notes import say_notes
 from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, print_json
+from swathe.cli.output import echo
 from swathe.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _report(found: Detections, output: Path | None, *, count: bool, json: bool) 
         file = None if output is None else str(output)
         print_json({"event": "summary", "detections": len(found), "per_class": found.per_class(), "file": file})
     elif output is not None:
-        typer.echo(f"{output}: {len(found):,} detections")
+        echo(f"{output}: {len(found):,} detections")
     else:
         (print_counts if count else print_best)(found)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swathe.cli.options import Json, StoreFolder, print_json
+from swathe.cli.output import echo
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def remove(
     if json:
         print_json({"event": "removed", "runs": targets, "scene": scene, "detections": detections})
     else:
-        typer.echo(f"removed {question}" if targets else "there is nothing to remove")
+        echo(f"removed {question}" if targets else "there is nothing to remove")
 
 
 def _run(store: GeoParquetStore, run: str) -> tuple[str, ...]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from swathe.cli.options import Json, StoreFolder, print_json
+from swathe.cli.output import echo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,16 +25,16 @@ def runs(store: StoreFolder, json: Json = False) -> None:
         return
     for entry in entries:
         state = "finished" if entry["finished"] else "unfinished"
-        typer.echo(f"{entry['run']}  {state}, {entry['scenes']:,} scenes, {entry['detections']:,} detections")
+        echo(f"{entry['run']}  {state}, {entry['scenes']:,} scenes, {entry['detections']:,} detections")
         for title, text in _lines(entry["about"]):
-            typer.echo(f"  {title:<10} {text}")
+            echo(f"  {title:<10} {text}")
     unfinished = sum(not entry["finished"] for entry in entries)
     rest = ""
     if unfinished:
         rest = (
             f", {unfinished} unfinished: the same `swathe detect` resumes one, `swathe remove --unfinished` clears them"
         )
-    typer.echo(f"{len(entries):,} runs{rest}")
+    echo(f"{len(entries):,} runs{rest}")
 
 
 def _entries(store: GeoParquetStore) -> list[dict[str, Any]]:

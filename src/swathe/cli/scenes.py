@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from swathe.cli.options import Json, StoreFolder, print_json
+from swathe.cli.output import echo
 from swathe.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def scenes(
         return
     print_table(TITLES, [_row(entry) for entry in entries])
     looked = len({entry["scene"] for entry in entries})
-    typer.echo(f"{looked:,} scenes, {sum(entry['detections'] for entry in entries):,} detections")
+    echo(f"{looked:,} scenes, {sum(entry['detections'] for entry in entries):,} detections")
 
 
 def _entry(published: Published) -> dict[str, Any]:

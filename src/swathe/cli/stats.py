@@ -25,6 +25,7 @@ from swathe.cli.conditions import (
 )
 from swathe.cli.notes import say_notes
 from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, free_output, print_json
+from swathe.cli.output import echo
 from swathe.cli.query import PolygonFile, read_polygon
 from swathe.errors import MissingExtraError, UsageError
 
@@ -90,9 +91,9 @@ def stats(
     if json:
         print_json({"event": "summary", **result.to_json(), "file": None if output is None else str(output)})
         return
-    typer.echo("\n".join(as_text(result)))
+    echo(*as_text(result))
     if output is not None:
-        typer.echo(output)
+        echo(output)
 
 
 def as_text(result: Statistics) -> list[str]:

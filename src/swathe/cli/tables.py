@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
+from swathe.cli.output import echo, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         titles: Heads of the columns.
         rows: Cells of each row, as many as titles.
     """
-    lines = [titles, *rows]
+    lines = [[printable(cell) for cell in line] for line in (titles, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+        echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from swathe.cli.options import Json, print_json
+from swathe.cli.output import echo
 from swathe.cli.progress import training_progress
 from swathe.errors import MissingExtraError
 
@@ -49,11 +50,11 @@ def train(
             }
         )
         return
-    typer.echo(f"Trained  {result.seconds / 60:.1f} minutes")
+    echo(f"Trained  {result.seconds / 60:.1f} minutes")
     for name, value in result.scores.items():
-        typer.echo(f"{name:8s} {value:.4f}")
-    typer.echo(f"Best     {result.best}")
-    typer.echo(f"Next     swathe export {result.folder}")
+        echo(f"{name:8s} {value:.4f}")
+    echo(f"Best     {result.best}")
+    echo(f"Next     swathe export {result.folder}")
 
 
 def _check(path: Path, *, json: bool) -> None:
@@ -65,8 +66,8 @@ def _check(path: Path, *, json: bool) -> None:
     if json:
         print_json({"event": "check", **asdict(found)})
         return
-    typer.echo(f"Train    {found.steps:,} steps, {found.views:,} views per epoch, from {found.crops:,} crops")
+    echo(f"Train    {found.steps:,} steps, {found.views:,} views per epoch, from {found.crops:,} crops")
     for name, count in found.objects.items():
         held_out = f", {found.held_out_objects[name]:,} held out" if found.held_out_objects else ""
-        typer.echo(f"         {count:,} {name}{held_out}")
-    typer.echo(f"Validate {found.held_out_crops:,} crops; an object counts in each crop that holds it")
+        echo(f"         {count:,} {name}{held_out}")
+    echo(f"Validate {found.held_out_crops:,} crops; an object counts in each crop that holds it")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe import arguments
-from swathe.detections.table import is_text
+from swathe.arguments import is_text
 from swathe.errors import SourceError, UsageError
 from swathe.times import parse_utc, utc_text
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from swathe.arguments import refusal, text
+from swathe.arguments import is_label, is_text, refusal, text
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -135,15 +135,6 @@ def ranks(names: Sequence[str] | npt.NDArray[np.str_]) -> IndexArray:
     return np.unique(np.asarray(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
 
 
-def is_text(name: str) -> bool:
-    """Return whether a name can be stored as UTF-8; file names of another encoding cannot."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _column(values: npt.ArrayLike, count: int, name: str, dtype: type[Any]) -> npt.NDArray[Any]:
     """Return values as an array of `count`, or say that there are more or fewer."""
     try:
@@ -164,8 +155,11 @@ def _check_names(run: str, class_names: tuple[str, ...]) -> None:
     text("run", run, "the id of a run, Unicode text and not empty")
     if not run or not is_text(run):
         raise UsageError(f"run {run!r}: the id of a run must be Unicode text and not empty")
-    if len(set(class_names)) != len(class_names) or not all(name and is_text(name) for name in class_names):
-        raise UsageError(f"class names {list(class_names)} must be different from each other and not empty")
+    if len(set(class_names)) != len(class_names) or not all(map(is_label, class_names)):
+        raise UsageError(
+            f"class names {list(class_names)} must be different from each other, not empty, and without line feeds and "
+            "other controls"
+        )
 
 
 def _repeated(name: str, count: int) -> pa.DictionaryArray:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from swathe.errors import MissingExtraError
+from swathe.atomic import published_file
+from swathe.errors import MissingExtraError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from matplotlib.figure import Figure
 
     from swathe.evaluation.average_precision import Curve
 
@@ -89,15 +92,28 @@ class Report:
         """Draw precision over recall at IoU > 0.5, a line per class.
 
         Args:
-            path: Picture to write; its suffix says the format.
+            path: Picture to write, replaced if it exists; its suffix chooses the format, PNG without one.
 
         Raises:
             MissingExtraError: If matplotlib is not installed.
+            StoreError: If the picture cannot be written.
         """
         try:
-            from matplotlib.figure import Figure
+            import matplotlib
         except ImportError as error:
             raise MissingExtraError("curves need matplotlib; install it with: pip install 'swathe[train]'") from error
+        with matplotlib.rc_context({"text.parse_math": False}):  # a class may have dollars in its name
+            figure = self._figure()
+        try:
+            with published_file(path, overwrite=True) as stream:
+                figure.savefig(stream, format=path.suffix.lower()[1:] or "png")
+        except ValueError as error:
+            raise StoreError(f"{path}: cannot write the picture ({error}); use .png, .svg or .pdf") from error
+
+    def _figure(self) -> Figure:
+        """Draw the curves."""
+        from matplotlib.figure import Figure
+
         figure = Figure(figsize=(7, 5), layout="constrained")
         axes = figure.add_subplot(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
         for item in self.classes:
@@ -107,7 +123,7 @@ class Report:
         if any(item.curve is not None for item in self.classes):
             axes.legend(fontsize="small")
         axes.grid(visible=True, alpha=0.3)
-        figure.savefig(path)
+        return figure
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

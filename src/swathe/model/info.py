@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from swathe.arguments import is_label
 from swathe.errors import ModelError
 
 FORMAT_VERSION = 1
@@ -46,8 +47,11 @@ class ModelInfo:
 
     def __post_init__(self) -> None:
         """Refuse a description that no detector could follow."""
-        if not self.classes or any(not name for name in self.classes):
-            raise ModelError(f"model {self.name!r} lists no classes or an empty class name; export it again")
+        if not self.classes or not all(map(is_label, self.classes)):
+            raise ModelError(
+                f"model {self.name!r} lists no classes, or a class name that is empty or has line feeds or other "
+                "controls in it; export it again"
+            )
         if len(set(self.classes)) != len(self.classes):
             raise ModelError(f"model {self.name!r} lists a class twice: {', '.join(self.classes)}")
         if len(self.strides) != len(self.anchors) or not self.strides:
