@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from swathe.arguments import file_path, names, number, refusal, several, text, whole_number
+from swathe.counts import counted
 from swathe.engine.settings import RunSettings
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.times import parse_utc, utc_text
@@ -355,8 +356,8 @@ def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool
     beside = runs_beside(plan, store)
     if beside and plan.run not in {*store.runs(), *store.unfinished_runs()} and not append:
         raise StoreError(
-            f"{path}: holds {len(beside)} other run(s); add this one with --append, replace them with --overwrite, or "
-            f"choose another place; `swathe runs {path}` lists them"
+            f"{path}: holds {counted(len(beside), 'other run')}; add this one with --append, replace all with "
+            f"--overwrite, or choose another place; `swathe runs {path}` lists them"
         )
     return store
 

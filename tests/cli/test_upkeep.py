@@ -42,7 +42,7 @@ def test_runs_are_listed(command: Command, filled: GeoParquetStore) -> None:
     assert lines[0] == "run-a  finished, 3 scenes, 30 detections"
     assert lines[1].split() == ["detector", "sha256", "0123456789ab"]
     assert lines[2].split() == ["settings", "scales", "0.5", "1.0,", "tile", "1024"]
-    assert "run-b  unfinished, 1 scenes, 5 detections" in lines
+    assert "run-b  unfinished, 1 scene, 5 detections" in lines
     assert "run-c  unfinished, 0 scenes, 0 detections" in lines
     assert lines[-1].startswith("3 runs, 2 unfinished")
     (entries,) = (line["runs"] for line in command("runs", filled.path, "--json").lines)
@@ -96,7 +96,7 @@ def test_runs_and_scenes_are_removed(command: Command, filled: GeoParquetStore) 
     assert told == {"event": "removed", "runs": ["run-b", "run-c"], "scene": None, "detections": 5}
     assert filled.unfinished_runs() == ()
     assert "nothing to remove" in command("remove", filled.path, "--unfinished", "-y").out
-    assert command("remove", filled.path, "--run", "run-a", "-y").out.startswith("removed 1 run(s) (run-a) with 20")
+    assert command("remove", filled.path, "--run", "run-a", "-y").out.startswith("removed 1 run (run-a) with 20")
     assert filled.runs() == ()
 
 
@@ -120,6 +120,9 @@ def test_what_is_not_there_cannot_be_removed(
 def test_a_run_at_work_is_left_alone(command: Command, filled: GeoParquetStore) -> None:
     with run_lock(filled.work_folder("run-b")):
         outcome = command("remove", filled.path, "--run", "run-b", "--yes")
+        assert command("runs", filled.path).out.count("at work, 1 scene, 5 detections") == 1
+        (told,) = command("remove", filled.path, "--unfinished", "--yes", "--json").lines
+        assert told["runs"] == ["run-c"]
     assert (outcome.code, outcome.is_one_error) == (5, True)
     assert "another process is working on this run" in outcome.err
     assert len(filled.scan(Query(runs=("run-b",)))) == 5

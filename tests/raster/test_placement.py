@@ -17,6 +17,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.rpc import RPC
 
+from swathe.counts import counted
 from swathe.raster.georeference import to_lonlat
 from swathe.raster.opening import open_scene
 from swathe.raster.placement import TOLERANCE, fit_points
@@ -131,7 +132,7 @@ def test_ground_control_points_that_it_does_not_meet(describe: Callable[..., Sce
 def test_too_few_ground_control_points(describe: Callable[..., Scene], count: int) -> None:
     scene = describe(points=points_of(UTM)[:count], crs="EPSG:32645")
     assert scene.transform is None
-    assert f"it has {count} ground control point(s)" in scene.notes[0]
+    assert f"it has {counted(count, 'ground control point')}, and" in scene.notes[0]
 
 
 def test_ground_control_points_on_a_line(describe: Callable[..., Scene]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from swathe.cli.output import echo
+from swathe.counts import counted
 
 if TYPE_CHECKING:
     from swathe.engine.plan import Plan
@@ -38,7 +39,7 @@ def say_advice(found: Sequence[Advice]) -> None:
     if not found:
         return
     first, *others = found
-    more = f"; {len(others)} more scene(s) would gain, too" if others else ""
+    more = f"; {counted(len(others), 'more scene')} would gain, too" if others else ""
     echo(
         f"Hint     {first.scene} would take about {first.gain:.2g} times less decoding if it were converted: "
         f"{first.reason}{more}; `swathe convert SOURCES -o FOLDER` does that once",

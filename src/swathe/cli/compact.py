@@ -8,6 +8,7 @@ import typer
 
 from swathe.cli.options import Json, StoreFolder, print_json
 from swathe.cli.output import echo
+from swathe.counts import counted
 
 
 def compact(
@@ -28,5 +29,5 @@ def compact(
     if json:
         print_json({"event": "compacted", "runs": chosen, "files_before": before, "files_after": after})
         return
-    left = f"; {len(unfinished)} unfinished run(s) stay as they are" if unfinished and run is None else ""
+    left = f"; {counted(len(unfinished), 'unfinished run')} left as it is" if unfinished and run is None else ""
     echo(f"{store}: {before:,} files before, {after:,} now{left}")

@@ -36,6 +36,7 @@ from swathe.cli.options import (
 )
 from swathe.cli.output import echo
 from swathe.cli.progress import detection_progress
+from swathe.counts import counted
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def describe(plan: Plan) -> str:
     settings = plan.settings
     scales = ", ".join(f"{scale:g}" for scale in settings.scales)
     return (
-        f"Plan     {len(plan.scenes):,} scene(s), {plan.windows:,} windows of {settings.tile} px every "
+        f"Plan     {counted(len(plan.scenes), 'scene')}, {counted(plan.windows, 'window')} of {settings.tile} px every "
         f"{settings.stride} px at scale {scales}; merged from IoU {settings.merge_iou:g}"
     )
 

@@ -25,6 +25,7 @@ from swathe.cli.options import (
     whole_numbers,
 )
 from swathe.cli.output import echo
+from swathe.counts import counted
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def draw(
     if json:
         print_json({"event": "summary", "file": str(output), "scene": info.id, "detections": count})
     else:
-        echo(f"{output}: {count:,} detections")
+        echo(f"{output}: {counted(count, 'detection')}")
 
 
 def _only_scene(store: Path, found: Detections, scene: str | None) -> SceneInfo:

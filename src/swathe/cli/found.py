@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from swathe.cli.options import free_output, print_json
 from swathe.cli.output import echo
 from swathe.cli.tables import print_table
+from swathe.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,8 @@ def print_features(found: Detections) -> None:
 
 def print_counts(found: Detections) -> None:
     """Print how many detections there are of each class, and of all."""
-    lines = [*((f"{count:,}", name) for name, count in found.per_class().items()), (f"{len(found):,}", "detections")]
+    total, unit = counted(len(found), "detection").split()
+    lines = [*((f"{count:,}", name) for name, count in found.per_class().items()), (total, unit)]
     width = max(len(count) for count, _ in lines)
     echo(*(f"{count:>{width}}  {name}" for count, name in lines))
 
@@ -68,9 +70,12 @@ def print_best(found: Detections) -> None:
     titles = ("scene", "class", "score", *places, "long px", "short px", "angle", "long m", "short m", "azimuth")
     best = found.take(found.scores.argsort(kind="stable")[::-1][:PRINTED_ROWS])
     shown = len(titles) if True in kinds else titles.index("long m")
-    print_table(titles[:shown], [line[:shown] for line in _lines(best)])
+    rows = [line[:shown] for line in _lines(best)]
+    if len(found.runs) > 1:
+        rows = [[str(run), *row] for run, row in zip(best.run_ids, rows, strict=True)]
+    print_table([*(["run"] if len(found.runs) > 1 else []), *titles[:shown]], rows)
     rest = f", the best {len(best)} shown; -o FILE writes all" if len(found) > len(best) else ""
-    echo(f"{len(found):,} detections{rest}")
+    echo(f"{counted(len(found), 'detection')}{rest}")
 
 
 def _lines(found: Detections) -> list[Sequence[str]]:

@@ -27,6 +27,7 @@ from swathe.cli.options import (
 )
 from swathe.cli.output import echo
 from swathe.cli.progress import MEBIBYTE
+from swathe.counts import counted
 from swathe.errors import PartialError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def plan(
     else:
         echo(describe(planned), *notes(planned))
         for level in planned.to_json()["levels"]:
-            echo(f"         {level['windows']:,} windows at scale {level['scale']:g}")
+            echo(f"         {counted(level['windows'], 'window')} at scale {level['scale']:g}")
         echo(*_memory_lines(projection, counted=model is not None))
     check_memory(planned, processes)
     if unopened:

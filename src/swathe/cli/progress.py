@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from swathe.cli.options import print_json
 from swathe.cli.output import printable
 from swathe.cli.tally import Tally, in_words
+from swathe.counts import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -197,7 +198,9 @@ def _lines_about(event: ProgressEvent) -> list[str]:
     from swathe.engine.events import RunPlanned, SceneFailed
 
     if isinstance(event, RunPlanned):
-        lines = [f"Memory   about {event.memory_bytes / MEBIBYTE:,.0f} MiB with {max(1, event.workers)} worker(s)"]
+        lines = [
+            f"Memory   about {event.memory_bytes / MEBIBYTE:,.0f} MiB with {counted(max(1, event.workers), 'worker')}"
+        ]
         if event.resumed_windows:
             lines.insert(0, f"Resuming: {event.resumed_windows:,} of {event.windows:,} windows are done")
         return lines

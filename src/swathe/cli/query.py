@@ -26,6 +26,7 @@ from swathe.cli.found import check_target, print_best, print_counts, print_featu
 from swathe.cli.notes import say_notes
 from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, print_json
 from swathe.cli.output import echo
+from swathe.counts import counted
 from swathe.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _report(found: Detections, output: Path | None, *, count: bool, json: bool) 
         file = None if output is None else str(output)
         print_json({"event": "summary", "detections": len(found), "per_class": found.per_class(), "file": file})
     elif output is not None:
-        echo(f"{output}: {len(found):,} detections")
+        echo(f"{output}: {counted(len(found), 'detection')}")
     else:
         (print_counts if count else print_best)(found)
 

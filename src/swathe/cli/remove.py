@@ -9,6 +9,7 @@ import typer
 
 from swathe.cli.options import Json, StoreFolder, print_json
 from swathe.cli.output import echo
+from swathe.counts import counted
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ def remove(
     scene: Annotated[
         str | None, typer.Option(metavar="ID", help="Remove this scene, from all runs or from one.")
     ] = None,
-    unfinished: Annotated[bool, typer.Option("--unfinished", help="Remove all runs that did not finish.")] = False,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Remove all runs that did not finish, but not those at work.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
@@ -38,12 +41,12 @@ def remove(
     if scene is not None:
         chosen = _scenes(opened, published, scene)
     else:
-        wanted = opened.unfinished_runs() if run is None else _run(opened, run)
+        wanted = _idle(opened) if run is None else _run(opened, run)
         chosen = [entry for entry in published if entry.run in wanted]
     targets = sorted({entry.run for entry in chosen}) if scene is not None else list(wanted)
     detections = sum(entry.detections for entry in chosen)
     what = f"scene {scene} from " if scene is not None else ""
-    question = f"{what}{len(targets)} run(s) ({', '.join(targets)}) with {detections:,} detections"
+    question = f"{what}{counted(len(targets), 'run')} ({', '.join(targets)}) with {counted(detections, 'detection')}"
     if targets and not yes:
         _ask(question)
     for target in targets:
@@ -63,6 +66,13 @@ def _run(store: GeoParquetStore, run: str) -> tuple[str, ...]:
     if run not in present:
         raise UsageError(f"--run {run}: {store.path} holds no such run, but {', '.join(present) or 'none'}")
     return (run,)
+
+
+def _idle(store: GeoParquetStore) -> tuple[str, ...]:
+    """Return the unfinished runs that nobody works on."""
+    from swathe.store.lock import is_at_work
+
+    return tuple(run for run in store.unfinished_runs() if not is_at_work(store.work_folder(run)))
 
 
 def _scenes(store: GeoParquetStore, published: tuple[Published, ...], scene: str) -> list[Published]:

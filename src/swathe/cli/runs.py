@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from swathe.cli.options import Json, StoreFolder, print_json
 from swathe.cli.output import echo
+from swathe.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,21 +25,24 @@ def runs(store: StoreFolder, json: Json = False) -> None:
         print_json({"event": "summary", "runs": entries})
         return
     for entry in entries:
-        state = "finished" if entry["finished"] else "unfinished"
-        echo(f"{entry['run']}  {state}, {entry['scenes']:,} scenes, {entry['detections']:,} detections")
+        state = "finished" if entry["finished"] else "at work" if entry["at_work"] else "unfinished"
+        held = f"{counted(entry['scenes'], 'scene')}, {counted(entry['detections'], 'detection')}"
+        echo(f"{entry['run']}  {state}, {held}")
         for title, text in _lines(entry["about"]):
             echo(f"  {title:<10} {text}")
-    unfinished = sum(not entry["finished"] for entry in entries)
+    unfinished = sum(not entry["finished"] and not entry["at_work"] for entry in entries)
     rest = ""
     if unfinished:
         rest = (
             f", {unfinished} unfinished: the same `swathe detect` resumes one, `swathe remove --unfinished` clears them"
         )
-    echo(f"{len(entries):,} runs{rest}")
+    echo(f"{counted(len(entries), 'run')}{rest}")
 
 
 def _entries(store: GeoParquetStore) -> list[dict[str, Any]]:
     """Describe each run; one that has published nothing yet too."""
+    from swathe.store.lock import is_at_work
+
     published = store.published()
     unfinished = set(store.unfinished_runs())
     entries = []
@@ -49,6 +53,7 @@ def _entries(store: GeoParquetStore) -> list[dict[str, Any]]:
             {
                 "run": run,
                 "finished": run not in unfinished,
+                "at_work": is_at_work(store.work_folder(run)),
                 "scenes": len(own),
                 "detections": sum(scene.detections for scene in own),
                 "about": dict(about),

@@ -9,6 +9,7 @@ import typer
 from swathe.cli.options import Json, StoreFolder, print_json
 from swathe.cli.output import echo
 from swathe.cli.tables import print_table
+from swathe.counts import counted
 
 if TYPE_CHECKING:
     from swathe.store.protocol import Published
@@ -31,7 +32,7 @@ def scenes(
         return
     print_table(TITLES, [_row(entry) for entry in entries])
     looked = len({entry["scene"] for entry in entries})
-    echo(f"{looked:,} scenes, {sum(entry['detections'] for entry in entries):,} detections")
+    echo(f"{counted(looked, 'scene')}, {counted(sum(entry['detections'] for entry in entries), 'detection')}")
 
 
 def _entry(published: Published) -> dict[str, Any]:

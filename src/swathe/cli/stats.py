@@ -27,6 +27,7 @@ from swathe.cli.notes import say_notes
 from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, free_output, print_json
 from swathe.cli.output import echo
 from swathe.cli.query import PolygonFile, read_polygon
+from swathe.counts import counted
 from swathe.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def as_text(result: Statistics) -> list[str]:
     Returns:
         Lines with bars of `BAR_WIDTH` characters at most.
     """
-    lines = [f"{result.detections:,} detections", ""]
+    lines = [counted(result.detections, "detection"), ""]
     lines += ["class", *_bars(list(result.per_class), list(result.per_class.values()))]
     for histogram in result.histograms:
         unit = f", {histogram.unit}" if histogram.unit else ""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from swathe.counts import counted
 from swathe.errors import PartialError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class RunSummary:
             reasons = "\n".join(f"  {scene}: {reason}" for scene, reason in self.failed.items())
             others = f"the other {len(self.files)} are stored" if self.files else "none is stored"
             raise PartialError(
-                f"{len(self.failed)} scene(s) failed, {others}:\n{reasons}\n"
+                f"{counted(len(self.failed), 'scene')} failed, {others}:\n{reasons}\n"
                 "Mend or fetch them, then run the same command again: it looks at these alone",
                 self.failed,
                 detections,

@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 
 from swathe.atomic import not_written, published_path
+from swathe.counts import counted
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.raster import gdal, remote
 
@@ -94,7 +95,8 @@ def _check_jpeg(dataset: Any) -> None:
     paletted = ColorInterp.palette in dataset.colorinterp
     colours = sum(colour != ColorInterp.alpha for colour in dataset.colorinterp)
     if set(dataset.dtypes) != {"uint8"} or paletted or colours not in {1, 3}:
-        kind = "a palette" if paletted else f"{dataset.count} band(s) of type {', '.join(sorted(set(dataset.dtypes)))}"
+        types = ", ".join(sorted(set(dataset.dtypes)))
+        kind = "a palette" if paletted else f"{counted(dataset.count, 'band')} of type {types}"
         raise UsageError(
             f"--compress jpeg: {remote.shown(dataset.name)} has {kind}, and jpeg holds 1 or 3 bands of 8 bits, "
             "and alpha; use --compress zstd"

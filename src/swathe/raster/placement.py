@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from swathe.counts import counted
 from swathe.raster.georeference import Transform, reaches_wgs84, to_lonlat
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)  # what GDAL gives for a file without a transform
@@ -88,7 +89,8 @@ def fit_points(points: Sequence[tuple[float, float, float, float]]) -> Transform
     """
     table = np.asarray(points, dtype=np.float64).reshape(-1, 4)
     if len(table) < FEWEST_POINTS or not np.isfinite(table).all():
-        return f"it has {len(table)} ground control point(s), and at least {FEWEST_POINTS} with coordinates are needed"
+        has = counted(len(table), "ground control point")
+        return f"it has {has}, and at least {FEWEST_POINTS} with coordinates are needed"
     middle = table.mean(axis=0)  # large numbers would cost precision
     centred = table - middle
     size = max(float(np.abs(centred[:, :2]).max()), 1.0)
