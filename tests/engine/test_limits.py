@@ -45,7 +45,23 @@ def test_amounts(text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "much", "-1GB", "1,5GB", "GB", "1.GB", "0", "0.1B", "1GBB", "1e9", "nan", "1 G B"]
+    "text",
+    [
+        "",
+        "much",
+        "-1GB",
+        "1,5GB",
+        "GB",
+        "1.GB",
+        "0",
+        "0.1B",
+        "1GBB",
+        "1e9",
+        "nan",
+        "1 G B",
+        "9" * 400,
+        "1" + "0" * 308 + "GB",
+    ],
 )
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"memory {text!r}") + ".*1.5GB"):

@@ -66,6 +66,13 @@ def test_a_part_under_another_name_does_not_count(tmp_path: Path) -> None:
     assert read_part(tmp_path, 1) is None
 
 
+def test_a_part_with_a_class_that_the_model_has_not_does_not_count(tmp_path: Path) -> None:
+    found = some_detections(3)
+    write_part(tmp_path, 1, found, 0)
+    assert read_part(tmp_path, 1, int(found.classes.max()) + 1) is not None
+    assert read_part(tmp_path, 1, int(found.classes.max())) is None
+
+
 def test_a_missing_folder_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         write_part(tmp_path / "gone", 0, some_detections(1), 0)

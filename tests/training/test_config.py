@@ -113,3 +113,11 @@ def test_names_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("[model\n")
     with pytest.raises(SourceError, match="not TOML"):
         load_config(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize("content", [b"a." * 2000 + b"a = 1", b"#" * (2 << 20)])
+def test_a_file_that_no_configuration_is_like_is_not_read_on(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "train.toml"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=r"train\.toml is far too long"):
+        load_config(path)

@@ -87,7 +87,10 @@ class Ledger:
         Raises:
             StoreError: If the part may not be read.
         """
-        return read_part(self.folder, batch)
+        detector = self._plan.detector
+        return (
+            read_part(self.folder, batch) if detector is None else read_part(self.folder, batch, len(detector.classes))
+        )
 
     def scene_record(self, number: int) -> SceneRecord | None:
         """Return the record of a published scene, None if it is not published.

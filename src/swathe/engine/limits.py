@@ -45,13 +45,13 @@ def parse_bytes(text: str) -> int:
         UsageError: If it is no such amount.
     """
     found = AMOUNT.fullmatch(text.strip())
-    amount = 0
+    amount = 0.0
     if found is not None:
         base = 1024 if found[3] else 1000
-        amount = int(float(found[1]) * base ** UNITS[found[2].upper()])
-    if amount < 1:
+        amount = float(found[1]) * base ** UNITS[found[2].upper()]
+    if not 1 <= amount < math.inf:
         raise UsageError(f"memory {text!r}: give a number with a unit, for instance 1.5GB or 800MiB")
-    return amount
+    return int(amount)
 
 
 def available_memory(proc: Path = PROC, groups: Path = GROUPS) -> int | None:

@@ -61,12 +61,13 @@ def write_part(folder: Path, batch: int, raw: RawDetections, skipped: int) -> Pa
     return path
 
 
-def read_part(folder: Path, batch: int) -> Part | None:
+def read_part(folder: Path, batch: int, classes: int = MOST_CLASSES) -> Part | None:
     """Read a part back.
 
     Args:
         folder: Ledger folder.
         batch: Index of the batch.
+        classes: How many classes the model has.
 
     Returns:
         Its content; None if there is no such part or it is damaged in any way, so that the batch must run again.
@@ -85,12 +86,12 @@ def read_part(folder: Path, batch: int) -> Part | None:
     if hashlib.sha256(body).digest() != digest:
         return None
     try:
-        return _unpacked(body, batch)
+        return _unpacked(body, batch, classes)
     except (KeyError, TypeError, ValueError, EOFError, MemoryError, zipfile.BadZipFile):
         return None  # sealed, but not by us
 
 
-def _unpacked(body: bytes, batch: int) -> Part | None:
+def _unpacked(body: bytes, batch: int, classes: int) -> Part | None:
     """Read the archive of a part; None if it is that of another batch, or holds what no batch gives."""
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         if sum(member.file_size for member in archive.infolist()) > len(body):
@@ -98,15 +99,15 @@ def _unpacked(body: bytes, batch: int) -> Part | None:
     with np.load(io.BytesIO(body), allow_pickle=False) as columns:
         owner, skipped = columns["head"].tolist()
         raw = RawDetections(**{name: columns[name] for name in COLUMNS})
-    return Part(raw, skipped) if owner == batch and _makes_sense(raw) else None
+    return Part(raw, skipped) if owner == batch and _makes_sense(raw, classes) else None
 
 
-def _makes_sense(raw: RawDetections) -> bool:
+def _makes_sense(raw: RawDetections, classes: int) -> bool:
     """Tell whether columns have their types and lengths, and hold numbers in range."""
     rows, expected = len(raw.scores), RawDetections.empty()
     for name in COLUMNS:
         column, wanted = getattr(raw, name), getattr(expected, name)
         if column.dtype != wanted.dtype or column.shape != (rows, *wanted.shape[1:]):
             return False
-    in_range = (raw.classes >= 0) & (raw.classes < MOST_CLASSES)
+    in_range = (raw.classes >= 0) & (raw.classes < classes)
     return bool(np.isfinite(raw.boxes).all() and np.isfinite(raw.scores).all() and in_range.all())

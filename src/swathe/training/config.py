@@ -16,6 +16,8 @@ from swathe.model.loss import LossSettings
 Kind = Literal["dota", "dior-r", "geojson"]
 T = TypeVar("T")
 
+MOST_BYTES = 1 << 20  # of a configuration
+MOST_DOTS = 1000  # in a line; the reader takes memory by their square, for a key nested so deep
 ALLOWED: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
 
 
@@ -182,7 +184,13 @@ def load_config(path: Path) -> TrainingConfig:
         UsageError: If a key is unknown or missing or has an impossible value; the message names file and key.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as stream:
+            content = stream.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES or any(line.count(b".") > MOST_DOTS for line in content.splitlines()):
+            raise SourceError(
+                f"training configuration {path} is far too long for one, as a whole or in a line; check it"
+            )
+        document = tomllib.loads(content.decode())
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"training configuration {path} cannot be read ({error}); check its name") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
