@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from swathe.atomic import published_file
 from swathe.errors import SourceError, UsageError
+from swathe.inputs import read_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +94,7 @@ class Areas:
         """
         path = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
         try:
-            document = json.loads(path.read_text(encoding="utf-8-sig"))
+            document = json.loads(read_input(path).decode("utf-8-sig"))
         except FileNotFoundError as error:
             hint = "add some with `swathe areas STORE --add FILE`" if path.name == FILE_NAME else "check the name"
             raise SourceError(f"there are no areas at {path}; {hint}") from error

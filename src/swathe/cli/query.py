@@ -28,6 +28,7 @@ from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite,
 from swathe.cli.output import echo
 from swathe.counts import counted
 from swathe.errors import SourceError, UsageError
+from swathe.inputs import read_input
 
 if TYPE_CHECKING:
     from swathe.detections import Detections
@@ -134,7 +135,7 @@ def read_polygon(path: Path) -> tuple[tuple[float, float], ...]:
     from swathe.query.values import ring as checked_ring
 
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_input(path).decode())
         if value["type"] == "FeatureCollection":
             (value,) = value["features"]
         if value["type"] == "Feature":

@@ -10,6 +10,7 @@ import numpy as np
 
 from swathe.datasets.sample import ImageFolder, Sample, label_files, polygon_array
 from swathe.errors import SourceError
+from swathe.inputs import read_input
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +73,7 @@ class _PlainTreeBuilder(ElementTree.TreeBuilder):
 def _root(path: Path) -> ElementTree.Element:
     """Parse an annotation and return its root element."""
     try:
-        root = ElementTree.fromstring(path.read_bytes(), ElementTree.XMLParser(target=_PlainTreeBuilder()))
+        root = ElementTree.fromstring(read_input(path), ElementTree.XMLParser(target=_PlainTreeBuilder()))
     except SourceError as error:
         raise SourceError(f"annotation {path} {error}") from error
     except OSError as error:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from swathe.atomic import published_file
 from swathe.datasets.sample import ImageFolder, Sample, label_files, polygon_array
 from swathe.errors import SourceError, UsageError
+from swathe.inputs import read_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +114,7 @@ def write_labels(
 def _text(path: Path) -> str:
     """Return the text of a label file without its byte order mark."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_input(path).decode("utf-8-sig")
     except OSError as error:
         raise SourceError(f"label file {path} cannot be read ({error.strerror}); check its name and rights") from error
     except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from swathe import boxes
 from swathe.datasets.sample import Sample
 from swathe.errors import SourceError, UsageError
+from swathe.inputs import read_input
 from swathe.raster import georeference
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def labelled_area(rings: Sequence[Ring], margin: float, *, ratio: float = 0.2) -
 def _document(path: Path) -> dict[str, Any]:
     """Parse a GeoJSON file."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        document = json.loads(read_input(path).decode("utf-8-sig"))
     except OSError as error:
         raise SourceError(f"label file {path} cannot be read ({error.strerror}); check its name and rights") from error
     except (ValueError, RecursionError) as error:

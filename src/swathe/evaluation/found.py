@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.errors import SourceError, UsageError
+from swathe.inputs import read_input
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,7 +144,7 @@ def read_task1(folder: Path) -> Found:
 def _lines(path: Path) -> list[str]:
     """Return the lines of a result file."""
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return read_input(path).decode("utf-8-sig").splitlines()
     except OSError as error:
         raise SourceError(f"result file {path} cannot be read ({error.strerror}); check its rights") from error
     except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from swathe.atomic import published_file
 from swathe.errors import MissingExtraError, ModelError
+from swathe.inputs import read_input
 from swathe.model.info import METADATA_KEY, ModelInfo
 
 MISSING = "safetensors is not installed; run: pip install 'swathe[train]'"
@@ -82,7 +83,7 @@ def load_safetensors(path: Path) -> tuple[dict[str, npt.NDArray[np.generic]], Mo
     except ImportError as error:
         raise MissingExtraError(MISSING) from error
     try:
-        data = path.read_bytes()
+        data = read_input(path)
     except OSError as error:
         raise ModelError(f"{path}: cannot read the model ({error.strerror}); check the path") from error
     try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from swathe.errors import SourceError
+from swathe.inputs import read_input
 from swathe.raster import remote, vsi
 
 SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".vrt", ".jp2"})
@@ -57,7 +58,7 @@ def _listed(sources: Iterable[str]) -> Iterator[str]:
             continue
         path = Path(source[len(LIST_MARK) :]).expanduser()
         try:
-            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+            lines = [line.strip() for line in read_input(path).decode().splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"{path}: the list of sources cannot be read ({error}); check the path") from error
         found = [line for line in lines if line and not line.startswith("#")]

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from swathe.datasets.augment import Augmentation
 from swathe.errors import SourceError, UsageError
+from swathe.inputs import read_input
 from swathe.model.loss import LossSettings
 
 Kind = Literal["dota", "dior-r", "geojson"]
@@ -184,8 +185,7 @@ def load_config(path: Path) -> TrainingConfig:
         UsageError: If a key is unknown or missing or has an impossible value; the message names file and key.
     """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(MOST_BYTES + 1)
+        content = read_input(path)
         if len(content) > MOST_BYTES or any(line.count(b".") > MOST_DOTS for line in content.splitlines()):
             raise SourceError(
                 f"training configuration {path} is far too long for one, as a whole or in a line; check it"
