@@ -75,6 +75,33 @@ def test_a_worker_killed_from_outside(case: Case, whole: dict[str, str], tmp_pat
     report(f"One worker killed by SIGKILL: replaced ({out.count('batch_retried')} batch tried again); same bytes")
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_run_that_is_told_to_end(
+    name: str, case: Case, whole: dict[str, str], tmp_path: Path, report: Report
+) -> None:
+    """As by a system that shuts down, or a terminal that closes."""
+    with case.start(tmp_path / "store") as process:
+        until_at_work(process)
+        workers = children(process.pid)
+        process.send_signal(signal.Signals[name])
+        process.communicate(timeout=120)
+    assert process.returncode == -signal.Signals[name]
+    for worker in workers:
+        ended(worker)
+    assert case.run(tmp_path / "store")[-1]["resumed_windows"] > 0
+    assert tree(tmp_path / "store") == whole
+    report(f"{name}: the run and its workers end, the rerun goes on; same bytes")
+
+
+def ended(pid: int, seconds: float = 60.0) -> None:
+    """Wait for a process that is not ours; who has ended may stay as a zombie that nobody collects."""
+    until = time.monotonic() + seconds
+    with suppress(FileNotFoundError):
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z":
+            assert time.monotonic() < until, f"process {pid} goes on"
+            time.sleep(0.02)
+
+
 def test_nothing_hangs_on_the_clock(
     command: Command, case: Case, whole: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report
 ) -> None:
