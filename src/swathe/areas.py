@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from swathe.arguments import file_path, instance, several, text
 from swathe.atomic import published_file
 from swathe.errors import SourceError, UsageError
 from swathe.inputs import read_input
@@ -40,6 +41,8 @@ class Area:
         """Refuse a name without text, and what is no valid area on the ground."""
         import shapely
 
+        text("name", self.name, "the name of the area")
+        instance("geometry", self.geometry, shapely.Geometry, "a polygon of shapely")
         levels = self.name.split(SEPARATOR)
         if not all(level.strip() == level and level for level in levels) or not self.name.isprintable():
             raise UsageError(
@@ -68,7 +71,8 @@ class Areas:
 
     def __post_init__(self) -> None:
         """Sort the areas, and refuse two of one name."""
-        ordered = tuple(sorted(self.areas, key=lambda area: area.name))
+        given = several("areas", self.areas, "a list of Area")
+        ordered = tuple(sorted((instance("areas", area, Area, "a list of Area") for area in given), key=_name))
         for one, other in pairwise(ordered):
             if one.name == other.name:
                 raise UsageError(
@@ -90,9 +94,11 @@ class Areas:
             The areas.
 
         Raises:
+            UsageError: If the path is none.
             SourceError: If the file cannot be read, or an area is unnamed, named twice, or has no valid outline.
         """
-        path = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
+        given = file_path("path", path, "a GeoJSON file, or a store")
+        path = given / FILE_NAME if given.is_dir() else given
         try:
             document = json.loads(read_input(path).decode("utf-8-sig"))
         except FileNotFoundError as error:
@@ -249,6 +255,10 @@ class Areas:
         close = [tails.get(guess, guess) for guess in difflib.get_close_matches(name, [*names, *tails], n=3)]
         hint = f"did you mean {' or '.join(map(repr, dict.fromkeys(close)))}" if close else f"there are {len(names)}"
         raise UsageError(f"there is no area {name!r}; {hint}? `swathe areas STORE` lists those of a store")
+
+
+def _name(area: Area) -> str:
+    return area.name
 
 
 def _features(document: Any) -> list[dict[str, Any]]:

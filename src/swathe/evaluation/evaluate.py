@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from swathe.arguments import file_path
 from swathe.datasets import dota
 from swathe.datasets.sample import IMAGE_SUFFIXES, Sample
 from swathe.errors import SourceError, UsageError
@@ -25,8 +26,8 @@ _NAMES_SHOWN = 5
 
 
 def evaluate_folders(
-    truth: Path,
-    found: Path,
+    truth: Path | str,
+    found: Path | str,
     *,
     classes: Sequence[str] | None = None,
     difficult_as_normal: bool = False,
@@ -49,11 +50,13 @@ def evaluate_folders(
     Raises:
         SourceError: If labels or detections are missing or damaged, or do not belong together.
         StoreError: If the store or the GeoParquet file is damaged.
-        UsageError: If the class list or the run makes no sense.
+        UsageError: If the class list or the run makes no sense, or a path is none.
     """
+    labels = file_path("truth", truth, "a folder of label files")
+    results = file_path("found", found, "a store, a GeoParquet file, or a folder of result files")
     return evaluate_detections(
-        dota.read_folder(truth),
-        read_found(found, run=run),
+        dota.read_folder(labels),
+        read_found(results, run=run),
         classes=classes,
         difficult_as_normal=difficult_as_normal,
         ignore_unlabelled=ignore_unlabelled,

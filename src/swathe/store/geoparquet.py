@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from swathe.arguments import file_path, instance, text
 from swathe.atomic import published_file, published_folder, remove_leftovers
+from swathe.detections import Detections, SceneInfo
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query
 from swathe.store.folder import DetectionsFolder
@@ -21,7 +23,6 @@ from swathe.store.schema import SCHEMA_VERSION, check_version, read_document, to
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from swathe.detections import Detections, SceneInfo
 
 __all__ = ["DETECTIONS", "MARK", "GeoParquetStore", "is_idle_store", "is_store"]
 
@@ -36,7 +37,7 @@ class GeoParquetStore:
 
     def __post_init__(self) -> None:
         """Refuse a folder that is no store, or one of another version."""
-        object.__setattr__(self, "path", Path(self.path))
+        object.__setattr__(self, "path", file_path("path", self.path, "the folder of a store"))
         mark = self.path / MARK
         if not self.path.exists():
             raise StoreError(f"there is no store at {self.path}; check the name, or detect into it first")
@@ -61,7 +62,7 @@ class GeoParquetStore:
         Raises:
             StoreError: If the path exists and may not be replaced, a process works in it, or it cannot be written.
         """
-        path = Path(path)
+        path = file_path("path", path, "the folder of a store")
         with published_folder(path, replaceable=is_idle_store if overwrite else None) as folder:
             cls.lay_out(folder)
         return cls(path)
@@ -110,6 +111,9 @@ class GeoParquetStore:
             SourceError: If a footprint has no longitude and latitude.
             StoreError: If it cannot be written; readers then see what they saw before.
         """
+        text("run", run, "the id of a run")
+        instance("detections", detections, Detections, "detections of Swathe")
+        instance("scene", scene, SceneInfo, "a SceneInfo")
         strangers = ({*detections.run_ids.tolist()} - {run}) | ({*detections.scene_ids.tolist()} - {scene.id})
         if strangers or detections.scenes.get(scene.id, scene) != scene:
             raise UsageError(
@@ -235,7 +239,7 @@ class GeoParquetStore:
             UsageError: If the answer mixes runs that describe a scene differently.
             StoreError: If a file is damaged; the message names it.
         """
-        query = query or Query()
+        query = Query() if query is None else instance("query", query, Query, "a Query, or None for everything")
         return query.finish(self.files.matches(query))
 
     def work_folder(self, run: str) -> Path:
@@ -299,6 +303,7 @@ class GeoParquetStore:
             UsageError: If the run has not published such a scene.
             StoreError: If another process works on the run, or the scene cannot be removed.
         """
+        text("scene", scene, "the id of a scene")
         present = {published.scene.id for published in self.published(run)}
         if scene not in present:
             raise UsageError(f"run {run!r} in {self.path} has no scene {scene!r}; `swathe scenes` lists those it has")

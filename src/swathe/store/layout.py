@@ -6,6 +6,7 @@ from hashlib import sha256
 from unicodedata import category
 from urllib.parse import unquote
 
+from swathe.arguments import text
 from swathe.errors import UsageError
 
 MARK = "swathe-store.json"
@@ -74,7 +75,7 @@ def run_name(run: str) -> str:
     Raises:
         UsageError: If it is empty or too long.
     """
-    name = _escape(run, "_.")
+    name = _escape(text("run", run, "the id of a run"), "_.")
     if not name or len(name.encode()) > _LONGEST_NAME:
         raise UsageError(f"run {run!r}: the id of a run must have 1 to {_LONGEST_NAME} bytes; choose another one")
     return name

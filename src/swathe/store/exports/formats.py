@@ -5,7 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from swathe.arguments import file_path, instance
 from swathe.atomic import published_file
+from swathe.detections import Detections
 from swathe.errors import UsageError
 from swathe.store.exports.coco import write_coco
 from swathe.store.exports.csv import write_csv
@@ -16,8 +18,6 @@ from swathe.store.parquet import write_detections
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from swathe.detections import Detections
 
 
 class Format(StrEnum):
@@ -83,7 +83,7 @@ def chosen_format(path: Path, name: str | None = None) -> Format:
     return chosen
 
 
-def export(detections: Detections, path: Path, chosen: Format | None = None, *, overwrite: bool = False) -> Path:
+def export(detections: Detections, path: Path | str, chosen: Format | None = None, *, overwrite: bool = False) -> Path:
     """Write detections to a file.
 
     Args:
@@ -96,11 +96,14 @@ def export(detections: Detections, path: Path, chosen: Format | None = None, *, 
         The path.
 
     Raises:
-        UsageError: If the name tells no format, or scenes with and without georeference do not fit into one file.
+        UsageError: If the name tells no format, scenes with and without georeference do not fit into one file, or a
+            value is of a wrong type.
         MissingExtraError: If the format needs a library that is not installed.
         SourceError: If a footprint has no longitude and latitude.
         StoreError: If the path exists already or cannot be written; nothing half-written is left.
     """
+    instance("detections", detections, Detections, "detections of Swathe")
+    path = file_path("path", path, "a file to write")
     chosen = chosen or chosen_format(path)
     if chosen in VECTOR_SUFFIXES:
         return write_vector(detections, path, VECTOR_SUFFIXES[chosen], overwrite=overwrite)
