@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from swathe.arguments import file_path, names, number, refusal, several, text, whole_number
 from swathe.counts import counted
-from swathe.engine.settings import RunSettings
+from swathe.engine.settings import LEAST_SCALE, MOST_SCALE, RunSettings
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.times import parse_utc, utc_text
 
@@ -127,9 +126,9 @@ class Choices:
 
 def _scales(given: Any) -> tuple[float, ...]:
     """Check scales: one, or several different ones."""
-    accepted = "a number above 0, or several different ones, such as [0.5, 1.0]"
+    accepted = f"a number from {LEAST_SCALE:g} to {MOST_SCALE:g}, or several different ones, such as [0.5, 1.0]"
     listed = (given,) if isinstance(given, Real) else several("scales", given, accepted)
-    found = tuple(number("scales", scale, accepted, math.ulp(0.0)) for scale in listed)
+    found = tuple(number("scales", scale, accepted, LEAST_SCALE, MOST_SCALE) for scale in listed)
     if not found or len(set(found)) < len(found):
         raise UsageError(refusal("scales", given, accepted))
     return found

@@ -108,12 +108,13 @@ def wrong_name(bench: Bench) -> Case:
 @maker
 def huge_declared(bench: Bench) -> Case:
     """A directory of a few bytes that promises an enormous picture."""
-    width, height, samples = 1, 1, 1  # would fit into the bytes that there are
-    while width * height * samples in range(1, 65):
+    width, height, samples, rows = 1, 1, 1, 1
+    while width * rows * samples in range(1, 65):  # the only strip would fit into the bytes that there are
         width, height = bench.chance.choice(SIDES), bench.chance.choice(SIDES)
         samples = bench.chance.choice((1, 3, 65_535, 10**6))
+        rows = bench.chance.choice((1, height))
     tags = {WIDTH: width, HEIGHT: height, BITS: 8, COMPRESSION: NONE, PHOTOMETRIC: 1, SAMPLES: samples}
-    tags |= {STRIP_OFFSETS: 0, ROWS_PER_STRIP: bench.chance.choice((1, height)), STRIP_BYTES: 2**32 - 1}
+    tags |= {STRIP_OFFSETS: 0, ROWS_PER_STRIP: rows, STRIP_BYTES: 2**32 - 1}
     return bench.detect(
         bench.write("huge.tif", tiff(tags, bytes(64))),
         f"{width} x {height} px, {samples} bands declared",

@@ -10,6 +10,9 @@ from swathe.errors import UsageError
 LARGEST_TILE = 1 << 20  # pixels; more than any memory holds
 
 
+LEAST_SCALE, MOST_SCALE = 0.001, 1000.0  # beyond these no object of any image has a useful size
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """How scenes are cut into windows and how the findings of the windows are merged.
@@ -50,8 +53,8 @@ class RunSettings:
         if not self.scales:
             raise UsageError("scales: give at least one, for instance 1.0")
         for scale in self.scales:
-            if not (math.isfinite(scale) and scale > 0):
-                raise UsageError(f"scale {scale}: must be a positive number")
+            if not LEAST_SCALE <= scale <= MOST_SCALE:
+                raise UsageError(f"scale {scale}: must be a number from {LEAST_SCALE:g} to {MOST_SCALE:g}")
         if len(set(self.scales)) != len(self.scales):
             raise UsageError(f"scales {', '.join(map(str, self.scales))}: each may be given only once")
 
