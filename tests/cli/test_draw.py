@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,11 @@ def test_a_detection_is_drawn_with_what_is_around_it(command: Command, store: Pa
     assert command(*words, tmp_path / "north.png", "--north-up", "--scores").code == 0
     with Image.open(tmp_path / "one.png") as picture:
         assert max(picture.size) <= 400
+    assert command(*words, tmp_path / "page.html").code == 0
+    data = re.search(r'type="application/json">(.*?)</script>', (tmp_path / "page.html").read_text("utf-8"), re.DOTALL)
+    assert data is not None
+    shown = json.loads(data[1])
+    assert shown["boxes"][shown["chosen"]][1] == round(first["score"], 3)
 
 
 def test_a_box_in_degrees(command: Command, store: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from swathe.detections import Detections, SceneInfo
-from swathe.drawing import View, draw_page, page
+from swathe.drawing import View, draw, draw_page, page
 from swathe.drawing.colours import PALETTE, class_colours
 from swathe.raster.opening import open_scene
 from swathe.raster.scene import Scene
@@ -77,3 +77,19 @@ def test_classes_keep_their_colours_and_share_none() -> None:
     assert len(set(class_colours(names).values())) == len(PALETTE)
     assert class_colours(["building"])["building"] == class_colours(["building", "plane"])["building"]
     assert len(class_colours([*names, "one", "more"])) == len(PALETTE) + 2
+
+
+def test_one_detection_stands_out(tmp_path: Path) -> None:
+    scene, found = noisy(tmp_path, "noise")
+    plain, marked = tmp_path / "plain.png", tmp_path / "marked.png"
+    chosen = found.table["id"][1].as_py()
+    draw(found, scene, plain, View(longest_side=1300))
+    draw(found, scene, marked, View(longest_side=1300, chosen=chosen))
+    differing = np.argwhere((np.asarray(Image.open(plain)) != np.asarray(Image.open(marked))).any(axis=2))
+    assert (np.abs(differing - (500, 700)) < 60).all(), "only its outline has changed"
+    white = (np.asarray(Image.open(marked))[tuple(differing.T)] == 255).all(axis=1)
+    assert white.sum() > 100
+    for view, score in ((View(), None), (View(chosen=chosen), 0.5), (View(chosen="run/noise/7"), None)):
+        draw_page(found, scene, tmp_path / "page.html", view)
+        data = content(tmp_path / "page.html")
+        assert (None if data["chosen"] is None else data["boxes"][data["chosen"]][1]) == score

@@ -95,7 +95,7 @@ def draw(
         raise UsageError(f"--margin {margin} is for a detection; name it with --id")
     is_page = output.suffix.lower() in SUFFIXES
     side = size if size is not None else PAGE_SIDE if is_page else PICTURE_SIDE
-    view = View(pixels, box, north_up=north_up, longest_side=side, scores=scores)
+    view = View(pixels, box, north_up=north_up, longest_side=side, scores=scores, chosen=detection)
     wanted_runs = names("--runs", runs) or None
     if detection is not None:
         run, scene = _run_and_scene(detection)

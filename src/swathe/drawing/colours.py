@@ -20,6 +20,8 @@ PALETTE: tuple[Colour, ...] = (
     (255, 102, 92),
 )
 
+CHOSEN: Colour = (255, 255, 255)  # of the one detection that stands out by its thicker line, too
+
 
 def class_colours(names: Iterable[str]) -> dict[str, Colour]:
     """Choose a colour for each class.

@@ -35,6 +35,7 @@ class View:
     longest_side: int = 2000  # of the picture, pixels
     line_width: float = 1.6  # of the outlines, picture pixels
     scores: bool = False  # write the score beside each box, where there is room
+    chosen: str | None = None  # id of a detection that stands out: white, and twice as thick
 
     def __post_init__(self) -> None:
         """Refuse views that show nothing."""

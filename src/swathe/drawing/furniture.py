@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BACKGROUND = (0, 0, 0, 170)
 BAR_SHARE = 0.22  # longest scale bar, share of the picture's width
 ROUND_STEPS = (1, 2, 5)
-SCORE_SIZE = 12  # pixels
+SCORE_SIZE = 12  # pixels, at least
 
 
 def round_length(longest: float) -> float:
@@ -80,7 +80,7 @@ def write_scores(picture: Image.Image, polygons: npt.NDArray[np.float64], scores
     """
     from PIL import ImageDraw, ImageFont
 
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(size=SCORE_SIZE)
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(size=max(SCORE_SIZE, text_size(picture) * 2 // 3))
     taken = np.zeros((picture.height, picture.width), dtype=np.bool_)
     written = 0
     for number in np.argsort(-scores, kind="stable").tolist():

@@ -23,7 +23,7 @@ import numpy as np
 from swathe.atomic import published_file
 from swathe.drawing.colours import class_colours
 from swathe.drawing.frame import Frame, View, frame_of, read_frame
-from swathe.drawing.shown import rows_in
+from swathe.drawing.shown import is_chosen, rows_in
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def draw_page(detections: Detections, scene: Scene, path: Path, view: View | Non
         best = np.sort(np.argsort(-rows.scores, kind="stable")[:MOST_BOXES])
         data = _data(rows.take(best), scene, frame, len(rows))
         data["boxes"] = _boxes(rows.take(best), polygons[best], data["classes"])
+        chosen = [] if view.chosen is None else np.flatnonzero(is_chosen(rows.take(best), view.chosen)).tolist()
+        data["chosen"] = chosen[0] if chosen else None
         page = _fitted(data, scene, frame)
         if page is not None:
             break

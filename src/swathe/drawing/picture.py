@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swathe.atomic import published_file
-from swathe.drawing.colours import class_colours
+from swathe.drawing.colours import CHOSEN, class_colours
 from swathe.drawing.frame import View, frame_of, read_frame
 from swathe.drawing.furniture import write_legend, write_north, write_scale_bar, write_scores
 from swathe.drawing.lines import outline
-from swathe.drawing.shown import rows_in
+from swathe.drawing.shown import is_chosen, rows_in
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def draw(detections: Detections, scene: Scene, path: Path, view: View | None = N
     shown = sorted(set(names.tolist()))
     for name in shown:
         outline(pixels, polygons[names == name], colours[name], view.line_width)
+    if view.chosen is not None:
+        outline(pixels, polygons[is_chosen(rows, view.chosen)], CHOSEN, 2 * view.line_width)
     picture = Image.fromarray(pixels)
     if view.scores:
         write_scores(picture, polygons, rows.scores)

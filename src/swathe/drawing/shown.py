@@ -31,3 +31,16 @@ def rows_in(detections: Detections, scene: Scene, frame: Frame) -> tuple[Detecti
     size = (frame.width, frame.height)
     near = (polygons.max(axis=1) > 0).all(axis=1) & (polygons.min(axis=1) < size).all(axis=1)
     return rows.take(near), polygons[near]
+
+
+def is_chosen(rows: Detections, chosen: str) -> npt.NDArray[np.bool_]:
+    """Tell which row bears an id.
+
+    Args:
+        rows: Detections.
+        chosen: Id of one of them.
+
+    Returns:
+        (n,), true for that one.
+    """
+    return np.asarray([own == chosen for own in rows.table.column("id").to_pylist()], dtype=np.bool_)

@@ -39,7 +39,7 @@ def name_list(names: Any, what: str) -> tuple[str, ...]:
             name is no Unicode, as what a shell passes on may be.
     """
     for name in (found := arguments.names(what, names, "a list of names")):
-        if any("\ud800" <= letter <= "\udfff" for letter in name):
+        if not arguments.is_text(name):
             raise UsageError(f"{what} {name!r}: is no text in UTF-8, and so the name of nothing; type it again")
     return found
 

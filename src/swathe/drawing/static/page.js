@@ -127,6 +127,12 @@
       stroke("rgba(12,12,12,.55)", 2 * thick);
       stroke(data.classes[number].colour, thick);
     }
+    if (data.chosen !== null && shown(data.boxes[data.chosen])) {
+      pen.beginPath();
+      trace(data.boxes[data.chosen]);
+      stroke("rgba(12,12,12,.55)", 5);
+      stroke("#fff", 3);
+    }
     if (hovered && shown(hovered)) {
       pen.beginPath();
       trace(hovered);
