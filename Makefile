@@ -6,7 +6,7 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 JOBS ?= 2
 FUZZ_SEED ?= 1
-FUZZ_CASES ?= 1020
+FUZZ_CASES ?= 1040
 
 BIN := .venv/bin
 UV := requirements/uv

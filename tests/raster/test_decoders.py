@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from swathe.raster.decoders import JpegFrame, read_jpeg_frame
 from swathe.raster.opening import open_scene
 from swathe.raster.reader import reader_memory
 
+from .conftest import Write
 from .kinds import ycck_jpeg
 
 
@@ -84,3 +86,16 @@ def test_jpegs_whose_colours_would_be_wrong_are_refused(tmp_path: Path) -> None:
     path = ycck_jpeg(tmp_path)
     with pytest.raises(SourceError, match=r"scene\.jpg: is a JPEG in YCCK colours"):
         open_scene(path)
+
+
+@pytest.mark.parametrize(
+    ("interleave", "bands", "expected"), [("pixel", 9, 16 * 32 * 9 * 2), ("band", 9, 0), ("pixel", 4, 0)]
+)
+def test_many_bands_that_lie_pixel_by_pixel_are_unpacked_at_once(
+    write: Write, interleave: str, bands: int, expected: int
+) -> None:
+    pixels = np.zeros((bands, 40, 50), dtype=np.uint16)
+    path = write(pixels, tiled=True, blockxsize=32, blockysize=16, interleave=interleave)
+    scene = open_scene(path, bands=(1, 2, 3))
+    assert scene.decoder_bytes == expected
+    assert reader_memory(scene, 256, 1.0) == reader_memory(replace(scene, decoder_bytes=0), 256, 1.0) + expected

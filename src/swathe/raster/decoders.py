@@ -1,6 +1,7 @@
-"""Files that their decoder has to hold as a whole: progressive JPEGs and interlaced PNGs.
+"""What decoders hold beside the pixels that are asked for.
 
-GDAL does not tell them from others, so their headers are read here.
+Progressive JPEGs and interlaced PNGs are held as a whole. GDAL does not tell them from others, so their headers are
+read here. GeoTIFFs of many bands that lie pixel by pixel are unpacked with all bands at once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from swathe.errors import SourceError
 
 HEADER_BYTES = 1 << 20  # a JPEG whose frame begins later is taken for a common one
@@ -18,6 +21,7 @@ SIGNATURE_OF_PNG = b"\x89PNG\r\n\x1a\n"
 INTERLACE_OF_PNG = 28  # offset of the byte in the header
 ADOBE_TRANSFORM = 11  # offset of the byte in the Adobe marker's content
 YCCK = 2  # in that byte
+SHOWN_BANDS = 4  # red, green, blue and alpha, which are counted as pixels asked for
 BLOCK = 8  # pixels of a side of JPEG's blocks, each of 64 coefficients
 COEFFICIENT_BYTES = 2
 
@@ -32,17 +36,20 @@ class JpegFrame:
 
 
 def decoder_bytes(dataset: Any) -> int:
-    """Return the memory that the decoder of a file takes for the whole picture.
+    """Return the memory that the decoder of a file takes beside the pixels that are asked for.
 
     Args:
         dataset: The open raster.
 
     Returns:
-        Bytes; 0 for the many files that are decoded row by row or tile by tile, and for remote ones.
+        Bytes; 0 for the many files that are decoded row by row or tile by tile, and for remote pictures of which only
+        the header would tell.
 
     Raises:
         SourceError: If the decoder refuses to take so much, or would show wrong colours.
     """
+    if dataset.driver == "GTiff":
+        return _interleaved_bytes(dataset)
     path = Path(dataset.name)
     if dataset.driver not in {"JPEG", "PNG"} or not path.is_file():
         return 0
@@ -66,6 +73,17 @@ def decoder_bytes(dataset: Any) -> int:
             "allows; save it as a common JPEG, for instance with `jpegtran`, which loses nothing"
         )
     return frame.coefficient_bytes if frame.progressive else 0
+
+
+def _interleaved_bytes(dataset: Any) -> int:
+    """Return what a block takes with all the bands of a GeoTIFF whose bands lie pixel by pixel."""
+    from rasterio.enums import Interleaving
+
+    if dataset.count <= SHOWN_BANDS or dataset.interleaving != Interleaving.pixel:
+        return 0
+    rows, columns = dataset.block_shapes[0]
+    pixels = min(rows, dataset.height) * min(columns, dataset.width)
+    return int(pixels * sum(np.dtype(dtype).itemsize for dtype in dataset.dtypes))
 
 
 def read_jpeg_frame(file: BinaryIO) -> JpegFrame | None:

@@ -35,7 +35,7 @@ class Scene:
     alpha: int | None = None  # band that is 0 where there is no data, counted from 1
     inverted: bool = False  # low values are bright
     acquired: str | None = None  # ISO 8601 in UTC, "2024-05-01T10:20:30Z", None if the file does not tell
-    decoder_bytes: int = 0  # memory that the decoder takes for the whole picture, 0 if it works row by row or by tiles
+    decoder_bytes: int = 0  # memory that the decoder takes beside the pixels that are asked for
     sequential: bool = False  # rows can only be decoded from the first one on
     notes: tuple[str, ...] = ()  # what a user should know about how this file is read
 
