@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from detection_samples import MERCATOR, PIXELS, UTM, random_detections
-from swathe.query import Query
+from swathe.detections import Detections
+from swathe.query import Query, reference_filter
 from swathe.store import folder
 from swathe.store.detections_file import DetectionsFile
 from swathe.store.geoparquet import GeoParquetStore
@@ -60,6 +61,35 @@ def test_a_query_opens_only_files_that_may_hold_a_match(store, opened):
     assert opened == []
 
 
+def test_a_file_is_opened_only_if_a_class_reaches_the_score(store, opened):
+    scores = {entry.name: entry.class_scores for entry in store.files.entries()}
+    for part in PARTS:
+        (name,) = [store.scene_path("run-a", scene).name for scene in part.scenes]
+        table = part.table.group_by("class").aggregate([("score", "max")])
+        assert scores[name] == dict(zip(table["class"].to_pylist(), table["score_max"].to_pylist(), strict=True))
+    for classes in (["ship"], ["plane"], ["ship", "plane"], ["nowhere"]):
+        for least in (None, 0.5, 0.9, 0.97, 0.999):
+            opened.clear()
+            query = Query(classes=classes, min_score=least)
+            assert store.scan(query).equals(reference_filter(Detections.concat(PARTS), query))
+            reached = [
+                name
+                for name, own in scores.items()
+                if any(score >= (least or 0) for key, score in own.items() if key in classes)
+            ]
+            assert opened == sorted(reached)
+
+
+def test_an_index_without_scores_of_classes_is_believed_and_made_whole_by_the_next_write(store, opened):
+    entries = [replace(entry, class_scores=None) for entry in store.files.entries()]
+    write_index(index_of(store), entries)
+    assert b"class_scores" not in index_of(store).read_bytes()
+    query = Query(classes=["ship"], min_score=0.9)
+    assert store.scan(query).equals(reference_filter(Detections.concat(PARTS), query))
+    store.files.refresh_index("run-a")
+    assert all(entry.class_scores is not None for entry in store.files.entries())
+
+
 def test_the_answer_is_the_same_without_an_index(store, opened):
     expected = store.scan(NEAR_UTM)
     index_of(store).unlink()
@@ -108,7 +138,7 @@ def test_a_file_replaced_by_another_of_the_same_size_is_noticed(store):
 
 def test_an_index_comes_back_as_it_was_written(store, tmp_path):
     paths = sorted((store.path / "detections").iterdir())
-    entries = [FileEntry.of(DetectionsFile(path)) for path in paths]
+    entries = [FileEntry.of(DetectionsFile(path), by_class=True) for path in paths]
     write_index(tmp_path / "a.json", entries)
     write_index(tmp_path / "b.json", entries[::-1])
     assert read_index(tmp_path / "a.json") == {entry.name: entry for entry in entries}

@@ -89,6 +89,22 @@ class DetectionsFile:
         with self._blaming_the_file():
             return self._extremes("score")[:, 1]
 
+    def class_scores(self) -> dict[str, float]:
+        """Read the highest score of each class that has rows.
+
+        Returns:
+            Class name -> score, by name.
+
+        Raises:
+            StoreError: If the file is damaged.
+        """
+        table = self._read(list(range(self._file.metadata.num_row_groups)), ["class", "score"])
+        names, scores = _named(table.column("class")).combine_chunks(), table.column("score").to_numpy()
+        highest = np.full(len(names.dictionary), -np.inf)
+        np.maximum.at(highest, names.indices.to_numpy(), scores)
+        found = zip(names.dictionary.to_pylist(), highest.tolist(), strict=True)
+        return {name: score for name, score in sorted(found) if score > -np.inf}
+
     def scan(self, query: Query) -> Detections:
         """Return the matches of a query, in no particular order and without regard to its limit.
 

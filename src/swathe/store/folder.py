@@ -81,11 +81,12 @@ class DetectionsFolder:
                 found.append(self.path / name)
         return found
 
-    def entries(self, query: Query | None = None) -> tuple[FileEntry, ...]:
+    def entries(self, query: Query | None = None, *, by_class: bool = False) -> tuple[FileEntry, ...]:
         """Describe files.
 
         Args:
             query: Leaves out files whose names allow no match; None takes all.
+            by_class: Look up the highest score of each class, too.
 
         Returns:
             What is known of each, in the order of their names.
@@ -93,9 +94,13 @@ class DetectionsFolder:
         Raises:
             StoreError: If a file is damaged.
         """
-        return self._settled(
-            lambda: tuple(entry or FileEntry.of(DetectionsFile(path)) for path, entry in self._known(query or Query()))
-        )
+
+        def describe(path: Path, known: FileEntry | None) -> FileEntry:
+            if known is not None and (known.class_scores is not None or not by_class):
+                return known
+            return FileEntry.of(DetectionsFile(path), by_class=by_class)
+
+        return self._settled(lambda: tuple(describe(path, known) for path, known in self._known(query or Query())))
 
     def matches(self, query: Query) -> Detections:
         """Return the matches of a query, in no particular order and without regard to its limit.
@@ -210,7 +215,7 @@ class DetectionsFolder:
             UsageError: If the run id is empty or too long.
             StoreError: If it cannot be written, or a file is damaged.
         """
-        path, entries = self._index_path(run), self.entries(Query(runs=(run,)))
+        path, entries = self._index_path(run), self.entries(Query(runs=(run,)), by_class=True)
         if not entries:
             try:
                 path.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ that is stale, copied from elsewhere or missing makes queries slower and never w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -19,7 +20,7 @@ from swathe.store.schema import SCHEMA_VERSION, FileHead, check_version, parse_j
 from swathe.store.seal import Seal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from swathe.query import Query
@@ -41,13 +42,15 @@ class FileEntry:
     bounds: Bounds | None  # hull of all geometries: xmin, ymin, xmax, ymax in geometry coordinates; None without rows
     highest_score: float | None  # None without rows
     head: FileHead  # its scenes, classes and runs
+    class_scores: Mapping[str, float] | None = None  # highest score of each class that has rows; None if not known
 
     @classmethod
-    def of(cls, file: DetectionsFile) -> Self:
+    def of(cls, file: DetectionsFile, *, by_class: bool = False) -> Self:
         """Describe a file that is open.
 
         Args:
             file: The file.
+            by_class: Look up the highest score of each class, too, for which rows are read.
 
         Returns:
             The entry.
@@ -55,13 +58,14 @@ class FileEntry:
         Raises:
             StoreError: If the file is damaged.
         """
+        scores = file.class_scores() if by_class else None
         if not len(file):
-            return cls(file.path.name, file.seal, 0, None, None, file.head)
+            return cls(file.path.name, file.seal, 0, None, None, file.head, scores)
         hulls = file.hulls()
         xmin, ymin = hulls[:, :2].min(axis=0).tolist()
         xmax, ymax = hulls[:, 2:].max(axis=0).tolist()
         score = float(file.highest_scores().max())
-        return cls(file.path.name, file.seal, len(file), (xmin, ymin, xmax, ymax), score, file.head)
+        return cls(file.path.name, file.seal, len(file), (xmin, ymin, xmax, ymax), score, file.head, scores)
 
     @property
     def counts(self) -> tuple[Count, ...]:
@@ -81,7 +85,13 @@ class FileEntry:
         """
         if self.bounds is None or self.highest_score is None or not self.head.may_match(query):
             return False
-        if query.min_score is not None and self.highest_score < query.min_score:
+        highest = self.highest_score
+        if query.classes is not None and self.class_scores is not None:
+            known = [self.class_scores[name] for name in query.classes if name in self.class_scores]
+            if not known:
+                return False
+            highest = max(known)
+        if query.min_score is not None and highest < query.min_score:
             return False
         return not self.head.has_hulls or bool(query.hull_mask(np.asarray([self.bounds]))[0])
 
@@ -95,6 +105,7 @@ class FileEntry:
             "rows": self.rows,
             "bounds": self.bounds,
             "highest_score": self.highest_score,
+            **({} if self.class_scores is None else {"class_scores": self.class_scores}),
             "head": self.head.document(),
         }
 
@@ -120,7 +131,10 @@ class FileEntry:
             xmin, ymin, xmax, ymax = map(float, document["bounds"])
             bounds = xmin, ymin, xmax, ymax
         head = FileHead.from_document(document["head"], path)
-        return cls(str(document["name"]), seal, int(document["rows"]), bounds, document["highest_score"], head)
+        scores = document.get("class_scores")
+        if scores is not None:
+            scores = {str(name): float(score) for name, score in dict(scores).items()}
+        return cls(str(document["name"]), seal, int(document["rows"]), bounds, document["highest_score"], head, scores)
 
 
 def write_index(path: Path, entries: Iterable[FileEntry]) -> None:
