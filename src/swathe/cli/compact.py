@@ -29,5 +29,5 @@ def compact(
     if json:
         print_json({"event": "compacted", "runs": chosen, "files_before": before, "files_after": after})
         return
-    left = f"; {counted(len(unfinished), 'unfinished run')} left as it is" if unfinished and run is None else ""
+    left = f"; {counted(len(unfinished), 'unfinished run')} left alone" if unfinished and run is None else ""
     echo(f"{store}: {before:,} files before, {after:,} now{left}")
