@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # What file systems say that have no hard links or cannot exchange names.
 _UNABLE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV, errno.EMLINK})
+MOST_LOOKS = 100  # at a folder; a file system may number it anew each time that it is asked
 
 
 def rearrange(folder: Path, *, drop: Collection[str] = (), add: Mapping[str, Path] | None = None) -> bool:
@@ -71,7 +72,8 @@ def names_in(folder: Path) -> list[str]:
     Raises:
         OSError: If there is no such folder, or it cannot be read.
     """
-    while True:
+    names: list[str] = []
+    for _ in range(MOST_LOOKS):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             names = os.listdir(handle)  # noqa: PTH208 by handle: the folder of that name may be another one by now
@@ -79,6 +81,7 @@ def names_in(folder: Path) -> list[str]:
                 return names
         finally:
             os.close(handle)
+    return names
 
 
 def sweep(folder: Path) -> None:
