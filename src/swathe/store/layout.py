@@ -6,7 +6,7 @@ from hashlib import sha256
 from unicodedata import category
 from urllib.parse import unquote
 
-from swathe.arguments import text
+from swathe.arguments import refusal, text
 from swathe.errors import UsageError
 
 MARK = "swathe-store.json"
@@ -75,9 +75,10 @@ def run_name(run: str) -> str:
     Raises:
         UsageError: If it is empty or too long.
     """
-    name = _escape(text("run", run, "the id of a run"), "_.")
-    if not name or len(name.encode()) > _LONGEST_NAME:
-        raise UsageError(f"run {run!r}: the id of a run must have 1 to {_LONGEST_NAME} bytes; choose another one")
+    accepted = f"the id of a run, 1 to {_LONGEST_NAME} bytes"
+    name = _escape(text("run", run, accepted), "_.")
+    if len(name.encode()) > _LONGEST_NAME:
+        raise UsageError(refusal("run", run, accepted))
     return name
 
 
