@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from swathe.training.config import TrainingConfig
 
 NOBODY = 65534
 KILLED = 9
+INTERRUPTED = 130
 # What a deed needs; a child that is forked from the server has it loaded already.
 PRELOADED = [
     "elsewhere", "pandas", "pyarrow.dataset", "rasterio.warp", "shapely", "swathe.store.compact", "swathe.store.folder",
@@ -52,6 +58,22 @@ def die_at(number: int, deed: Callable[[Any], object], subject: Any) -> None:
 
         setattr(owner, name, counted)
     deed(subject)
+
+
+def train_until_ctrl_c(config: TrainingConfig) -> None:
+    """Train, with Ctrl-C in the second step, and end as the command does.
+
+    Ctrl-C reaches the main thread, and pytest-xdist now and then runs tests in another one.
+    """
+    import torch
+
+    from swathe.training.loop import train
+
+    torch.set_num_threads(1)
+    try:
+        train(config, lambda event: signal.raise_signal(signal.SIGINT) if event.step == 2 else None)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def write_as_nobody(path: Path, answer: Path) -> None:

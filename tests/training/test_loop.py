@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from elsewhere import INTERRUPTED, exit_code_of, train_until_ctrl_c
 from requirements import need
 from swathe import boxes
 from swathe.datasets import dota
@@ -131,12 +131,7 @@ def test_a_run_stopped_before_its_first_checkpoint_goes_on(labelled: Path, tmp_p
 
 
 def test_an_interrupt_waits_for_the_step_and_saves_it(labelled: Path, tmp_path: Path) -> None:
-    def interrupt(event: TrainingEvent) -> None:
-        if event.step == 2:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        train(config(labelled, tmp_path / "parts"), interrupt)
+    assert exit_code_of(train_until_ctrl_c, config(labelled, tmp_path / "parts")) == INTERRUPTED
     seen: list[int] = []
     train(config(labelled, tmp_path / "parts"), lambda event: seen.append(event.step))
     assert min(seen) == 3
