@@ -9,7 +9,7 @@ def echo(*lines: object, err: bool = False) -> None:
     """Print lines, in which characters that are no text are written out.
 
     Args:
-        lines: What to print, each on a line of its own.
+        *lines: What to print, each on a line of its own.
         err: Print them to the standard error.
     """
     typer.echo("\n".join(printable(str(line)) for line in lines), err=err)
