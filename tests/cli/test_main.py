@@ -113,9 +113,16 @@ def test_interruption_is_130_with_a_hint_where_work_can_be_resumed(
     assert "run the same command again to resume" in outcome.err
 
 
-def test_an_interruption_of_compiled_code_is_one(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("between", [0, 1, 3])
+def test_an_interruption_of_compiled_code_is_one(
+    command: Command, monkeypatch: pytest.MonkeyPatch, between: int
+) -> None:
     def interrupted() -> None:
-        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+        cause: BaseException = KeyboardInterrupt()
+        for _ in range(between):
+            error = SystemError("returned a result with an exception set")
+            error.__cause__, cause = cause, error
+        raise SystemError("returned a result with an exception set") from cause
 
     monkeypatch.setattr("swathe.detectors.registry.list_models", interrupted)
     outcome = command("models")

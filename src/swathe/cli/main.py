@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(_fault(error), INTERNAL_ERROR, debug=debug)
     except Exception as error:  # noqa: BLE001 the last resort of a command line; everything expected is caught above
         # Compiled code that Ctrl-C meets as it returns complains of the interrupt that it then finds.
-        if not isinstance(error.__cause__, KeyboardInterrupt):
+        if not _is_interrupt(error):
             return _fail(_fault(error), INTERNAL_ERROR, debug=debug)
         code = INTERRUPTED
     if code == INTERRUPTED:
@@ -131,6 +131,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = "; what is finished is kept, run the same command again to resume" if command in RESUMABLE else ""
         echo(f"interrupted{hint}", err=True)
     return code if isinstance(code, int) else 0
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Tell whether an error comes of Ctrl-C, however many others were raised on the way."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _usage_message(error: typer.TyperException) -> str:
