@@ -94,7 +94,7 @@ format: setup-dev ## put the source into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-accidents: setup-dev ## kill runs 50 times, break one scene of 1000, fail every single write (a quarter of an hour)
+accidents: setup-dev ## kill runs 50 times, break one scene of 1000, fail every single write (some eight minutes)
 	SWATHE_KILLS=50 SWATHE_SCENES=1000 SWATHE_EVERY_WRITE=1 $(BIN)/pytest tests/accidents tests/engine tests/test_atomic.py
 
 bench: setup-dev ## run all benchmarks, then write docs/benchmarks.md

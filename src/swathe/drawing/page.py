@@ -65,9 +65,10 @@ def draw_page(detections: Detections, scene: Scene, path: Path, view: View | Non
         frame = frame_of(scene, view)
         rows, polygons = rows_in(detections, scene, frame)
         best = np.sort(np.argsort(-rows.scores, kind="stable")[:MOST_BOXES])
-        data = _data(rows.take(best), scene, frame, len(rows))
-        data["boxes"] = _boxes(rows.take(best), polygons[best], data["classes"])
-        chosen = [] if view.chosen is None else np.flatnonzero(is_chosen(rows.take(best), view.chosen)).tolist()
+        shown = rows.take(best)
+        data = _data(shown, scene, frame, len(rows))
+        data["boxes"] = _boxes(shown, polygons[best], data["classes"])
+        chosen = [] if view.chosen is None else np.flatnonzero(is_chosen(shown, view.chosen)).tolist()
         data["chosen"] = chosen[0] if chosen else None
         page = _fitted(data, scene, frame)
         if page is not None:
