@@ -62,8 +62,8 @@ lock: $(STAMPS)/base ## write the requirement files anew (LOCK_FLAGS=--upgrade f
 	$(LOCK) requirements/build.in -o requirements/build.txt
 	$(LOCK) pyproject.toml --extra onnx --extra geo -o requirements/core.txt
 	$(LOCK) pyproject.toml --extra onnx --extra geo --extra train -c requirements/core.txt -o requirements/train.txt
-	$(LOCK) pyproject.toml --extra onnx --extra geo --extra openvino --extra s3 --extra hdfs --extra dev -c requirements/core.txt \
-		-c requirements/train.txt -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra onnx --extra geo --extra openvino --extra s3 --extra hdfs --extra webhdfs --extra hbase \
+		--extra dev -c requirements/core.txt -c requirements/train.txt -o requirements/dev.txt
 
 demo: setup ## find the buildings of the scene that ships with the project
 	@mkdir -p $(DEMO)

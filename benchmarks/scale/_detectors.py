@@ -6,6 +6,7 @@ The environment carries what a `DetectorSpec` has no room for: worker processes 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,12 +31,13 @@ class LatticeDetector:
         backend = os.environ[BACKEND]
         self._model: Detector | None = open_detector(replace(spec, backend=backend)) if backend else None
 
-    def detect(self, tile: Tile) -> TileDetections:
-        """Return the lattice's objects whose centre lies in the window; what the model finds is not used."""
+    def detect(self, tiles: Sequence[Tile]) -> list[TileDetections]:
+        """Return the lattice's objects whose centre lies in each window; what the model finds is not used."""
         if self._model is not None and self._left > 0:
-            self._left -= 1
-            self._model.detect(tile)
-        return self._lattice(tile) if self._step > 0 else TileDetections(np.empty((0, 5)), *_nothing())
+            self._left -= len(tiles)
+            self._model.detect(tiles)
+        nothing = TileDetections(np.empty((0, 5)), *_nothing())
+        return [self._lattice(tile) if self._step > 0 else nothing for tile in tiles]
 
     def _lattice(self, tile: Tile) -> TileDetections:
         step = self._step * tile.scale

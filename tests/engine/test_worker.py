@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,15 @@ def test_a_worker_goes_from_scene_to_scene(tmp_path: Path, scenes: list[Syntheti
 def test_an_unknown_reader_is_a_clear_error(name: str) -> None:
     with pytest.raises(UsageError, match=r"package\.module:factory"):
         load_factory(name)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 1000])
+def test_tiles_handed_over_together_give_the_same(scenes: list[SyntheticScene], spec: DetectorSpec, batch: int) -> None:
+    scene = scene_without_file(scenes[0])
+    plan = make_plan([scene], RunSettings(tile=128, stride=100), spec)
+    first = plan.batch(0)
+    alone, _ = process_batch(first, HalfEmptyReader(scene), open_detector(spec), 2.0, 2)
+    together, _ = process_batch(first, HalfEmptyReader(scene), open_detector(replace(spec, batch=batch)), 2.0, 2)
+    assert len(alone) > 0
+    for column in vars(alone):
+        np.testing.assert_array_equal(getattr(alone, column), getattr(together, column))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -51,20 +52,20 @@ class RawMapDetector(ABC):
             Per level, float32 logits (anchors * channels, grid height, grid width), valid until the next call.
         """
 
-    def detect(self, tile: Tile) -> TileDetections:
-        """Find the objects of one tile.
+    def detect(self, tiles: Sequence[Tile]) -> list[TileDetections]:
+        """Find the objects of each tile.
 
         Args:
-            tile: Pixels of the size that the specification announced.
+            tiles: Pixels of the size that the specification announced.
 
         Returns:
-            Detections in the tile's pixels, by falling score.
+            Per tile, detections in the tile's pixels, by falling score.
 
         Raises:
             ModelError: If the network gives maps of a wrong shape, or values that are not finite.
             UsageError: If the tile has another size or type.
         """
-        return finish(self.raw_maps(tile.pixels), self.info, self.spec, tile)
+        return [finish(self.raw_maps(tile.pixels), self.info, self.spec, tile) for tile in tiles]
 
 
 def finish(maps: Maps, info: ModelInfo, spec: DetectorSpec, tile: Tile) -> TileDetections:

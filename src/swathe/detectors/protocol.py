@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,13 +49,14 @@ class DetectorSpec:
     keep: tuple[str, ...] = ()  # class names to report; empty means all
     threads: int = 1  # inference threads per worker
     tile: int = 1024  # side of the square tile it will be given, pixels
+    batch: int = 1  # most tiles handed over at once; what is found does not depend on it
 
 
 class Detector(Protocol):
-    """Finds oriented objects in one tile; opened once per process from a `DetectorSpec`."""
+    """Finds oriented objects in tiles; opened once per process from a `DetectorSpec`."""
 
     spec: DetectorSpec
 
-    def detect(self, tile: Tile) -> TileDetections:
-        """Find the objects of one tile."""
+    def detect(self, tiles: Sequence[Tile]) -> list[TileDetections]:
+        """Find the objects of one to `spec.batch` tiles; one result per tile, in their order."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
@@ -128,6 +128,7 @@ def process_batch(
         ModelError: If the detector fails.
     """
     found: list[RawDetections] = []
+    waiting: list[tuple[Task, Tile]] = []
     skipped = 0
 
     def read(task: Task) -> TileRead:
@@ -137,9 +138,32 @@ def process_batch(
         if tile_read.valid <= 0.0:
             skipped += 1
             continue
-        tile = make_tile(task, tile_read.pixels, batch.tile)
-        found.append(to_scene(detector.detect(tile), task, cut_margin))
+        waiting.append((task, make_tile(task, tile_read.pixels, batch.tile)))
+        if len(waiting) >= detector.spec.batch:
+            found += detect_together(waiting, detector, cut_margin)
+            waiting.clear()
+    found += detect_together(waiting, detector, cut_margin)
     return RawDetections.concat(found), skipped
+
+
+def detect_together(waiting: Sequence[tuple[Task, Tile]], detector: Detector, cut_margin: float) -> list[RawDetections]:
+    """Hand tiles to the detector at once.
+
+    Args:
+        waiting: Windows and their tiles, perhaps none.
+        detector: Finds objects in them.
+        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
+
+    Returns:
+        The detections of each window in scene coordinates.
+
+    Raises:
+        ModelError: If the detector fails.
+    """
+    if not waiting:
+        return []
+    results = detector.detect([tile for _, tile in waiting])
+    return [to_scene(found, task, cut_margin) for (task, _), found in zip(waiting, results, strict=True)]
 
 
 def make_tile(task: Task, pixels: npt.NDArray[np.uint8], side: int) -> Tile:
