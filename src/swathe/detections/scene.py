@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,8 @@ import numpy.typing as npt
 from swathe import arguments
 from swathe.arguments import is_text
 from swathe.errors import SourceError, UsageError
+from swathe.raster.georeference import Transform
 from swathe.times import parse_utc, utc_text
-
-if TYPE_CHECKING:
-    from swathe.raster.georeference import Transform
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Coordinates: TypeAlias = Literal["pixel", "lonlat", "crs", "geometry"]

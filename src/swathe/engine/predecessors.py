@@ -18,7 +18,7 @@ from swathe.engine.plan import Plan
 from swathe.errors import StoreError
 from swathe.query import Query
 from swathe.store.lock import is_at_work
-from swathe.store.protocol import Store
+from swathe.store.published import Store
 
 
 @dataclass(frozen=True)
