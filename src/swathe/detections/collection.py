@@ -18,7 +18,7 @@ from swathe.detections import footprints
 from swathe.detections.notebook import as_html
 from swathe.detections.scene import SceneInfo, check_coordinates
 from swathe.detections.table import BOX_COLUMNS, NAME_TYPE, SCHEMA, as_indexes, make_table, order_rows, ranks
-from swathe.errors import Argument, MissingExtraError, UsageError
+from swathe.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -274,9 +274,7 @@ class Detections:
             without = next(scene.id for scene in present if not scene.georeferenced)
             raise UsageError(
                 f"some scenes have a georeference and others, such as {without!r}, have none, so their geometries do "
-                "not fit into one table or file; choose scenes of one kind (",
-                Argument("scenes"),
-                ")",
+                "not fit into one table or file; choose scenes of one kind"
             )
         return kinds == {True}
 
