@@ -100,18 +100,35 @@ class Areas:
         given = file_path("path", path, "a GeoJSON file, or a store")
         path = given / FILE_NAME if given.is_dir() else given
         try:
-            document = json.loads(read_input(path).decode("utf-8-sig"))
+            data = read_input(path)
         except FileNotFoundError as error:
             hint = "add some with `swathe areas`" if path.name == FILE_NAME else "check the name"
             raise SourceError(f"there are no areas at {path}; {hint}") from error
         except OSError as error:
             raise SourceError(f"areas {path} cannot be read ({error.strerror}); check its name and rights") from error
-        except (ValueError, RecursionError) as error:
-            raise SourceError(f"areas {path} are not GeoJSON ({error}); fetch or export the file again") from error
+        return cls.from_bytes(data, str(path), name_property=name_property)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str, *, name_property: str = NAME_PROPERTY) -> Self:
+        """Read areas from the content of a GeoJSON file.
+
+        Args:
+            data: The content.
+            where: Where it comes from, for messages.
+            name_property: Property that holds the names.
+
+        Returns:
+            The areas.
+
+        Raises:
+            SourceError: If it is damaged, or an area is unnamed, named twice, or has no valid outline.
+        """
         try:
-            return cls.from_geojson(document, name_property=name_property)
+            return cls.from_geojson(json.loads(data.decode("utf-8-sig")), name_property=name_property)
         except UsageError as error:
-            raise SourceError(f"areas {path}: ", *error.args) from error
+            raise SourceError(f"areas {where}: ", *error.args) from error
+        except (ValueError, RecursionError) as error:
+            raise SourceError(f"areas {where} are not GeoJSON ({error}); fetch or export the file again") from error
 
     @classmethod
     def from_geojson(cls, document: Any, *, name_property: str = NAME_PROPERTY) -> Self:
@@ -239,11 +256,15 @@ class Areas:
             StoreError: If the file exists already or cannot be written; nothing half-written is left.
         """
         path = Path(path)
-        document = self.to_geojson()
-        lines = [json.dumps(feature, ensure_ascii=False, separators=(",", ":")) for feature in document["features"]]
         with published_file(path, overwrite=overwrite) as stream:
-            stream.write(('{"type":"FeatureCollection","features":[\n' + ",\n".join(lines) + "\n]}\n").encode())
+            stream.write(self.to_bytes())
         return path
+
+    def to_bytes(self) -> bytes:
+        """Return the areas as the content of a GeoJSON file, the same for equal areas, each in a line of its own."""
+        features = self.to_geojson()["features"]
+        lines = [json.dumps(feature, ensure_ascii=False, separators=(",", ":")) for feature in features]
+        return ('{"type":"FeatureCollection","features":[\n' + ",\n".join(lines) + "\n]}\n").encode()
 
     def _resolve(self, name: str) -> str:
         """Return the whole name that is meant."""
