@@ -217,7 +217,7 @@ class LakeStore:
         self.folder.put(name, data)
         scores, classes = found.scores, found.classes
         highest = {name: float(scores[classes == name].max()) for name in found.per_class()}
-        facts = {"size": len(data), "bounds": bounds, "highest": highest, "classes": list(found.class_names)}
+        facts = {"size": len(data), "bounds": bounds and list(bounds), "highest": highest, "classes": list(found.class_names)}
         return name, facts
 
     def _change(
