@@ -252,7 +252,7 @@ def _carried_out(
     summary = with_unopened(run_plan(plan, store), unopened)
     found = store.scan(Query(runs=(plan.run,)))
     written = {
-        name: replace(scene, uri=name) for name, scene in found.scenes.items() if Path(scene.uri).parent == folder
+        key: replace(scene, uri=scene.id) for key, scene in found.scenes.items() if Path(scene.uri).parent == folder
     }
     found = replace(found, scenes={**found.scenes, **written})
     raise_for_failures(summary, found)
