@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,12 @@ class Cluster:
         if name not in self.daemons:
             raise ClusterError(f"there is no {name!r}; there are {', '.join(self.daemons)}")
 
+    def _runs(self, name: str) -> bool:
+        return name in self._pids()
+
+    def _works(self, part: str) -> bool:
+        return self.health()[part] > 0
+
     def _pids(self) -> dict[str, int]:
         state = self.state()
         return {} if state is None else state["pids"]
@@ -136,9 +143,9 @@ class Cluster:
         for name in names:
             (self.folder / "start" / name).touch()
         for name in names:
-            _wait(lambda name=name: name in self._pids(), f"{name} does not start")
+            _wait(partial(self._runs, name), f"{name} does not start")
         for part in {self.daemons[name].part for name in names}:
-            _wait(lambda part=part: self.health()[part], f"{part} is not healthy; see {self.folder / 'logs'}")
+            _wait(partial(self._works, part), f"{part} is not healthy; see {self.folder / 'logs'}")
 
     def health(self) -> dict[str, int]:
         """Return the living DataNodes, NodeManagers, and 1 for HBase, by part; 0 for what does not work."""
@@ -231,7 +238,7 @@ def running(folder: Path, *parts: str, data_nodes: int | None = None) -> Iterato
     Raises:
         ClusterError: If it cannot be started.
     """
-    keeper = launch(folder.absolute(), parts, data_nodes, lambda line: None)
+    keeper = launch(folder.absolute(), parts, data_nodes, lambda _: None)
     try:
         yield Cluster(folder.absolute())
     finally:

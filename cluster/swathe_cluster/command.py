@@ -58,7 +58,7 @@ def _addresses(cluster: Cluster) -> None:
     print(f"HADOOP_CONF_DIR  {cluster.configuration}")
 
 
-def _status(cluster: Cluster, options: argparse.Namespace) -> int:
+def _status(cluster: Cluster, _: argparse.Namespace) -> int:
     state = cluster.state()
     if state is None:
         print(f"no cluster runs in {cluster.folder}")

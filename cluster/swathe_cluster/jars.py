@@ -66,8 +66,10 @@ def _fetch(pom: Path, folder: Path) -> None:
     work.mkdir()
     shutil.copy(pom, work)
     copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={work / 'jars'}"]
-    done = subprocess.run([maven, "--batch-mode", "--quiet", *copy], cwd=work, capture_output=True, text=True)
+    command = [maven, "--batch-mode", "--quiet", *copy]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ClusterError(f"Maven cannot fetch what {pom} lists:\n{done.stdout[-2000:]}\ncheck the network and try again")
+        reason = done.stdout[-2000:]
+        raise ClusterError(f"Maven cannot fetch what {pom} lists:\n{reason}\ncheck the network and try again")
     (work / "jars").rename(folder)
     shutil.rmtree(work)

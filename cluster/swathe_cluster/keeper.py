@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
 from swathe_cluster import health
@@ -53,7 +52,7 @@ class Keeper:
         taken = [port for port in self.layout.ports.values() if not is_free(port)]
         if taken:
             raise ClusterError(
-                f"port {taken[0]}, which the data in {self.folder} name, is taken; end what listens there, or delete them"
+                f"port {taken[0]}, which the data in {self.folder} name, is taken; end what listens there"
             )
         for name in ("logs", "tmp", "start", "data"):
             (self.folder / name).mkdir(exist_ok=True)
@@ -94,7 +93,7 @@ class Keeper:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 -- there is one thread, whose end the kernel looks at
             )
         self.processes[daemon.name] = process
         return process
@@ -230,7 +229,7 @@ def main(arguments: list[str]) -> int:
             caller.say(f"error: {folder} is in use" if isinstance(error, BlockingIOError) else f"error: {error}")
             return 1
 
-        def stop(number: int, frame: FrameType | None) -> None:
+        def stop(*_: object) -> None:
             keeper.stopping = True
 
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -68,9 +68,7 @@ class Layout:
             file.write_text(json.dumps({"data_nodes": data_nodes or 3, "ports": ports}))
         layout = cls(folder, **json.loads(file.read_text()))
         if data_nodes not in (None, layout.data_nodes):
-            raise ClusterError(
-                f"{folder} holds a cluster of {layout.data_nodes} DataNodes; start it without a number, or delete it first"
-            )
+            raise ClusterError(f"{folder} holds a cluster of {layout.data_nodes} DataNodes; start it without a number")
         return layout
 
 
@@ -149,7 +147,10 @@ def daemon_sites(daemon: Daemon, layout: Layout) -> dict[str, Values]:
         }
         sites["yarn-site.xml"] = {**sites["yarn-site.xml"], **own}
     if name.startswith("regionserver"):
-        own = {"hbase.regionserver.port": layout.ports[name], "hbase.regionserver.info.port": layout.ports[f"{name}-http"]}
+        own = {
+            "hbase.regionserver.port": layout.ports[name],
+            "hbase.regionserver.info.port": layout.ports[f"{name}-http"],
+        }
         sites["hbase-site.xml"] = {**sites["hbase-site.xml"], **own}
     return sites
 
@@ -243,7 +244,9 @@ def _hbase(layout: Layout) -> Values:
         "hbase.zookeeper.property.minSessionTimeout": 2000,
         "hbase.zookeeper.property.admin.enableServer": False,  # it would take port 8080
         "zookeeper.session.timeout": 6000,
-        **{f"hbase.{kind}.{what}": LOCAL for kind in ("master", "regionserver") for what in ("hostname", "ipc.address")},
+        **{
+            f"hbase.{kind}.{what}": LOCAL for kind in ("master", "regionserver") for what in ("hostname", "ipc.address")
+        },
         **{f"hbase.{kind}.info.bindAddress": LOCAL for kind in ("master", "regionserver", "thrift")},
         "hbase.master.port": layout.ports["master"],
         "hbase.master.info.port": layout.ports["master-http"],
