@@ -59,8 +59,8 @@ def plan(
 
     with naming_options(*CHOICES):
         chosen = Choices(numbers("--scales", scales), tile, stride, workers=workers, memory=memory)
-        spec, info = (None, None) if model is None else chosen.detector(model)
-        settings = chosen.settings(info)
+        spec, card = (None, None) if model is None else chosen.detector(model)
+        settings = chosen.settings(card)
     scenes, unopened = open_readable(
         sources, bands=whole_numbers("--bands", bands), value_range=value_limits("--value-range", value_range)
     )
