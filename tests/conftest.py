@@ -8,6 +8,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from command import Command, Outcome
+from hdfs_cluster import hdfs
+
+__all__ = ["hdfs"]
 
 # Time never decides a test: the first call of a compiled function takes seconds. Examples are the same on every run.
 settings.register_profile("swathe", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -10,10 +10,10 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from swathe.arguments import file_path, names, number, refusal, several, text, whole_number
+from swathe.arguments import file_path, names, number, several, text, whole_number
 from swathe.counts import counted
 from swathe.engine.settings import LEAST_SCALE, MOST_SCALE, RunSettings
-from swathe.errors import SourceError, StoreError, UsageError
+from swathe.errors import Argument, SourceError, StoreError, UsageError
 from swathe.times import parse_utc, utc_text
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _scales(given: Any) -> tuple[float, ...]:
     listed = (given,) if isinstance(given, Real) else several("scales", given, accepted)
     found = tuple(number("scales", scale, accepted, LEAST_SCALE, MOST_SCALE) for scale in listed)
     if not found or len(set(found)) < len(found):
-        raise UsageError(refusal("scales", given, accepted))
+        raise UsageError(argument="scales", value=given, accepted=accepted)
     return found
 
 
@@ -144,7 +144,9 @@ def _memory_limit(amount: str) -> int:
         units = {"MB": 10**6, "GB": 10**9} if amount.isdecimal() else {}
         meant = next((amount + unit for unit, size in units.items() if given * size >= least), None)
         hint = "; give more, or none for all that is free" if meant is None else f"; did you mean {meant}?"
-        raise UsageError(f"memory {amount}: is less than the {in_words(least)} that the smallest run takes{hint}")
+        raise UsageError(
+            Argument("memory", amount), f": is less than the {in_words(least)} that the smallest run takes{hint}"
+        )
     return given
 
 
@@ -223,8 +225,9 @@ def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
             sources.append(os.fspath(one))
         elif keep:
             raise UsageError(
-                "output: a store finds images by name, and arrays have none; leave it out, and write what was found "
-                "with its save method"
+                Argument("output"),
+                ": a store finds images by name, and arrays have none; leave it out, and write what was found "
+                "with its save method",
             )
         else:
             sources.append(str(write_picture(one, folder / f"array-{place}.tif")))
@@ -249,7 +252,7 @@ def _carried_out(
     summary = with_unopened(run_plan(plan, store), unopened)
     found = store.scan(Query(runs=(plan.run,)))
     written = {
-        name: replace(scene, uri=name) for name, scene in found.scenes.items() if Path(scene.uri).parent == folder
+        key: replace(scene, uri=scene.id) for key, scene in found.scenes.items() if Path(scene.uri).parent == folder
     }
     found = replace(found, scenes={**found.scenes, **written})
     raise_for_failures(summary, found)
@@ -271,10 +274,7 @@ def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple
     """
     if acquired is None:
         return tuple(scenes)
-    try:
-        time = utc_text(parse_utc(acquired))
-    except UsageError as error:
-        raise UsageError(f"acquired {error}") from error
+    time = utc_text(parse_utc(acquired, "acquired"))
     return tuple(replace(scene, acquired=time) for scene in scenes)
 
 
@@ -346,7 +346,7 @@ def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool
     from swathe.store.geoparquet import GeoParquetStore
 
     if append and overwrite:
-        raise UsageError("--append and --overwrite exclude each other; give one of them")
+        raise UsageError(Argument("append"), " and ", Argument("overwrite"), " exclude each other; give one of them")
     is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
     if is_free or (overwrite and not _is_begun(path, plan)):
         return GeoParquetStore.create(path, overwrite=overwrite)
@@ -355,8 +355,11 @@ def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool
     beside = runs_beside(plan, store)
     if beside and plan.run not in {*store.runs(), *store.unfinished_runs()} and not append:
         raise StoreError(
-            f"{path}: holds {counted(len(beside), 'other run')}; add this one with --append, replace all with "
-            f"--overwrite, or choose another place; `swathe runs {path}` lists them"
+            f"{path}: holds {counted(len(beside), 'other run')}; add this one (",
+            Argument("append"),
+            "), replace all (",
+            Argument("overwrite"),
+            f"), or choose another place; `swathe runs {path}` lists them",
         )
     return store
 

@@ -32,7 +32,9 @@ def say_notes(path: Path, condition: Query, found: Detections) -> None:
     heads = _heads(path) if named or placed else ()
     lines = _unknown(condition, heads) if named else []
     if placed:
-        lines += _unmatched(condition, sorted({scene for head in heads for scene in head.scenes}, key=lambda s: s.id))
+        lines += _unmatched(
+            condition, sorted({scene for head in heads for scene in head.scenes.values()}, key=lambda s: s.id)
+        )
     for line in lines + _overlapping(found):
         echo(f"note: {line}", err=True)
 
@@ -52,7 +54,7 @@ def _unknown(condition: Query, heads: Sequence[FileHead]) -> list[str]:
     lines = []
     for kind, wanted, known in (
         ("class", condition.classes, {name for head in heads for name in head.class_names}),
-        ("scene", condition.scenes, {scene.id for head in heads for scene in head.scenes}),
+        ("scene", condition.scenes, {scene for head in heads for _, scene in head.scenes}),
         ("run", condition.runs, {run for head in heads for run in head.runs}),
     ):
         for name in wanted or ():

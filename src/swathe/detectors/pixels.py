@@ -48,10 +48,8 @@ class PixelBuffer:
         if tile < 1:
             raise UsageError(f"the tile is {tile} pixels wide; give at least 1, 1024 is usual")
         if card.input_size not in (None, tile):
-            raise UsageError(
-                f"tile {tile}: model {card.name!r} takes tiles of {card.input_size} x {card.input_size} pixels only; "
-                "leave the tile out, or export the model for inputs of any size"
-            )
+            accepted = f"{card.input_size}, the only side in pixels of the input of model {card.name!r}"
+            raise UsageError(argument="tile", value=tile, accepted=accepted)
         side = card.input_size or -(-tile // card.stride) * card.stride
         self.tile = tile
         self.array: npt.NDArray[np.float32] = np.zeros((batch, 3, side, side), np.float32)

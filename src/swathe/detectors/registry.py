@@ -159,7 +159,7 @@ def find_backend(name: str) -> Backend:
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"backend {name!r} cannot be imported ({error}); check its spelling") from error
     known = ", ".join(["auto", *BACKENDS, *sorted(plug_ins.names)])
-    raise UsageError(f"no detector backend {name!r}; there are {known}, and package.module:backend")
+    raise UsageError(argument="backend", value=name, accepted=f"one of {known}, or package.module:backend")
 
 
 def _check_settings(min_score: float | None, iou: float, tile: int | None, threads: int) -> None:
