@@ -15,11 +15,12 @@ from swathe.files import Folder, open_folder
 NAMES = ("a", "b/part-1-0-10", "b/part-1-10-5", "bb/c d/é%20\U0001f600")
 
 
-@pytest.fixture(params=["disk", "s3"])
+@pytest.fixture(params=["disk", "s3", "hdfs"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     if request.param == "disk":
         return open_folder(tmp_path / "not yet there")
-    return open_folder(f"{request.getfixturevalue('bucket')}/{request.node.name}")
+    place = request.getfixturevalue("bucket") if request.param == "s3" else request.getfixturevalue("hdfs").address
+    return open_folder(f"{place}/{request.node.name}")
 
 
 def test_what_is_put_comes_back(folder):

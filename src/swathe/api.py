@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from swathe.detections import Detections
+    from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
     from swathe.engine.plan import Plan
-    from swathe.model.info import ModelInfo
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
     from swathe.store.geoparquet import GeoParquetStore
@@ -72,11 +72,11 @@ class Choices:
         number("merge_iou", self.merge_iou, "a number from 0 to 1", 0, 1)
         text("backend", self.backend, 'the name of an inference library, or "auto"')
 
-    def settings(self, info: ModelInfo | None = None) -> RunSettings:
+    def settings(self, card: ModelCard | None = None) -> RunSettings:
         """Fill in what was left out.
 
         Args:
-            info: The model; without one the only scale is 1.
+            card: The model; without one the only scale is 1.
 
         Returns:
             The settings of the run.
@@ -84,8 +84,9 @@ class Choices:
         Raises:
             UsageError: If a value makes no sense.
         """
-        tile = DEFAULT_TILE if self.tile is None else self.tile
-        recommended = (1.0,) if info is None else info.scales
+        own = None if card is None else card.input_size
+        tile = self.tile or own or DEFAULT_TILE
+        recommended = (1.0,) if card is None else card.scales
         return RunSettings(
             tile=tile,
             stride=max(1, tile * 3 // 4) if self.stride is None else self.stride,
@@ -96,14 +97,14 @@ class Choices:
             memory_limit=None if self.memory is None else _memory_limit(self.memory),
         )
 
-    def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelInfo]:
+    def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelCard]:
         """Find the model and describe its detector.
 
         Args:
             model: Name of a shipped model, or a model file, or the folder of a training run.
 
         Returns:
-            The specification of the detector, and what the model says about itself.
+            The specification of the detector, and the card of the model.
 
         Raises:
             ModelError: If there is no such model, or its file is damaged.
@@ -113,14 +114,13 @@ class Choices:
         from swathe.detectors.registry import resolve_model
 
         file_path("model", model, "the name of a model, a model file, or the folder of a training run")
-        tile = DEFAULT_TILE if self.tile is None else self.tile
         return resolve_model(
             model,
             backend=self.backend,
             min_score=self.min_score,
             iou=self.merge_iou,
             keep=tuple(self.classes),
-            tile=tile,
+            tile=self.tile,
         )
 
 
@@ -206,9 +206,9 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, memory=memory)
     target = None if output is None else file_path("output", output, "the folder of a store")
     with tempfile.TemporaryDirectory(prefix="swathe-") as name:
-        sources, (spec, info) = _as_files(source, Path(name), keep=target is not None), chosen.detector(model)
+        sources, (spec, card) = _as_files(source, Path(name), keep=target is not None), chosen.detector(model)
         scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
-        run = with_time(scenes, acquired), chosen.settings(info), spec
+        run = with_time(scenes, acquired), chosen.settings(card), spec
         return _carried_out(*run, unopened, target, Path(name))
 
 

@@ -1,4 +1,4 @@
-"""The lake store on a disk and on S3 does what every store must do."""
+"""The lake store on a disk, on S3 and in HDFS does what every store must do."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from hdfs_cluster import HdfsCluster
 from swathe.store import open_store
 from swathe.store.protocol import Store
 from swathe.testing.suites.store import StoreSuite
@@ -31,3 +32,11 @@ class TestOnS3(LakeSuite):
     def new_store(cls, bucket: str) -> Callable[[], Store]:
         numbers = itertools.count()
         return lambda: open_store(f"{bucket}/place {next(numbers)}/store", create=True)
+
+
+class TestOnHdfs(LakeSuite):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def new_store(cls, hdfs: HdfsCluster) -> Callable[[], Store]:
+        numbers = itertools.count()
+        return lambda: open_store(f"{hdfs.address}/stores/place {next(numbers)}", create=True)

@@ -104,8 +104,8 @@ def detect(
     targets = _targets(export or (), geojson, overwrite=overwrite)
     looks, kept = numbers("scales", scales), names("classes", classes)
     chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory)
-    spec, info = chosen.detector(model)
-    settings = chosen.settings(info)
+    spec, card = chosen.detector(model)
+    settings = chosen.settings(card)
     limits = value_limits("value_range", value_range)
     scenes, unopened = open_readable(sources, bands=whole_numbers("bands", bands), value_range=limits)
     _check_one_kind(scenes, targets)
@@ -113,7 +113,7 @@ def detect(
     _check_before(plan)
     store = open_output(output, plan, append=append, overwrite=overwrite)
     if not json and not quiet:
-        model_line = f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}"
+        model_line = f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {spec.min_score:g}"
         echo(model_line, describe(plan), *notes(plan))
     summary = _run(plan, store, unopened, supersede=not append, json=json, quiet=quiet)
     _write(store, plan.run, targets, overwrite=overwrite)

@@ -56,8 +56,8 @@ def plan(
     from swathe.engine.plan import make_plan
 
     chosen = Choices(numbers("scales", scales), tile, stride, workers=workers, memory=memory)
-    spec, info = (None, None) if model is None else chosen.detector(model)
-    settings = chosen.settings(info)
+    spec, card = (None, None) if model is None else chosen.detector(model)
+    settings = chosen.settings(card)
     scenes, unopened = open_readable(
         sources, bands=whole_numbers("bands", bands), value_range=value_limits("value_range", value_range)
     )

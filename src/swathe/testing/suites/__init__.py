@@ -1,1 +1,1 @@
-"""Suites for authors of plug-ins: what an implementation must do, as classes of tests to inherit from."""
+"""Suites of tests for those who write plug-ins: subclass one in a test module of pytest, and say what to test."""
