@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import quote
 
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
@@ -53,6 +54,8 @@ def _open_lake(address: str | Path, *, create: bool) -> Store:
     from swathe.store.lake import DETECTIONS, SCENES, LakeStore
 
     folder = open_folder(address)
+    if folder.address.startswith("hdfs://") and quote(folder.address, safe="/:") != folder.address:
+        raise UsageError(f"{folder.address}: the address of a store in HDFS must be without blanks, %, and accents")
     store, mark = LakeStore(folder), folder.get(MARK)
     where = f"{folder.address}/{MARK}"
     if mark is not None:
