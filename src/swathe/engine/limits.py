@@ -107,8 +107,26 @@ def memory_limit(plan: Plan) -> int | None:
     return available_memory() if plan.settings.memory_limit is None else plan.settings.memory_limit
 
 
+def check_slot(plan: Plan, limit: int) -> None:
+    """Make sure that a worker fits into the memory that its pool gives it.
+
+    Args:
+        plan: The run.
+        limit: Bytes.
+
+    Raises:
+        UsageError: If the projection is above the limit.
+    """
+    needed = plan.memory(1).slot
+    if needed > limit:
+        raise UsageError(
+            f"a worker of this run takes about {in_words(needed)}, but has {in_words(limit)}; give the executors more "
+            "memory, run fewer tasks at once on each, or choose a smaller tile"
+        )
+
+
 def check_memory(plan: Plan, workers: int) -> None:
-    """Make sure that a run fits into memory before it begins.
+    """Make sure that a run fits into the memory of this machine before it begins.
 
     Args:
         plan: The run.
@@ -132,7 +150,7 @@ def check_memory(plan: Plan, workers: int) -> None:
 
 def _check_blocks(plan: Plan) -> None:
     """Refuse scenes whose blocks take enormous memory, whoever packed them so."""
-    for scene in plan.scenes:
+    for scene in (planned.source for planned in plan.scenes):
         size, (rows, columns) = block_memory(scene), scene.block_shape
         if size > LARGEST_BLOCK:
             enough = math.ceil(plan.memory(0).total / MEBIBYTE)
@@ -143,28 +161,43 @@ def _check_blocks(plan: Plan) -> None:
             )
 
 
-def too_many_objects(plan: Plan, scene: str, objects: int, workers: int) -> str | None:
-    """Look again when a scene is merged and its objects are counted: are there many more than the plan allowed for?
+def merge_limit(plan: Plan, workers: int, per_slot: int | None) -> int | None:
+    """Return what the merge of one scene may take beside all else.
 
     Args:
         plan: The run.
-        scene: Scene id.
-        objects: Its objects after the merge.
-        workers: Worker processes that may be at work meanwhile, 0 for none.
+        workers: Worker processes, 0 for none.
+        per_slot: Bytes that each worker may take by itself; None if all share the memory of this machine.
 
     Returns:
-        Why the scene cannot be published within the limit, and what to do; None if it can.
+        Bytes; None if it is what the system has free at that time.
     """
-    needed, beside = merge_memory(objects), replace(plan.memory(workers), merge=0).total
-    limit = plan.settings.memory_limit
-    # What the system has free now is free beside all that is running.
-    free = available_memory() if limit is None else limit - beside
+    if per_slot is not None:
+        return per_slot - replace(plan.memory(1), objects=0).slot
+    if plan.settings.memory_limit is None:
+        return None
+    bare = replace(plan.memory(workers), objects=0)
+    return (plan.settings.memory_limit - bare.total) // bare.merges
+
+
+def too_many_objects(scene: str, objects: int, limit: int | None) -> str | None:
+    """Look again when a scene is merged and its objects are counted: are there many more than the plan allowed for?
+
+    Args:
+        scene: Scene id.
+        objects: Its objects after the merge.
+        limit: Bytes that a merge may take; None for what the system has free now.
+
+    Returns:
+        Why the scene cannot be written within the limit, and what to do; None if it can.
+    """
+    needed, free = merge_memory(objects), available_memory() if limit is None else limit
     if free is None or needed <= free or objects <= WORKING_ROWS:
         return None
     return (
-        f"{scene}: to publish its {objects:,} objects takes about {in_words(needed)}, more than the "
+        f"{scene}: to write its {objects:,} objects takes about {in_words(needed)}, more than the "
         f"{in_words(max(0, free))} that are left beside the rest of the run. Its windows are done and kept: run the "
-        "same command again with a higher --memory or with --workers 0, or begin anew with a higher --min-score"
+        "same command again with more memory or without worker processes, or begin anew with a higher lowest score"
     )
 
 
@@ -196,7 +229,7 @@ def _largest_tile(plan: Plan, workers: int, limit: int) -> int | None:
     """Return the largest smaller tile with which the plan fits."""
     for tile in range((plan.settings.tile - 1) // TILE_STEP * TILE_STEP, 0, -TILE_STEP):
         settings = replace(plan.settings, tile=tile, stride=min(tile, plan.settings.stride))
-        if project(plan.scenes, settings, plan.detector, workers).total <= limit:
+        if project([scene.source for scene in plan.scenes], settings, plan.detector, workers).total <= limit:
             return tile
     return None
 
@@ -205,7 +238,7 @@ def describe(projection: Projection) -> str:
     """Say what a projection is made of."""
     parts = {
         "libraries": projection.libraries,
-        "leading process": projection.leader,
+        "driver": projection.driver,
         "merge": projection.merge,
         f"{projection.workers} workers of" if projection.workers > 1 else "worker": projection.each_worker,
     }
