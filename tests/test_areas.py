@@ -87,7 +87,7 @@ def test_file_of_another_program(tmp_path: Path) -> None:
     frame.to_file(tmp_path / "districts.geojson")
     areas = Areas.open(tmp_path / "districts.geojson", name_property="NAME_2")
     assert [area.name for area in areas] == ["Kavre", "Patan"]
-    with pytest.raises(SourceError, match=r"its properties are NAME_2, code, choose another one with --name-property"):
+    with pytest.raises(SourceError, match=r"its properties are NAME_2, code, choose another one as name_property"):
         Areas.open(tmp_path / "districts.geojson")
 
 
@@ -160,7 +160,7 @@ def test_files_that_are_no_geojson(tmp_path: Path, text: str) -> None:
 
 
 def test_missing_files_name_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="swathe areas STORE --add FILE"):
+    with pytest.raises(SourceError, match="swathe areas"):
         Areas.open(tmp_path)
     with pytest.raises(SourceError, match="check the name"):
         Areas.open(tmp_path / "nowhere.geojson")
@@ -176,7 +176,7 @@ def test_coordinates_of_the_usual_system_with_heights_are_taken() -> None:
 
 def test_areas_are_joined_and_left_out() -> None:
     other = Areas((Area("Nepal/Kavre/Banepa", PATAN),))
-    with pytest.raises(UsageError, match="--overwrite"):
+    with pytest.raises(UsageError, match=r"\(overwrite\)"):
         NESTED.joined(other)
     assert NESTED.joined(other, overwrite=True)["Banepa"].geometry.equals(PATAN)
     assert NESTED.without("Kavre").names == ("Nepal", "Nepal/Lalitpur", "Nepal/Lalitpur/Patan")

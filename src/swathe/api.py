@@ -10,10 +10,9 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from swathe.arguments import file_path, names, number, refusal, several, text, whole_number
-from swathe.counts import counted
+from swathe.arguments import file_path, names, number, several, text, whole_number
 from swathe.engine.settings import LEAST_SCALE, MOST_SCALE, RunSettings
-from swathe.errors import SourceError, StoreError, UsageError
+from swathe.errors import Argument, SourceError, UsageError
 from swathe.times import parse_utc, utc_text
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from swathe.detections import Detections, SceneInfo
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
-    from swathe.engine.plan import Plan
     from swathe.model.info import ModelInfo
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
@@ -138,7 +136,7 @@ def _scales(given: Any) -> tuple[float, ...]:
     listed = (given,) if isinstance(given, Real) else several("scales", given, accepted)
     found = tuple(number("scales", scale, accepted, LEAST_SCALE, MOST_SCALE) for scale in listed)
     if not found or len(set(found)) < len(found):
-        raise UsageError(refusal("scales", given, accepted))
+        raise UsageError(argument="scales", value=given, accepted=accepted)
     return found
 
 
@@ -152,7 +150,9 @@ def _memory_limit(amount: str) -> int:
         units = {"MB": 10**6, "GB": 10**9} if amount.isdecimal() else {}
         meant = next((amount + unit for unit, size in units.items() if given * size >= least), None)
         hint = "; give more, or none for all that is free" if meant is None else f"; did you mean {meant}?"
-        raise UsageError(f"memory {amount}: is less than the {in_words(least)} that the smallest run takes{hint}")
+        raise UsageError(
+            Argument("memory", amount), f": is less than the {in_words(least)} that the smallest run takes{hint}"
+        )
     return given
 
 
@@ -243,8 +243,9 @@ def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
             sources.append(os.fspath(one))
         elif keep:
             raise UsageError(
-                "output: a store finds images by name, and arrays have none; leave it out, and write what was found "
-                "with its save method"
+                Argument("output"),
+                ": a store finds images by name, and arrays have none; leave it out, and write what was found "
+                "with its save method",
             )
         else:
             sources.append(str(write_picture(one, folder / f"array-{place}.tif")))
@@ -316,10 +317,7 @@ def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple
     """
     if acquired is None:
         return tuple(scenes)
-    try:
-        time = utc_text(parse_utc(acquired))
-    except UsageError as error:
-        raise UsageError(f"acquired {error}") from error
+    time = utc_text(parse_utc(acquired, "acquired"))
     return tuple(replace(scene, acquired=time) for scene in scenes)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from swathe.arguments import file_path, instance, several, text
 from swathe.atomic import published_file
-from swathe.errors import SourceError, UsageError
+from swathe.errors import Argument, SourceError, UsageError
 from swathe.inputs import read_input
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Areas:
         try:
             document = json.loads(read_input(path).decode("utf-8-sig"))
         except FileNotFoundError as error:
-            hint = "add some with `swathe areas STORE --add FILE`" if path.name == FILE_NAME else "check the name"
+            hint = "add some with `swathe areas`" if path.name == FILE_NAME else "check the name"
             raise SourceError(f"there are no areas at {path}; {hint}") from error
         except OSError as error:
             raise SourceError(f"areas {path} cannot be read ({error.strerror}); check its name and rights") from error
@@ -111,7 +111,7 @@ class Areas:
         try:
             return cls.from_geojson(document, name_property=name_property)
         except UsageError as error:
-            raise SourceError(f"areas {path}: {error}") from error
+            raise SourceError(f"areas {path}: ", *error.args) from error
 
     @classmethod
     def from_geojson(cls, document: Any, *, name_property: str = NAME_PROPERTY) -> Self:
@@ -187,7 +187,11 @@ class Areas:
         added = {area.name for area in other}
         taken = sorted(added & {area.name for area in self.areas})
         if taken and not overwrite:
-            raise UsageError(f"there is an area {taken[0]!r} already; rename the new one, or replace it (--overwrite)")
+            raise UsageError(
+                f"there is an area {taken[0]!r} already; rename this one, or replace that (",
+                Argument("overwrite"),
+                ")",
+            )
         return Areas((*(area for area in self.areas if area.name not in added), *other))
 
     def without(self, name: str) -> Areas:
@@ -287,7 +291,8 @@ def _names_of(feature: dict[str, Any], number: int, name_property: str) -> tuple
         others = ", ".join(map(str, properties)) or "none at all"
         raise UsageError(
             f"feature {number} has no name: its property {name_property!r} holds no text; its properties are {others}, "
-            "choose another one with --name-property"
+            "choose another one as ",
+            Argument("name_property"),
         )
     if parent is not None and not isinstance(parent, str):
         raise UsageError(f"feature {number}, {name!r}: its parent {parent!r} is no text; write the name of an area")

@@ -18,7 +18,7 @@ from swathe.errors import StoreError, UsageError
 from swathe.query import Query, reference_filter
 from swathe.store.geoparquet import GeoParquetStore
 from swathe.store.lock import run_lock
-from swathe.store.protocol import Published, Store
+from swathe.store.published import Published, Store
 
 STORES: dict[str, Callable[[Path], Store]] = {"geoparquet": GeoParquetStore.create}
 PUBLISHED = [

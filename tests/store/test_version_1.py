@@ -14,7 +14,7 @@ from query_strategies import queries
 from swathe.detections import Detections
 from swathe.query import Query, reference_filter
 from swathe.store.geoparquet import GeoParquetStore
-from swathe.store.protocol import Published
+from swathe.store.published import Published
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "store-v1"
 WRITTEN = Detections.concat([random_detections(UTM, 12, 1), random_detections(PIXELS, 8, 2)])

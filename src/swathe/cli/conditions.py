@@ -42,19 +42,18 @@ Runs = Annotated[str | None, typer.Option("--runs", "--run", metavar="LIST", hel
 
 _READ: dict[str, Callable[[str, str | None], Any]] = {
     "near": numbers,
-    "acquired": lambda option, text: span(option, text, str),
-    "length": lambda option, text: span(option, text, float),
-    "width": lambda option, text: span(option, text, float),
-    "azimuth": lambda option, text: span(option, text, float),
+    "acquired": lambda argument, text: span(argument, text, str),
+    "length": lambda argument, text: span(argument, text, float),
+    "width": lambda argument, text: span(argument, text, float),
+    "azimuth": lambda argument, text: span(argument, text, float),
     "classes": names,
     "scenes": names,
     "runs": names,
 }
-_OPTIONS = {*_READ, "box", "limit", "min_score"}
 
 
 def make_condition(**given: Any) -> Query:
-    """Make a query of the values of options, and let its errors name the options.
+    """Make a query of the values of options.
 
     Args:
         **given: Fields of the query; those that an option gives as text are read.
@@ -67,18 +66,8 @@ def make_condition(**given: Any) -> Query:
     """
     from swathe.query import Query
 
-    texts = {name: read(f"--{name}", given[name]) or None for name, read in _READ.items() if name in given}
-    try:
-        return Query(**{**given, **texts})
-    except UsageError as error:
-        field, _, rest = str(error).partition(" ")
-        if field not in _OPTIONS:
-            raise
-        read = texts.get(field, given.get(field))
-        if isinstance(read, tuple):  # told as it was typed
-            typed = given[field] if field in texts else " ".join(f"{value:g}" for value in read)
-            rest = rest.replace(str(read), typed, 1)
-        raise UsageError(f"--{field.replace('_', '-')} {rest}") from error
+    texts = {name: read(name, given[name]) or None for name, read in _READ.items() if name in given}
+    return Query(**{**given, **texts})
 
 
 def find_areas(

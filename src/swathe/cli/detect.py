@@ -12,7 +12,6 @@ from swathe.api import DEFAULT_MERGE_IOU
 from swathe.cli.advice import advice, say_advice
 from swathe.cli.found import check_target
 from swathe.cli.options import (
-    CHOICES,
     Acquired,
     Bands,
     Classes,
@@ -27,10 +26,8 @@ from swathe.cli.options import (
     TileSize,
     ValueRange,
     names,
-    naming_options,
     numbers,
     print_json,
-    read_time,
     value_limits,
     whole_numbers,
 )
@@ -53,7 +50,8 @@ Model = Annotated[
     ),
 ]
 Output = Annotated[
-    str, typer.Option("-o", "--output", metavar="STORE", help="Store to add to: a folder or an address; made if needed.")
+    str,
+    typer.Option("-o", "--output", metavar="STORE", help="Store to add to: a folder or an address; made if needed."),
 ]
 MergeIou = Annotated[
     float,
@@ -110,19 +108,17 @@ def detect(
     from swathe.api import Choices, open_readable, raise_for_failures, with_time
     from swathe.engine.plan import make_plan
 
-    taken = None if acquired is None else read_time("--acquired", acquired)
     targets = _targets(export or (), geojson, overwrite=overwrite)
-    limits, shown = value_limits("--value-range", value_range), whole_numbers("--bands", bands)
-    with naming_options(*CHOICES):
-        looks, kept = numbers("--scales", scales), names("--classes", classes)
-        chosen = Choices(
-            looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory, shown, limits
-        )
-        spec, info = chosen.detector(model)
-        settings = chosen.settings(info)
+    looks, kept = numbers("scales", scales), names("classes", classes)
+    limits, shown = value_limits("value_range", value_range), whole_numbers("bands", bands)
+    chosen = Choices(
+        looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory, shown, limits
+    )
+    spec, info = chosen.detector(model)
+    settings = chosen.settings(info)
     scenes, unopened = open_readable(sources, bands=shown, value_range=limits, prefix=scene_prefix)
     _check_one_kind(scenes, targets)
-    plan = make_plan(with_time(scenes, taken), settings, spec)
+    plan = make_plan(with_time(scenes, acquired), settings, spec)
     _check_before(plan)
     store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:

@@ -37,7 +37,7 @@ def evaluate(
     report = evaluate_folders(
         truth,
         found,
-        classes=names("--classes", classes) or None,
+        classes=names("classes", classes) or None,
         difficult_as_normal=difficult_as_normal,
         ignore_unlabelled=ignore_unlabelled,
         run=run,

@@ -10,7 +10,6 @@ import typer
 from swathe.cli.advice import advice, say_advice
 from swathe.cli.detect import Workers, describe, notes
 from swathe.cli.options import (
-    CHOICES,
     Bands,
     Json,
     Memory,
@@ -19,7 +18,6 @@ from swathe.cli.options import (
     Stride,
     TileSize,
     ValueRange,
-    naming_options,
     numbers,
     print_json,
     value_limits,
@@ -57,12 +55,14 @@ def plan(
     from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
 
-    limits, shown = value_limits("--value-range", value_range), whole_numbers("--bands", bands)
-    with naming_options(*CHOICES):
-        looks = numbers("--scales", scales)
-        chosen = Choices(looks, tile, stride, workers=workers, memory=memory, bands=shown, value_range=limits)
-        spec, info = (None, None) if model is None else chosen.detector(model)
-        settings = chosen.settings(info)
+    looks, limits, shown = (
+        numbers("scales", scales),
+        value_limits("value_range", value_range),
+        whole_numbers("bands", bands),
+    )
+    chosen = Choices(looks, tile, stride, workers=workers, memory=memory, bands=shown, value_range=limits)
+    spec, info = (None, None) if model is None else chosen.detector(model)
+    settings = chosen.settings(info)
     scenes, unopened = open_readable(sources, bands=shown, value_range=limits)
     planned = make_plan(scenes, settings, spec)
     processes = worker_count(workers)

@@ -18,7 +18,7 @@ from swathe.detections import footprints
 from swathe.detections.notebook import as_html
 from swathe.detections.scene import SceneInfo, check_coordinates
 from swathe.detections.table import BOX_COLUMNS, NAME_TYPE, SCHEMA, as_indexes, make_table, order_rows, ranks
-from swathe.errors import MissingExtraError, UsageError
+from swathe.errors import Argument, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -262,7 +262,9 @@ class Detections:
             without = next(scene.id for scene in present if not scene.georeferenced)
             raise UsageError(
                 f"some scenes have a georeference and others, such as {without!r}, have none, so their geometries do "
-                "not fit into one table or file; choose scenes of one kind (--scenes)"
+                "not fit into one table or file; choose scenes of one kind (",
+                Argument("scenes"),
+                ")",
             )
         return kinds == {True}
 
@@ -376,7 +378,7 @@ class Detections:
             SourceError: If a footprint has no longitude and latitude.
         """
         if not hasattr(query, "select"):  # its type lies in a room above
-            raise UsageError(arguments.refusal("query", query, "a Query, such as Query(min_score=0.5)"))
+            raise UsageError(argument="query", value=query, accepted="a Query, such as Query(min_score=0.5)")
         return query.select(self)
 
     def take(self, rows: npt.ArrayLike) -> Self:
@@ -475,7 +477,7 @@ class Detections:
             UsageError: If there is no such column, or the names are no list.
         """
         if column not in ("run", "scene", "class"):
-            raise UsageError(arguments.refusal("column", column, "'run', 'scene' or 'class'"))
+            raise UsageError(argument="column", value=column, accepted="'run', 'scene' or 'class'")
         wanted = arguments.names("names", names)
         present, codes = self._coded(column)
         return np.isin(present, list(wanted))[codes] if len(codes) else np.zeros(0, dtype=np.bool_)

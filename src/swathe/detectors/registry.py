@@ -151,7 +151,7 @@ def open_detector(spec: DetectorSpec) -> Detector:
         return _load(spec.backend)(spec)
     for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=spec.backend):
         return cast("Factory", entry_point.load())(spec)
-    raise UsageError(_unknown_backend(spec.backend))
+    raise UsageError(argument="backend", value=spec.backend, accepted=_backends())
 
 
 def read_info(path: Path) -> ModelInfo:
@@ -194,7 +194,7 @@ def _check_backend(backend: str) -> None:
     if built_in is not None and importlib.util.find_spec(built_in.module) is None:
         raise MissingExtraError(install_hint(built_in.library, built_in.extra))
     if built_in is None and ":" not in backend and not entry_points(group=ENTRY_POINT_GROUP, name=backend):
-        raise UsageError(_unknown_backend(backend))
+        raise UsageError(argument="backend", value=backend, accepted=_backends())
 
 
 def _check_keep(keep: Sequence[str], info: ModelInfo, path: Path) -> None:
@@ -259,8 +259,8 @@ def _load(reference: str) -> Factory:
         raise UsageError(f"detector {reference!r} cannot be imported ({error}); check its spelling") from error
 
 
-def _unknown_backend(backend: str) -> str:
+def _backends() -> str:
     """Name the backends there are."""
     plug_ins = [entry_point.name for entry_point in entry_points(group=ENTRY_POINT_GROUP)]
     known = ", ".join(["auto", *_BACKENDS, *plug_ins])
-    return f"no detector backend {backend!r}; there are {known}, and package.module:factory"
+    return f"one of {known}, or package.module:factory"

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from swathe.detections import SceneInfo
 from swathe.engine.plan import Plan, ScenePlan, scene_key
-from swathe.errors import UsageError
+from swathe.errors import Argument, UsageError
 from swathe.raster.remote import shown
 from swathe.raster.scene import Scene
 from swathe.store.protocol import Store, StoredScene
@@ -137,8 +137,8 @@ def _check_same_file(scene: ScenePlan, before: StoredScene | None) -> None:
     address = shown(scene.source.uri)
     if before is not None and before.fingerprint != scene.fingerprint and before.scene.uri != address:
         raise UsageError(
-            argument="scene_prefix",
-            value=None,
-            accepted=f"letters to put before the names of these scenes: scene {scene.id!r} of this run is "
-            f"{before.scene.uri}, and {address} is another file of the same name",
+            f"{address}: scene {scene.id!r} of this run is another file of the same name, {before.scene.uri}; give "
+            "these scenes other names (",
+            Argument("scene_prefix"),
+            "), or take another store",
         )

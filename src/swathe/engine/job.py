@@ -90,8 +90,15 @@ class Work:
 class Pool(Protocol):
     """Workers of one run, used as a context manager; leaving it ends all work at once."""
 
-    slots: int  # jobs that are worked on at once; 0: one, in the calling process
-    memory_per_slot: int | None  # bytes that each may take; None: all share the memory of this machine
+    @property
+    def slots(self) -> int:
+        """Jobs that are worked on at once; 0: one, in the calling process."""
+        ...
+
+    @property
+    def memory_per_slot(self) -> int | None:
+        """Bytes that the worker of each slot may take; None: all share the memory of this machine."""
+        ...
 
     def run(self, jobs: Iterable[Job]) -> Iterator[JobResult | Retry]:
         """Carry out jobs; may be called again with more of them.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from swathe.engine.memory import MEBIBYTE, WORKING_ROWS, Projection, merge_memory, project
 from swathe.engine.plan import Plan
-from swathe.errors import UsageError
+from swathe.errors import Argument, UsageError
 from swathe.raster.reader import block_memory
 
 UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
@@ -50,7 +50,7 @@ def parse_bytes(text: str) -> int:
         base = 1024 if found[3] else 1000
         amount = float(found[1]) * base ** UNITS[found[2].upper()]
     if not 1 <= amount < math.inf:
-        raise UsageError(f"memory {text!r}: give a number with a unit, for instance 1.5GB or 800MiB")
+        raise UsageError(argument="memory", value=text, accepted="a number with a unit, for instance 1.5GB or 800MiB")
     return int(amount)
 
 
@@ -133,18 +133,19 @@ def check_memory(plan: Plan, workers: int) -> None:
         workers: Worker processes, 0 for none.
 
     Raises:
-        UsageError: If the projection is above the limit; the message names what would fit. Without `--memory` also if a
-            scene's blocks are enormous.
+        UsageError: If the projection is above the limit; the message names what would fit. Where no limit is set, also
+            if a scene's blocks are enormous.
     """
     if plan.settings.memory_limit is None:
         _check_blocks(plan)
     limit, projection = memory_limit(plan), plan.memory(workers)
     if limit is None or projection.total <= limit:
         return
-    origin = "are free" if plan.settings.memory_limit is None else "are allowed by --memory"
+    free = plan.settings.memory_limit is None
     raise UsageError(
-        f"this run takes about {in_words(projection.total)} ({describe(projection)}), but {in_words(limit)} {origin}; "
-        f"{way_out(plan, workers, limit)}"
+        f"this run takes about {in_words(projection.total)} ({describe(projection)}), but {in_words(limit)} are ",
+        *(("free; ",) if free else ("allowed by ", Argument("memory"), "; ")),
+        *way_out(plan, workers, limit),
     )
 
 
@@ -156,8 +157,11 @@ def _check_blocks(plan: Plan) -> None:
             enough = math.ceil(plan.memory(0).total / MEBIBYTE)
             raise UsageError(
                 f"{scene.id}: any window of it takes a block of {columns} x {rows} pixels, {in_words(size)} when it is "
-                "decoded; if you trust the file, allow what it takes with --memory, such as "
-                f"--memory {enough}MiB --workers 0, or pack it in smaller tiles"
+                "decoded; if you trust the file, allow what it takes, such as ",
+                Argument("memory"),
+                f" {enough}MiB ",
+                *_set("workers", 0),
+                ", or pack it in smaller tiles",
             )
 
 
@@ -201,7 +205,7 @@ def too_many_objects(scene: str, objects: int, limit: int | None) -> str | None:
     )
 
 
-def way_out(plan: Plan, workers: int, limit: int) -> str:
+def way_out(plan: Plan, workers: int, limit: int) -> list[str | Argument]:
     """Say what to do about a plan that needs too much memory.
 
     Args:
@@ -210,19 +214,26 @@ def way_out(plan: Plan, workers: int, limit: int) -> str:
         limit: Bytes that it may take.
 
     Returns:
-        The end of a sentence: the most workers and the largest tile that fit, each with all else as it is.
+        Parts of the end of a sentence: the most workers and the largest tile that fit, each with all else as it is.
     """
     fewer = next((count for count in range(workers - 1, -1, -1) if plan.memory(count).total <= limit), None)
     tile = _largest_tile(plan, workers, limit)
-    ways = [] if fewer is None else [f"--workers {fewer}"]
-    ways += [] if tile is None else [f"--tile {tile}"]
+    ways = [] if fewer is None else [_set("workers", fewer)]
+    ways += [] if tile is None else [_set("tile", tile)]
     if not ways:
         tiles = {count: _largest_tile(plan, count, limit) for count in (1, 0)}
-        ways = [f"--tile {tile} --workers {count}" for count, tile in tiles.items() if tile is not None][:1]
-    higher = f"a higher --memory, if you know that there is more than {in_words(limit)}"
+        both = [[*_set("tile", tile), " ", *_set("workers", count)] for count, tile in tiles.items() if tile]
+        ways = both[:1]
+    higher = ["a higher ", Argument("memory"), f", if you know that there is more than {in_words(limit)}"]
     if not ways:
-        return f"not even one worker with small windows fits: use a smaller model, or {higher}"
-    return f"use {' or '.join(ways)}, or {higher}"
+        return ["not even one worker with small windows fits: use a smaller model, or ", *higher]
+    first, *second = ways
+    return ["use ", *first, *(part for way in second for part in (" or ", *way)), ", or ", *higher]
+
+
+def _set(argument: str, value: int) -> list[str | Argument]:
+    """Return the parts of a message that proposes a value."""
+    return [Argument(argument), f" {value}"]
 
 
 def _largest_tile(plan: Plan, workers: int, limit: int) -> int | None:

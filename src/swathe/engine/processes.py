@@ -41,7 +41,7 @@ class ProcessExecutor:
 
 
 class ProcessPool:
-    """The worker processes of a run. One that is killed, or takes far too long, is replaced, and its job begun again."""
+    """The worker processes of a run. One that is killed or takes far too long is replaced, and its job begun again."""
 
     memory_per_slot = None
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from swathe.arguments import file_path
 from swathe.datasets import dota
 from swathe.datasets.sample import IMAGE_SUFFIXES, Sample
-from swathe.errors import SourceError, UsageError
+from swathe.errors import Argument, SourceError, UsageError
 from swathe.evaluation.average_precision import area, precision_recall, voc07
 from swathe.evaluation.found import Found, read_found
 from swathe.evaluation.match import IGNORED, RIGHT, Matches, best_truths, judge
@@ -160,7 +160,9 @@ def _located(
     if not ignore_unlabelled:
         raise SourceError(
             f"{len(missing)} images with detections have no label file: {_some(missing)}. Add their label files (empty "
-            "ones for images without objects), or leave detections in unlabelled images out (--ignore-unlabelled)"
+            "ones for images without objects), or leave out detections in unlabelled images (",
+            Argument("ignore_unlabelled"),
+            ")",
         )
     count = int(np.count_nonzero(images < 0))
     return images, (f"{count} detections in {len(missing)} images without labels are left out ({_some(missing)})",)

@@ -65,9 +65,7 @@ class Query:
             "min_score": lambda given: arguments.number("min_score", given, "a finite number"),
             "scenes": lambda given: values.name_list(given, "scenes"),
             "runs": lambda given: values.name_list(given, "runs"),
-            "limit": lambda given: arguments.whole_number(
-                "limit", given, "a whole number from 1, or leave it out for all", 1
-            ),
+            "limit": lambda given: arguments.whole_number("limit", given, "a whole number from 1, or None for all", 1),
         }
         for name, check in checks.items():
             given = getattr(self, name)

@@ -17,7 +17,7 @@ from swathe.store.folder import DetectionsFolder
 from swathe.store.layout import DETECTIONS, INDEX, MARK, RUNS, SEPARATOR, WORK, run_name, run_of, split_name
 from swathe.store.lock import is_at_work, run_lock, store_lock
 from swathe.store.manifests import Manifests, without_scene
-from swathe.store.protocol import Published
+from swathe.store.published import Published
 from swathe.store.schema import SCHEMA_VERSION, check_version, read_document, to_json
 
 if TYPE_CHECKING:
