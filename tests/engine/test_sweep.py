@@ -38,15 +38,14 @@ def random_raw(seed: int, count: int, *, height: float = 400.0, largest: float =
         random.choice([0.3, 0.5, 0.7, 0.9], count) if seed % 2 else random.random(count),
         random.integers(0, 2, count),
         random.random(count) < 0.4,
-        np.arange(count),
     )
     return raw.take(random.integers(0, count, count)) if seed % 3 == 0 else raw
 
 
 def values(rows: RawDetections) -> list[bytes]:
-    """The rows' values in an order of their own, without the numbers of their windows, as bytes."""
+    """The rows' values in an order of their own, as bytes."""
     rows = rows.take(canonical_order(rows.boxes, rows.scores, rows.classes, rows.cut))
-    return [getattr(rows, field.name).tobytes() for field in fields(rows) if field.name != "windows"]
+    return [getattr(rows, field.name).tobytes() for field in fields(rows)]
 
 
 def at_once(raw: RawDetections, merge_iou: float, give_way: float) -> RawDetections:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 
 from swathe.engine.events import BatchFinished, BatchRetried, Progress, SceneFailed, SceneMerged
 from swathe.engine.identity import Stock, stored_scene
 from swathe.engine.job import BatchJob, Job, JobResult, Pool, Retry, SceneJob
 from swathe.engine.plan import Plan, ScenePlan
+from swathe.errors import StoreError
 from swathe.store.protocol import Store, StoredScene, Written
 
 # Scenes that are written within so many seconds become visible in one step.
@@ -80,9 +80,10 @@ class Driver:
     def _record(self, scene: ScenePlan) -> Written | None:
         """Return what a worker of an earlier call has written, and nobody has committed."""
         data = self._store.workspace(self._plan.run).get(scene.record)
-        with suppress(ValueError, KeyError, TypeError):  # damaged: the scene is looked at again
+        try:
             return None if data is None else Written.from_json(data)
-        return None
+        except StoreError:  # damaged
+            return None
 
     def _unfinished(self) -> Iterator[Job]:
         """Yield what must be looked at, in the order of the plan; scenes that failed meanwhile are left out."""
