@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-train lock demo test ogr-parquet fuzz check format accidents bench docs train-buildings clean
+.PHONY: help setup setup-dev setup-train lock demo test ogr-parquet fuzz check format accidents bench gauges docs train-buildings clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -100,6 +100,9 @@ accidents: setup-dev ## kill runs 50 times, break one scene of 1000, fail every 
 bench: setup-dev ## run all benchmarks, then write docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python -m benchmarks.report
+
+gauges: setup-dev ## how large and how tangled the source is, and how often a small run asks its store
+	$(BIN)/python benchmarks/gauges.py
 
 docs: setup-dev ## write the generated pages and figures, check all links, build the site into site/
 	$(BIN)/python docs/build.py

@@ -38,7 +38,7 @@ def _queries(draw: st.DrawFn, detections: Detections, corners: np.ndarray) -> Qu
         "azimuth": st.tuples(st.integers(0, 180), st.integers(0, 180)),
         "classes": _some_of([*detections.class_names, "nowhere"]),
         "min_score": st.integers(0, 21).map(lambda twentieths: twentieths / 20),
-        "scenes": _some_of([*detections.scenes, "nowhere"]),
+        "scenes": _some_of([*{scene for _, scene in detections.scenes}, "nowhere"]),
         "runs": _some_of([*detections.runs, "nowhere"]),
         "limit": st.integers(1, 30),
     }

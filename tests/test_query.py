@@ -58,7 +58,7 @@ def test_limit_keeps_the_best_scores():
 
 def test_scenes_and_runs_that_were_not_asked_for_are_forgotten():
     found = EVERYTHING.filter(Query(scenes=(UTM.id,), runs=("run-a",)))
-    assert set(found.scenes) == {UTM.id}
+    assert set(found.scenes) == {("run-a", UTM.id)}
     assert set(found.runs) == {"run-a"}
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from detection_samples import keyed
 from swathe.areas import Area
 from swathe.detections import Detections, SceneInfo
 from swathe.statistics import MOST_BINS, ring_square_metres, size_edges, square_kilometres, summarise
@@ -54,7 +55,7 @@ def test_without_georeference_sizes_are_pixels_and_nothing_points_north() -> Non
 
 
 def test_nothing_found_is_no_error() -> None:
-    result = summarise(Detections.empty(("ship",), [UTM]))
+    result = summarise(Detections.empty(("ship",), keyed(UTM)))
     assert (result.detections, result.scenes[0].detections) == (0, 0)
 
 

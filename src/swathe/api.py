@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from swathe.detections import Detections, SceneInfo
+    from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
-    from swathe.model.info import ModelInfo
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
     from swathe.store.protocol import Store
@@ -72,11 +72,11 @@ class Choices:
         number("merge_iou", self.merge_iou, "a number from 0 to 1", 0, 1)
         text("backend", self.backend, 'the name of an inference library, or "auto"')
 
-    def settings(self, info: ModelInfo | None = None) -> RunSettings:
+    def settings(self, card: ModelCard | None = None) -> RunSettings:
         """Fill in what was left out.
 
         Args:
-            info: The model; without one the only scale is 1.
+            card: The model; without one the only scale is 1.
 
         Returns:
             The settings of the run.
@@ -84,12 +84,13 @@ class Choices:
         Raises:
             UsageError: If a value makes no sense.
         """
-        tile = DEFAULT_TILE if self.tile is None else self.tile
+        own = None if card is None else card.input_size
+        tile = self.tile or own or DEFAULT_TILE
         stride = max(1, tile * 3 // 4) if self.stride is None else self.stride
         if stride > tile:
             accepted = f"from 1 to the tile size {tile}, or gaps appear"
             raise UsageError(argument="stride", value=stride, accepted=accepted)
-        recommended = (1.0,) if info is None else info.scales
+        recommended = (1.0,) if card is None else card.scales
         return RunSettings(
             tile=tile,
             stride=stride,
@@ -102,14 +103,14 @@ class Choices:
             value_range=self.value_range,
         )
 
-    def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelInfo]:
+    def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelCard]:
         """Find the model and describe its detector.
 
         Args:
             model: Name of a shipped model, or a model file, or the folder of a training run.
 
         Returns:
-            The specification of the detector, and what the model says about itself.
+            The specification of the detector, and the card of the model.
 
         Raises:
             ModelError: If there is no such model, or its file is damaged.
@@ -119,14 +120,13 @@ class Choices:
         from swathe.detectors.registry import resolve_model
 
         file_path("model", model, "the name of a model, a model file, or the folder of a training run")
-        tile = DEFAULT_TILE if self.tile is None else self.tile
         return resolve_model(
             model,
             backend=self.backend,
             min_score=self.min_score,
             iou=self.merge_iou,
             keep=tuple(self.classes),
-            tile=tile,
+            tile=self.tile,
         )
 
 
@@ -218,9 +218,9 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     )
     target = None if output is None else _address(output)
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
-        sources, (spec, info) = _as_files(source, Path(folder), keep=target is not None), chosen.detector(model)
+        sources, (spec, card) = _as_files(source, Path(folder), keep=target is not None), chosen.detector(model)
         scenes, unopened = open_readable(sources, bands=bands, value_range=value_range, prefix=scene_prefix)
-        run = with_time(scenes, acquired), chosen.settings(info), spec
+        run = with_time(scenes, acquired), chosen.settings(card), spec
         return _carried_out(*run, unopened, target, Path(folder), name)
 
 

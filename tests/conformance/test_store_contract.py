@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection_samples import ANTIMERIDIAN, CLASSES, MERCATOR, PIXELS, POLAR, UTM, random_detections
+from detection_samples import ANTIMERIDIAN, CLASSES, MERCATOR, PIXELS, POLAR, UTM, keyed, random_detections
 from query_strategies import queries
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
@@ -120,7 +120,7 @@ def test_a_scene_without_detections_is_known(store: Store):
     found = store.scan()
     assert len(found) == 0
     assert found.class_names == CLASSES
-    assert found.scenes == {UTM.id: UTM}
+    assert found.scenes == keyed(UTM)
     assert len(store.scan(Query(box=(0, 0, 90, 90)))) == 0
 
 
@@ -226,9 +226,8 @@ def test_a_commit_keeps_the_manifest_and_clears_the_work(store: Store):
     assert store.manifest("run-a") is None
 
 
-def test_runs_that_describe_a_scene_differently_cannot_be_mixed(store: Store):
+def test_runs_may_mean_different_pictures_by_one_name(store: Store):
+    other = random_detections(replace(UTM, width=1999), 3, 1, run="run-b")
     publish(store, PUBLISHED[0])
-    publish(store, random_detections(replace(UTM, width=1999), 3, 1, run="run-b"))
-    with pytest.raises(UsageError, match="two ways"):
-        store.scan()
-    assert len(store.scan(Query(runs=["run-b"]))) == 3
+    publish(store, other)
+    assert store.scan().equals(Detections.concat([PUBLISHED[0], other]).sorted())

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from swathe.detectors.pixels import PADDING
 from swathe.detectors.protocol import DetectorSpec, TileDetections
 from swathe.detectors.registry import open_detector
 from swathe.engine.job import BatchJob, Work

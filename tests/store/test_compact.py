@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection_samples import PIXELS, UTM, random_detections
+from detection_samples import PIXELS, UTM, keyed, random_detections
 from elsewhere import killed_at
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
@@ -238,7 +238,7 @@ def test_the_plan_of_merges_is_stable(files):
             count,
             (number % 7, number % 5, number % 7 + 1, number % 5 + 1) if count else None,
             0.5 if count else None,
-            FileHead((UTM if on_ground else PIXELS,), (), {}, ()),
+            FileHead(keyed(UTM if on_ground else PIXELS), (), {}, ()),
         )
         for number, (count, on_ground) in enumerate(files)
     ]

@@ -39,7 +39,7 @@ def test_the_layout_on_disk(store):
         f"detections/{path.name}",
         "detections/run%2Da-बनेपा%201.parquet",
     }
-    assert json.loads((store.path / "swathe-store.json").read_text()) == {"kind": "geoparquet", "schema_version": 2}
+    assert json.loads((store.path / "swathe-store.json").read_text()) == {"kind": "geoparquet", "schema_version": 3}
 
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -183,7 +183,7 @@ def test_what_is_no_store_is_refused(store, tmp_path):
         mark.write_bytes(content)
         with pytest.raises(StoreError, match=message):
             GeoParquetStore(store.path)
-    mark.write_bytes(b'{"kind":"geoparquet","schema_version":1}')
+    mark.write_bytes(b'{"kind":"geoparquet","schema_version":3}')
     (store.path / "runs").rmdir()
     with pytest.raises(StoreError, match="folder runs is missing"):
         GeoParquetStore(store.path)

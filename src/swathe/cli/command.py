@@ -45,6 +45,6 @@ class Command(TyperCommand):
 def _typed(value: Any, argument: Argument) -> str:
     """Return the value of an option as it was typed; one that was not is the library's."""
     if isinstance(value, tuple):
-        return " ".join(f"{part:g}" for part in value)
+        return " ".join(f"{part:.10g}" for part in value)
     text = str(argument.value if value is None else value)
     return text if [text] == text.split() else repr(text)

@@ -114,15 +114,15 @@ def detect(
     chosen = Choices(
         looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory, shown, limits
     )
-    spec, info = chosen.detector(model)
-    settings = chosen.settings(info)
+    spec, card = chosen.detector(model)
+    settings = chosen.settings(card)
     scenes, unopened = open_readable(sources, bands=shown, value_range=limits, prefix=scene_prefix)
     _check_one_kind(scenes, targets)
     plan = make_plan(with_time(scenes, acquired), settings, spec)
     _check_before(plan)
     store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:
-        model_line = f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}"
+        model_line = f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {spec.min_score:g}"
         echo(model_line, describe(plan), *notes(plan))
     summary = _run(plan, store, unopened, name, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)

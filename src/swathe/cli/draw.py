@@ -121,12 +121,12 @@ def draw(
 
 def _only_scene(store: Path, found: Detections, scene: str | None) -> SceneInfo:
     """Return the scene to draw, if there is exactly one."""
-    known = sorted(found.scenes)
+    known = sorted({scene for _, scene in found.scenes})
     if len(known) != 1:
         shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
         wanted = f"no scene {scene!r}" if scene is not None else f"{len(known)} scenes ({shown})"
         raise UsageError(f"{store}: holds {wanted}; choose one with --scene")
-    return found.scenes[known[0]]
+    return next(iter(found.scenes.values()))
 
 
 def _opened(info: SceneInfo, image: str | None, bands: str | None, value_range: str | None) -> Scene:

@@ -61,8 +61,8 @@ def plan(
         whole_numbers("bands", bands),
     )
     chosen = Choices(looks, tile, stride, workers=workers, memory=memory, bands=shown, value_range=limits)
-    spec, info = (None, None) if model is None else chosen.detector(model)
-    settings = chosen.settings(info)
+    spec, card = (None, None) if model is None else chosen.detector(model)
+    settings = chosen.settings(card)
     scenes, unopened = open_readable(sources, bands=shown, value_range=limits)
     planned = make_plan(scenes, settings, spec)
     processes = worker_count(workers)

@@ -224,7 +224,11 @@ def way_out(plan: Plan, workers: int, limit: int) -> list[str | Argument]:
         tiles = {count: _largest_tile(plan, count, limit) for count in (1, 0)}
         both = [[*_set("tile", tile), " ", *_set("workers", count)] for count, tile in tiles.items() if tile]
         ways = both[:1]
-    higher = ["a higher ", Argument("memory"), f", if you know that there is more than {in_words(limit)}"]
+    higher: list[str | Argument] = [
+        "a higher ",
+        Argument("memory"),
+        f", if you know that there is more than {in_words(limit)}",
+    ]
     if not ways:
         return ["not even one worker with small windows fits: use a smaller model, or ", *higher]
     first, *second = ways

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.boxes import hulls
+from swathe.detectors.pixels import square
 from swathe.detectors.protocol import Detector, Tile, TileDetections
 from swathe.engine.parts import Part
 from swathe.engine.plan import Batch, Task
@@ -16,9 +17,6 @@ from swathe.engine.raw import RawDetections
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import Reader, TileRead
 from swathe.raster.window import Window
-
-# Grey of the padding at the right and bottom of windows that are smaller than the tile.
-PADDING = 114
 
 
 def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, cut_margin: float, prefetch: int) -> Part:
@@ -90,12 +88,8 @@ def make_tile(task: Task, pixels: npt.NDArray[np.uint8], side: int) -> Tile:
         The tile; its pixels are not copied if they fill it already.
     """
     window = task.window
-    if (window.height, window.width) != (side, side):
-        padded = np.full((side, side, 3), PADDING, dtype=np.uint8)
-        padded[: window.height, : window.width] = pixels
-        pixels = padded
     return Tile(
-        pixels=pixels,
+        pixels=square(pixels, side),
         scene=task.scene,
         scale=task.level.scale,
         col_off=window.col_off,

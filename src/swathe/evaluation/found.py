@@ -101,8 +101,7 @@ def from_detections(detections: Detections, *, run: str | None = None) -> Found:
         detections.classes[rows],
         detections.scores[rows],
         detections.to_polygons("pixel")[rows],
-        # Of several runs each may have searched scenes of its own, and the scenes do not tell which.
-        tuple(detections.scenes) if len(names) < 2 else None,
+        tuple(scene for own, scene in detections.scenes if run is None or own == run),
     )
 
 

@@ -28,7 +28,7 @@ class Cells:
         object.__setattr__(self, "box", values.bounds(self.box))
         xmin, ymin, xmax, ymax = self.box
         if not (xmin < xmax and ymin < ymax):
-            raise UsageError(arguments.refusal("box", self.box, "four numbers xmin < xmax, ymin < ymax"))
+            raise UsageError(argument="box", value=self.box, accepted="four numbers, xmin < xmax and ymin < ymax")
         for name in ("columns", "rows"):
             arguments.whole_number(name, getattr(self, name), "a whole number from 1", 1)
 

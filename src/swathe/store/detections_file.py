@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from swathe.detections import NAME_TYPE, SCHEMA, Detections
 from swathe.errors import StoreError, UsageError
-from swathe.store.schema import BOUNDS, COLUMNS, MEASURES, NAME_COLUMNS, FileHead
+from swathe.store.schema import BOUNDS, FILE_SCHEMA, MEASURES, NAME_COLUMNS, FileHead
 from swathe.store.seal import check_footer
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ class DetectionsFile:
             self._file = pq.ParquetFile(source, read_dictionary=list(NAME_COLUMNS), page_checksum_verification=True)
             schema = self._file.schema_arrow
         self.head = FileHead.from_metadata(schema.metadata, path)
-        missing = [name for name in COLUMNS[self.head.version].names if name not in schema.names]
+        missing = [name for name in FILE_SCHEMA.names if name not in schema.names]
         if missing:
             raise StoreError(f"{path} has no column {missing[0]!r}; restore the file, or detect again")
-        wrong = [field.name for field in COLUMNS[self.head.version] if _is_wrong(schema.field(field.name), field)]
+        wrong = [field.name for field in FILE_SCHEMA if _is_wrong(schema.field(field.name), field)]
         if wrong:
             raise StoreError(f"{path}: its column {wrong[0]!r} holds no numbers; restore the file, or detect again")
         parquet = self._file.metadata.schema
@@ -118,8 +118,6 @@ class DetectionsFile:
             StoreError: If the file is damaged.
         """
         groups = self._row_groups(query)
-        if not self.head.has_hulls:
-            return query.select(self._detections(self._read(groups, SCHEMA.names)))
         owners, places = self._rows(groups)
         near = self._first_mask(query, groups)
         groups = np.unique(owners[near]).tolist()
@@ -178,20 +176,19 @@ class DetectionsFile:
 
     def _detections(self, table: pa.Table) -> Detections:
         """Make detections of rows as they are stored."""
-        scenes = {scene.id: scene for scene in self.head.scenes}
         with self._blaming_the_file():
             columns = [
                 _named(column) if column_type == NAME_TYPE else column.cast(column_type)
                 for column, column_type in zip(table.columns, SCHEMA.types, strict=True)
             ]
-            return Detections(pa.table(columns, schema=SCHEMA), scenes, self.head.class_names, self.head.runs)
+            return Detections(pa.table(columns, schema=SCHEMA), self.head.scenes, self.head.class_names, self.head.runs)
 
     def _row_groups(self, query: Query) -> list[int]:
         """Return the row groups whose statistics allow a match."""
         if not self.head.may_match(query):
             return []
         passed = np.ones(self._file.metadata.num_row_groups, dtype=np.bool_)
-        if query.regions and self.head.has_hulls:
+        if query.regions:
             passed &= query.hull_mask(self.hulls())
         if query.min_score is not None:
             passed &= self.highest_scores() >= query.min_score

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from swathe.detections import NAME_TYPE, SCHEMA, SceneInfo
@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     import numpy.typing as npt
 
     from swathe.detections import Detections
     from swathe.query import Query
 
-SCHEMA_VERSION = 2  # what is written
-READABLE_VERSIONS = (1, 2)
+SCHEMA_VERSION = 3
 GEOPARQUET_VERSION = "1.1.0"
 SWATHE_KEY, GEO_KEY = b"swathe", b"geo"
 KIND = "detections"
@@ -43,7 +41,6 @@ FILE_SCHEMA = pa.schema(
         *GEOMETRY_FIELDS,
     ]
 )
-COLUMNS = {1: pa.schema([*SCHEMA, *GEOMETRY_FIELDS]), 2: FILE_SCHEMA}  # what a file of each version must have
 Count: TypeAlias = tuple[str, str, int]  # run, scene, detections of this run in this scene
 
 
@@ -51,32 +48,23 @@ Count: TypeAlias = tuple[str, str, int]  # run, scene, detections of this run in
 class FileHead:
     """What a file says of its detections as a whole."""
 
-    scenes: tuple[SceneInfo, ...]  # scenes that were looked at
+    scenes: Mapping[tuple[str, str], SceneInfo]  # scenes that were looked at, by run and id
     class_names: tuple[str, ...]  # classes that were looked for, in the model's order
     runs: Mapping[str, Mapping[str, Any]]  # run id -> model, settings
-    counts: tuple[Count, ...] | None = None  # of each run and scene that was published; None in files of version 1
-    version: int = SCHEMA_VERSION
+    counts: tuple[Count, ...]  # of each run and scene
 
     @classmethod
     def of(cls, detections: Detections) -> Self:
-        """Return the head of a file that holds these detections; a lone run has looked at all scenes."""
-        lone = detections.runs if len(detections.runs) == 1 else ()
-        counts = dict.fromkeys(itertools.product(lone, detections.scenes), 0)
-        names = (detections.table.column(name).cast(pa.string()) for name in ("run", "scene"))
-        found = pa.table(list(names), ["run", "scene"]).group_by(["run", "scene"]).aggregate([([], "count_all")])
-        counts.update({(row["run"], row["scene"]): row["count_all"] for row in found.to_pylist()})
+        """Return the head of a file that holds these detections."""
+        keys, codes = detections.scene_codes()
+        counts = {**dict.fromkeys(detections.scenes, 0), **dict(zip(keys, np.bincount(codes).tolist(), strict=True))}
         ordered = tuple((run, scene, count) for (run, scene), count in sorted(counts.items()))
-        return cls(tuple(detections.scenes.values()), detections.class_names, detections.runs, ordered)
+        return cls(dict(sorted(detections.scenes.items())), detections.class_names, detections.runs, ordered)
 
     @property
     def georeferenced(self) -> bool:
         """Whether its geometries are longitude and latitude; else they are pixels."""
-        return any(scene.georeferenced for scene in self.scenes)
-
-    @property
-    def has_hulls(self) -> bool:
-        """Whether `bbox` holds the footprint as it is compared today; version 1 had another one at 180 degrees."""
-        return self.version > 1
+        return any(scene.georeferenced for scene in self.scenes.values())
 
     def may_match(self, query: Query) -> bool:
         """Tell whether the names in it allow a match of a query.
@@ -87,7 +75,7 @@ class FileHead:
         Returns:
             False if nothing in the file can match.
         """
-        if not any(query.admits(scene) for scene in self.scenes):
+        if not any(query.admits(scene) for scene in self.scenes.values()):
             return False
         held: tuple[tuple[Collection[str] | None, Collection[str]], ...] = (
             (query.classes, self.class_names),
@@ -98,12 +86,12 @@ class FileHead:
     def document(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {
-            "schema_version": self.version,
+            "schema_version": SCHEMA_VERSION,
             "kind": KIND,
-            "scenes": [asdict(scene) for scene in self.scenes],
+            "scenes": [{"run": run, **asdict(scene)} for (run, _), scene in self.scenes.items()],
             "classes": list(self.class_names),
             "runs": {run: dict(info) for run, info in self.runs.items()},
-            "counts": None if self.counts is None else [list(count) for count in self.counts],
+            "counts": [list(count) for count in self.counts],
         }
 
     def to_json(self) -> str:
@@ -150,21 +138,18 @@ class FileHead:
         Raises:
             StoreError: If a newer version has written it, or it is damaged.
         """
-        version = check_version(document, KIND, path)
+        check_version(document, KIND, path)
         try:
-            scenes = tuple(
-                SceneInfo(**{**scene, "transform": scene["transform"] and tuple(scene["transform"])})
-                for scene in document["scenes"]
-            )
-            counts = None if version == 1 else document["counts"]
-            counts = None if counts is None else tuple((str(run), str(scene), int(n)) for run, scene, n in counts)
+            scenes = {
+                (str(scene.pop("run")), str(scene["id"])): SceneInfo(**scene) for scene in map(dict, document["scenes"])
+            }
+            counts = tuple((str(run), str(scene), int(n)) for run, scene, n in document["counts"])
             runs = {str(run): dict(about) for run, about in document["runs"].items()}
-            head = cls(scenes, tuple(document["classes"]), runs, counts, version)
+            head = cls(scenes, tuple(document["classes"]), runs, counts)
         except (KeyError, TypeError, AttributeError, ValueError, UsageError) as error:
             raise StoreError(f"{path}: its description is damaged ({error}); restore or delete the file") from error
-        known = {scene.id for scene in scenes}
-        for run, scene_id, _ in counts or ():
-            if run not in runs or scene_id not in known:
+        for run, scene_id, _ in counts:
+            if (run, scene_id) not in scenes:
                 raise StoreError(
                     f"{path}: its description is damaged (it counts rows of run {run!r} and scene {scene_id!r}, but "
                     "describes no such); restore or delete the file"
@@ -206,12 +191,10 @@ def acquired_column(detections: Detections) -> pa.Array:
     Returns:
         Timestamps (n,), null where it is unknown.
     """
-    column = detections.table.column("scene").combine_chunks()
-    # A dictionary may hold names that no row uses.
-    scenes = [detections.scenes.get(name) for name in column.dictionary.to_pylist()]
-    texts = [None if scene is None else scene.acquired for scene in scenes]
+    keys, codes = detections.scene_codes()
+    texts = [detections.scenes[key].acquired for key in keys]
     times = [None if text is None else parse_utc(text) for text in texts]
-    return pa.array(times, TIME_TYPE).take(column.indices)
+    return pa.array(times, TIME_TYPE).take(pa.array(codes))
 
 
 def to_json(document: Mapping[str, Any], indent: int | None = None) -> str:
@@ -293,8 +276,8 @@ def check_version(document: Mapping[str, Any], kind: str, path: Path) -> int:
     found, version = document.get("kind"), document.get("schema_version")
     if found != kind:
         raise StoreError(f"{path} is of kind {found!r}; this version of Swathe reads {kind!r}. Name another one")
-    if version not in READABLE_VERSIONS:
-        newest = READABLE_VERSIONS[-1]
+    if version != SCHEMA_VERSION:
+        newest = SCHEMA_VERSION
         reason = f"newer than {newest}, the last" if isinstance(version, int) and version > newest else "none"
         raise StoreError(
             f"{path} is of schema version {version!r}, {reason} that this version of Swathe knows; update Swathe, or "

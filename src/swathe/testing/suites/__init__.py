@@ -1,1 +1,1 @@
-"""What every implementation of a protocol must do, as classes of tests to subclass; they need pytest."""
+"""Suites of tests for those who write plug-ins: subclass one in a test module of pytest, and say what to test."""
