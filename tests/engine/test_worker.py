@@ -13,7 +13,7 @@ from swathe.detectors.pixels import PADDING
 from swathe.detectors.protocol import DetectorSpec, TileDetections
 from swathe.detectors.registry import open_detector
 from swathe.engine.job import BatchJob, Work
-from swathe.engine.look import PADDING, look_at, make_tile, to_scene, touches_inner_edge
+from swathe.engine.look import look_at, make_tile, to_scene, touches_inner_edge
 from swathe.engine.plan import Task, make_plan
 from swathe.engine.settings import RunSettings
 from swathe.engine.worker import Worker, load_factory

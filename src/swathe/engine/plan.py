@@ -194,7 +194,7 @@ class Plan:
                 }
                 for scene in self.scenes
             ],
-            "settings": asdict(self.settings),
+            "settings": {**asdict(self.settings), **self.settings.identity()},
             "windows": self.windows,
             "levels": [{"scale": scale, "windows": windows[n]} for n, scale in enumerate(self.settings.scales)],
             "batches": sum(scene.batch_count for scene in self.scenes),
