@@ -105,6 +105,28 @@ class Areas:
         return cls._named(read_polygons(path, "areas"), f"areas {path}", name_property)
 
     @classmethod
+    def from_bytes(cls, data: bytes, where: str, *, name_property: str = NAME_PROPERTY) -> Self:
+        """Read areas from the content of a GeoJSON file.
+
+        Args:
+            data: The content.
+            where: Where it comes from, for messages.
+            name_property: Property that holds the names.
+
+        Returns:
+            The areas.
+
+        Raises:
+            SourceError: If it is damaged, or an area is unnamed, named twice, or has no valid outline.
+        """
+        try:
+            return cls.from_geojson(json.loads(data.decode("utf-8-sig")), name_property=name_property)
+        except UsageError as error:
+            raise SourceError(f"areas {where}: ", *error.args) from error
+        except (ValueError, RecursionError) as error:
+            raise SourceError(f"areas {where} are not GeoJSON ({error}); fetch or export the file again") from error
+
+    @classmethod
     def from_geojson(cls, document: Any, *, name_property: str = NAME_PROPERTY) -> Self:
         """Take areas from GeoJSON.
 
@@ -238,11 +260,15 @@ class Areas:
             StoreError: If the file exists already or cannot be written; nothing half-written is left.
         """
         path = Path(path)
-        document = self.to_geojson()
-        lines = [json.dumps(feature, ensure_ascii=False, separators=(",", ":")) for feature in document["features"]]
         with published_file(path, overwrite=overwrite) as stream:
-            stream.write(('{"type":"FeatureCollection","features":[\n' + ",\n".join(lines) + "\n]}\n").encode())
+            stream.write(self.to_bytes())
         return path
+
+    def to_bytes(self) -> bytes:
+        """Return the areas as the content of a GeoJSON file, the same for equal areas, each in a line of its own."""
+        features = self.to_geojson()["features"]
+        lines = [json.dumps(feature, ensure_ascii=False, separators=(",", ":")) for feature in features]
+        return ('{"type":"FeatureCollection","features":[\n' + ",\n".join(lines) + "\n]}\n").encode()
 
     def _resolve(self, name: str) -> str:
         """Return the whole name that is meant."""

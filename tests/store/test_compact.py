@@ -21,7 +21,7 @@ from swathe.errors import StoreError, UsageError
 from swathe.query import Query
 from swathe.store import folder, swap
 from swathe.store.compact import plan_merges
-from swathe.store.detections_file import DetectionsFile
+from swathe.store.old_file import DetectionsFile
 from swathe.store.geoparquet import MARK, GeoParquetStore
 from swathe.store.index import FileEntry
 from swathe.store.schema import FileHead
