@@ -99,7 +99,7 @@ def column_of_boxes(scores: np.ndarray) -> RawDetections:
     count = len(scores)
     boxes = np.column_stack([np.full(count, 50.0), np.arange(count) * 10.0, np.full((count, 2), 20.0), np.zeros(count)])
     zeros = np.zeros(count, dtype=np.int64)
-    return RawDetections(canonical(boxes), scores, zeros, np.zeros(count, dtype=bool), zeros)
+    return RawDetections(canonical(boxes), scores, zeros, np.zeros(count, dtype=bool))
 
 
 @pytest.mark.parametrize("count", [7, 1000, 1001])
@@ -138,13 +138,11 @@ def test_a_dropped_detection_still_takes_the_place_of_a_fragment_below() -> None
     boxes = canonical(
         np.array([(50.0, 40.0, 60.0, 60.0, 0.0), (50.0, 50.0, 80.0, 60.0, 0.0), (50.0, 75.0, 20.0, 8.0, 0.0)])
     )
-    raw = RawDetections(
-        boxes, np.array([0.9, 0.5, 0.8]), np.zeros(3, dtype=np.int64), np.array([False, False, True]), np.arange(3)
-    )
+    raw = RawDetections(boxes, np.array([0.9, 0.5, 0.8]), np.zeros(3, dtype=np.int64), np.array([False, False, True]))
     machine = Sweep(0.2, 0.45)
     first = machine.advance(raw.take(np.array([0, 1])), 71.0)
     rest = machine.advance(raw.take(np.array([2])), math.inf)
-    assert first.windows.tolist() + rest.windows.tolist() == [0]
+    assert first.scores.tolist() + rest.scores.tolist() == [0.9]
 
 
 def test_a_single_window_is_not_thinned_out() -> None:
