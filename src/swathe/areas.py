@@ -105,34 +105,13 @@ class Areas:
         return cls._named(read_polygons(path, "areas"), f"areas {path}", name_property)
 
     @classmethod
-    def from_bytes(cls, data: bytes, where: str, *, name_property: str = NAME_PROPERTY) -> Self:
-        """Read areas from the content of a GeoJSON file.
-
-        Args:
-            data: The content.
-            where: Where it comes from, for messages.
-            name_property: Property that holds the names.
-
-        Returns:
-            The areas.
-
-        Raises:
-            SourceError: If it is damaged, or an area is unnamed, named twice, or has no valid outline.
-        """
-        try:
-            return cls.from_geojson(json.loads(data.decode("utf-8-sig")), name_property=name_property)
-        except UsageError as error:
-            raise SourceError(f"areas {where}: ", *error.args) from error
-        except (ValueError, RecursionError) as error:
-            raise SourceError(f"areas {where} are not GeoJSON ({error}); fetch or export the file again") from error
-
-    @classmethod
-    def from_geojson(cls, document: Any, *, name_property: str = NAME_PROPERTY) -> Self:
+    def from_geojson(cls, document: Any, *, name_property: str = NAME_PROPERTY, where: str = "areas") -> Self:
         """Take areas from GeoJSON.
 
         Args:
             document: The parsed FeatureCollection or Feature.
             name_property: Property that holds the names.
+            where: Where it comes from, for messages.
 
         Returns:
             The areas.
@@ -140,7 +119,7 @@ class Areas:
         Raises:
             SourceError: If it is not GeoJSON, or an area is unnamed, named twice, or has no valid outline.
         """
-        return cls._named(parse_polygons(document, "areas"), "areas", name_property)
+        return cls._named(parse_polygons(document, where), where, name_property)
 
     @classmethod
     def _named(cls, polygons: Polygons, where: str, name_property: str) -> Self:

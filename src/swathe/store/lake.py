@@ -29,7 +29,7 @@ from swathe.store.merges import plan_merges
 from swathe.store.parquet import write_detections
 from swathe.store.protocol import Compacted, StoredRun, StoredScene, Written
 from swathe.store.rows import ROW_FILE, ROWS, Row, Rows, begun, of_written, run_row, stored_scene
-from swathe.store.schema import BOUNDS, FILE_SCHEMA, to_json
+from swathe.store.schema import BOUNDS, FILE_SCHEMA, parse_json, to_json
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -126,6 +126,7 @@ class LakeStore:
 
     def commit(self, run: str, written: Sequence[Written], failed: Sequence[StoredScene] = ()) -> None:
         """See `Sink`."""
+        written = list({one.scene.scene.id: one for one in written}.values())
 
         def change(rows: Rows) -> Changed:
             ids = [stored.scene.id for stored in (*(one.scene for one in written), *failed)]
@@ -161,8 +162,8 @@ class LakeStore:
 
     def areas(self) -> Areas:
         """See `Store`."""
-        data = self.folder.get(FILE_NAME)
-        return Areas() if data is None else Areas.from_bytes(data, f"{self.address}/{FILE_NAME}")
+        data, where = self.folder.get(FILE_NAME), f"areas {self.address}/{FILE_NAME}"
+        return Areas() if data is None else Areas.from_geojson(parse_json(data, where), where=where)
 
     def keep_areas(self, areas: Areas) -> None:
         """See `Store`."""
@@ -217,7 +218,12 @@ class LakeStore:
         self.folder.put(name, data)
         scores, classes = found.scores, found.classes
         highest = {name: float(scores[classes == name].max()) for name in found.per_class()}
-        facts = {"size": len(data), "bounds": bounds, "highest": highest, "classes": list(found.class_names)}
+        facts = {
+            "size": len(data),
+            "bounds": bounds and list(bounds),
+            "highest": highest,
+            "classes": list(found.class_names),
+        }
         return name, facts
 
     def _change(

@@ -38,7 +38,7 @@ class WrittenFile:
     """What is known of a file that was written."""
 
     seal: Seal
-    bounds: tuple[float, ...] | None  # of all footprints: xmin, ymin, xmax, ymax in geometry coordinates; None: no rows
+    bounds: list[float] | None  # of all footprints: xmin, ymin, xmax, ymax in geometry coordinates; None: no rows
 
 
 def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows: int = ROW_GROUP_ROWS) -> WrittenFile:
@@ -77,7 +77,7 @@ def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows
             rows = order[start : start + row_group_rows]
             writer.write_table(_file_rows(detections.take(rows), hulls[rows], schema), row_group_rows)
     extremes = [*hulls[:, :2].min(axis=0).tolist(), *hulls[:, 2:].max(axis=0).tolist()] if len(hulls) else None
-    return WrittenFile(seal_footer(stream), None if extremes is None else tuple(extremes))
+    return WrittenFile(seal_footer(stream), extremes)
 
 
 def _survey(detections: Detections) -> tuple[FloatArray, list[str]]:
