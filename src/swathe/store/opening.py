@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
+from swathe import arguments
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.files import SCHEME, open_folder
@@ -41,6 +42,7 @@ def open_store(address: str | Path, *, create: bool = False) -> Store:
         UsageError: If nothing opens addresses of this kind.
         MissingExtraError: If the library that is needed is not installed.
     """
+    address = arguments.address("address", address, "the folder or the address of a store")
     scheme = SCHEME.match(str(address))
     if scheme is not None:
         for entry in entry_points(group=GROUP, name=scheme[1].lower()):
