@@ -23,8 +23,8 @@ GRID = ("--tile", "128", "--stride", "96")
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
-    """Return all files below a folder."""
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Return all files of detections in a store."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.glob("detections/*/*.parquet")}
 
 
 def test_detect_query_export_evaluate(command: Command, tiny_model: Path, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_detect_query_export_evaluate(command: Command, tiny_model: Path, tmp_pa
         assert outcome.lines[-1]["map50_95_area"] == pytest.approx(1.0)
 
     geopandas = pytest.importorskip("geopandas")
-    (file,) = (store / "detections").glob("*.parquet")
+    (file,) = (store / "detections").glob("*/*.parquet")
     frame = geopandas.read_parquet(file)
     assert len(frame) == len(found)
     metres = frame.to_crs(3857).geometry.area.to_numpy() / 0.25

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +14,6 @@ from swathe.errors import SourceError, UsageError
 from swathe.inputs import read_input
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from swathe.detections import Detections
 
 TASK1_PREFIX = "Task1_"
