@@ -25,7 +25,6 @@ import pytest
 
 from requirements import need
 
-
 REFUSAL = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"  # in the words of S3
 
 

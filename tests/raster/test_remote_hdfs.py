@@ -45,7 +45,7 @@ def read(uri: str | Path, window: Window, scale: float = 1.0) -> np.ndarray:
 
 @pytest.mark.parametrize("scale", [1.0, 0.5, 0.3])
 def test_windows_equal_those_of_the_file(hdfs: HdfsCluster, scene: Path, scale: float) -> None:
-    window = Window(100, 70, 400, 380)
+    window = Window(100, 70, 250, 240)
     assert np.array_equal(read(f"{hdfs.address}/scenes/a b.tif", window, scale), read(scene, window, scale))
 
 
@@ -59,7 +59,7 @@ def test_the_description_equals_that_of_the_file(hdfs: HdfsCluster, scene: Path)
 
 
 def test_a_window_is_read_by_another_thread_than_the_one_that_opened_the_scene(hdfs: HdfsCluster, scene: Path) -> None:
-    window, found = Window(100, 70, 400, 380), []
+    window, found = Window(100, 70, 250, 240), []
     with RasterReader(open_scene(f"{hdfs.address}/scenes/a b.tif")) as reader:
         thread = threading.Thread(target=lambda: found.append(reader.read(Level.of(SIZE, SIZE, 0.5), window).pixels))
         thread.start()
@@ -87,7 +87,7 @@ def test_a_mosaic_shows_what_lies_beside_it(hdfs: HdfsCluster, scene: Path) -> N
         f'<VRTDataset rasterXSize="{SIZE}" rasterYSize="{SIZE}"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>'
         '<SourceFilename relativeToVRT="1">c.tif</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>'
     )
-    window = Window(100, 70, 400, 380)
+    window = Window(100, 70, 250, 240)
     found = read(hdfs.put("/scenes/x/mosaic.vrt", text.encode()), window)
     assert np.array_equal(found[..., 0], read(scene, window)[..., 0])
     elsewhere = hdfs.put("/scenes/x/mosaic.vrt", text.replace('VRT="1">c.tif', f'VRT="0">{scene}').encode())
