@@ -97,7 +97,9 @@ def _create(client: Client, name: str, settings: Settings) -> None:
         splits = [bytes([shard]) for shard in range(1, settings.shards)] if table == name.encode() else []
         if not client.call("tableExists", _table_name(table)):
             try:
-                client.call("createTable", hbase.TTableDescriptor(tableName=_table_name(table), columns=families), splits)
+                client.call(
+                    "createTable", hbase.TTableDescriptor(tableName=_table_name(table), columns=families), splits
+                )
             except StoreError as error:
                 if "TableExistsException" not in str(error):
                     raise

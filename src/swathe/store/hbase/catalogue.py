@@ -204,7 +204,8 @@ class Catalogue:
                 mutations = [hbase.TMutation(deleteSingle=hbase.TDelete(row=key))]
             else:
                 mutations = self._mutations(run, known, change, about, name)
-            arguments = (key, FACTS, VERSION, hbase.TCompareOperator.EQUAL, known.version)
+            arguments = (key, FACTS, VERSION, hbase.TCompareOperator.EQUAL, known.version or b"")
+            # An empty value means that there is none; for no value at all the server fails.
             rows = hbase.TRowMutations(row=key, mutations=mutations)
             if self._client.call("checkAndMutate", self._table, *arguments, rows):
                 return

@@ -18,7 +18,13 @@ SOCKET_SECONDS = 90  # a write waits inside of the server while its region moves
 PAUSES = (0.1, 0.3, 1.0, 2.0, 3.0)  # seconds between attempts, the last one again and again
 PAGE_ROWS = 10_000  # that one answer of a scan holds
 # What is said of mistakes, which no waiting mends.
-FINAL = ("TableNotFoundException", "TableExistsException", "NoSuchColumnFamilyException", "IllegalArgument")
+FINAL = (
+    "Internal error",
+    "TableNotFoundException",
+    "TableExistsException",
+    "NoSuchColumnFamilyException",
+    "IllegalArgument",
+)
 
 
 @cache

@@ -199,4 +199,6 @@ def _tails(found: Detections, run: str, scene: str) -> list[bytes] | None:
     ids = found.table.column("id").combine_chunks()
     if ids.equals(expected):
         return None
-    return [b"" if own == rule else own.encode() for own, rule in zip(ids.to_pylist(), expected.to_pylist(), strict=True)]
+    return [
+        b"" if own == rule else own.encode() for own, rule in zip(ids.to_pylist(), expected.to_pylist(), strict=True)
+    ]

@@ -22,7 +22,7 @@ def columns_and_rows(points: FloatArray, extent: tuple[float, float, float, floa
     """Return the column and row (n, 2) of points (n, 2) on the grid of 2**BITS cells per axis over an extent."""
     low, high = np.array(extent[:2]), np.array(extent[2:])
     shares = np.clip((points - low) / (high - low), 0.0, 1.0)
-    return np.minimum(shares * 2.0**BITS, 2.0**BITS - 1).astype(np.uint64)
+    return np.asarray(np.minimum(shares * 2.0**BITS, 2.0**BITS - 1), dtype=np.uint64)
 
 
 def places(points: FloatArray, extent: tuple[float, float, float, float]) -> CellArray:

@@ -117,7 +117,7 @@ class Reader:
         live = [entry.live for entry in map(self.snapshot.entry, keys) if entry.live is not None]
         marks = np.array([one.mark for one in live], dtype=np.uint64)
         reach = np.array([one.reach for one in live]).reshape(-1, 2)
-        infos = [scene for scene in described(scenes).values()]
+        infos = list(described(scenes).values())
         kinds = np.array([coding.GROUND if scene.georeferenced else coding.IMAGE for scene in infos], dtype=np.int64)
         ranges = [(coding.WIDE, (0, 0))] if any(one.wide for one in live) else []
         for kind, extent in coding.EXTENTS.items():

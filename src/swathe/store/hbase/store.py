@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,6 +24,7 @@ from swathe.store.hbase.scans import Reader
 from swathe.store.hbase.workspace import HBaseWorkspace
 from swathe.store.protocol import Compacted, StoredRun, StoredScene, Written
 from swathe.store.rows import begun, of_written, stored_scene
+from swathe.store.schema import parse_json
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -111,11 +113,11 @@ class HBaseStore:
         self._put(rows, since)
         scores, classes = found.scores, found.classes
         facts = {
-            "bounds": rows.bounds,
+            "bounds": rows.bounds and list(rows.bounds),
             "classes": list(found.class_names),
             "highest": {name: float(scores[classes == name].max()) for name in found.per_class()},
             "since": since,
-            "set": msgspec.to_builtins(Set(rows.mark, since, rows.reach, rows.wide)),
+            "set": {"mark": rows.mark, "since": since, "reach": list(rows.reach), "wide": rows.wide},
         }
         file = f"{rows.mark:016x}"
         return Written(replace(scene, state="complete", reason="", per_class=found.per_class(), file=file), facts)
@@ -149,13 +151,13 @@ class HBaseStore:
     def workspace(self, run: str) -> Workspace:
         """See `Store`."""
         if self._settings.work is not None:
-            return open_folder(self._settings.work).folder(run)
+            return open_folder(self._settings.work).folder(sha256(run.encode()).hexdigest()[:32])
         return HBaseWorkspace(self._client, work_table(self._name), run)
 
     def areas(self) -> Areas:
         """See `Store`."""
-        data = self._catalogue.fact(AREAS)
-        return Areas() if data is None else Areas.from_bytes(data, f"the areas of {self.address}")
+        data, where = self._catalogue.fact(AREAS), f"areas of {self.address}"
+        return Areas() if data is None else Areas.from_geojson(parse_json(data, where), where=where)
 
     def keep_areas(self, areas: Areas) -> None:
         """See `Store`."""

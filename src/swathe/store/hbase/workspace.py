@@ -21,15 +21,15 @@ class HBaseWorkspace:
     table: bytes
     run: str
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes | memoryview) -> None:
         """See `Workspace`."""
         if len(data) > LARGEST:
             raise StoreError(
-                f"{name}: {len(data):,} bytes are too much for one row of HBase; open the store with work=hdfs://... for "
-                "a workspace of files"
+                f"{name}: {len(data):,} bytes are too much for one row of HBase; make the store with "
+                "work=hdfs://... for a workspace of files"
             )
         hbase = interface()
-        chunks = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
+        chunks = [bytes(data[start : start + CHUNK]) for start in range(0, len(data), CHUNK)]
         cells = {COUNT: str(len(chunks)).encode(), **{b"%04d" % number: chunk for number, chunk in enumerate(chunks)}}
         values = [hbase.TColumnValue(family=FAMILY, qualifier=key, value=value) for key, value in cells.items()]
         self.client.call("putMultiple", self.table, [hbase.TPut(row=self._key(name), columnValues=values)])
