@@ -54,10 +54,8 @@ class SwatheError(Exception):
 class UsageError(SwatheError):
     """An argument or a setting has a value that makes no sense, or a type that is not accepted.
 
-    Attributes:
-        argument: The argument at fault, None where the message is text alone.
-        value: What was given.
-        accepted: What it must be.
+    Of an argument at fault, `argument` is its name, `value` what was given and `accepted` what it must be; `argument`
+    is None where the message is text alone.
     """
 
     exit_code = 2
