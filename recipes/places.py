@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-FEATURES = 400  # per image
+FEATURES = 200  # per image
 LONG_SIDE = 640  # pixels; larger images are reduced to it
-AGREEING = 14  # matches on one similarity, from which two images show one place
+AGREEING = 10  # matches on one similarity, from which two images show one place
 DISTANCE = 48  # bits in which two descriptors of one point may differ
 
 Features = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]

@@ -15,6 +15,7 @@ from swathe.errors import ModelError
 from swathe.model.info import ModelInfo
 from swathe.model.layers import C3, SPPF, Convolution
 from swathe.model.lite import LiteBackbone
+from swathe.model.outputs import LazyOutput
 
 # size -> (depth multiple, width multiple)
 SIZES = {"n": (0.33, 0.25), "s": (0.33, 0.50), "m": (0.67, 0.75), "l": (1.0, 1.0), "x": (1.33, 1.25)}
@@ -121,6 +122,22 @@ class YWCSL(nn.Module):
         """
         features = self.neck(*self.backbone(images))
         return [head(feature) for head, feature in zip(self.heads, features, strict=True)]
+
+    def outputs(self, images: Tensor) -> list[LazyOutput]:
+        """Compute what the loss needs; see `forward`.
+
+        Args:
+            images: As for `forward`.
+
+        Returns:
+            The output of each level.
+        """
+        features = self.neck(*self.backbone(images))
+        return [
+            LazyOutput(feature, head, self.info)
+            for head, feature in zip(self.heads, features, strict=True)
+            if isinstance(head, nn.Conv2d)
+        ]
 
 
 def _logit(probability: float) -> float:

@@ -293,7 +293,7 @@ class _Run:
     def _losses(self, batch: Batch, alpha: float) -> LossParts:
         images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float() * self.info.input_scale
         with autocast(self.progress.precision):
-            maps = self.model(images.contiguous(memory_format=torch.channels_last))
+            maps = self.model.outputs(images.contiguous(memory_format=torch.channels_last))
         return self.loss(
             maps,
             torch.from_numpy(batch.targets),
