@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-train lock demo test ogr-parquet fuzz check format accidents bench docs train-buildings clean
+.PHONY: help setup setup-dev setup-train lock demo test cluster cluster-down ogr-parquet fuzz check format accidents bench gauges docs train-buildings clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -62,8 +62,8 @@ lock: $(STAMPS)/base ## write the requirement files anew (LOCK_FLAGS=--upgrade f
 	$(LOCK) requirements/build.in -o requirements/build.txt
 	$(LOCK) pyproject.toml --extra onnx --extra geo -o requirements/core.txt
 	$(LOCK) pyproject.toml --extra onnx --extra geo --extra train -c requirements/core.txt -o requirements/train.txt
-	$(LOCK) pyproject.toml --extra onnx --extra geo --extra openvino --extra s3 --extra hdfs --extra dev -c requirements/core.txt \
-		-c requirements/train.txt -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra onnx --extra geo --extra openvino --extra s3 --extra hdfs --extra webhdfs --extra hbase \
+		--extra dev -c requirements/core.txt -c requirements/train.txt -o requirements/dev.txt
 
 demo: setup ## find the buildings of the scene that ships with the project
 	@mkdir -p $(DEMO)
@@ -72,8 +72,14 @@ demo: setup ## find the buildings of the scene that ships with the project
 	$(BIN)/swathe draw $(DEMO)/detections -o $(DEMO)/buildings.jpg --overwrite
 	@printf '\nStore    %s\nGeoJSON  %s\nPicture  %s\n' $(DEMO)/detections $(DEMO)/buildings.geojson $(DEMO)/buildings.jpg
 
-test: setup-dev ## run all tests
+test: setup-dev ## run all tests (PYTEST_FLAGS='--ignore tests/cluster' leaves Hadoop and HBase out)
 	$(BIN)/pytest -n $(JOBS) $(PYTEST_FLAGS)
+
+cluster: ## start HDFS, YARN and HBase on this machine (make cluster-down stops them)
+	cluster/swathe-cluster up
+
+cluster-down: ## stop them; their data stay in build/cluster
+	cluster/swathe-cluster down
 
 ogr-parquet: $(STAMPS)/base ## build the driver through which a test reads stores as QGIS does (Debian 12)
 	tests/ogr_parquet/build
@@ -100,6 +106,9 @@ accidents: setup-dev ## kill runs 50 times, break one scene of 1000, fail every 
 bench: setup-dev ## run all benchmarks, then write docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python -m benchmarks.report
+
+gauges: setup-dev ## how large and how tangled the source is, and how often a small run asks its store
+	$(BIN)/python benchmarks/gauges.py
 
 docs: setup-dev ## write the generated pages and figures, check all links, build the site into site/
 	$(BIN)/python docs/build.py

@@ -24,18 +24,19 @@ def need(module: str) -> None:
         _lack(f"{module} is not installed; `pip install {module}` brings it")
 
 
-def need_program(name: str) -> str:
+def need_program(name: str, package: str | None = None) -> str:
     """Skip the calling test, or fail it, if a program is not installed.
 
     Args:
-        name: Name of the program, which is also that of its Debian package.
+        name: Name of the program.
+        package: Name of its Debian package, if it is another.
 
     Returns:
         Its path.
     """
     path = shutil.which(name)
     if path is None:
-        _lack(f"{name} is not installed; `apt-get install --no-install-recommends {name}` brings it")
+        _lack(f"{name} is not installed; `apt-get install --no-install-recommends {package or name}` brings it")
     return path
 
 

@@ -6,13 +6,15 @@ The environment carries what a `DetectorSpec` has no room for: worker processes 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from swathe.detectors.card import ModelCard
 from swathe.detectors.protocol import Detector, DetectorSpec, Tile, TileDetections
-from swathe.detectors.registry import open_detector
+from swathe.detectors.registry import find_backend, open_detector
 
 STEP = "SWATHE_BENCHMARK_STEP"  # distance of the objects, scene pixels; 0 for none
 BACKEND = "SWATHE_BENCHMARK_BACKEND"  # backend of the real model; empty for none
@@ -30,12 +32,13 @@ class LatticeDetector:
         backend = os.environ[BACKEND]
         self._model: Detector | None = open_detector(replace(spec, backend=backend)) if backend else None
 
-    def detect(self, tile: Tile) -> TileDetections:
-        """Return the lattice's objects whose centre lies in the window; what the model finds is not used."""
+    def detect(self, tiles: Sequence[Tile]) -> list[TileDetections]:
+        """Return the lattice's objects whose centre lies in each window; what the model finds is not used."""
         if self._model is not None and self._left > 0:
-            self._left -= 1
-            self._model.detect(tile)
-        return self._lattice(tile) if self._step > 0 else TileDetections(np.empty((0, 5)), *_nothing())
+            self._left -= len(tiles)
+            self._model.detect(tiles)
+        nothing = TileDetections(np.empty((0, 5)), *_nothing())
+        return [self._lattice(tile) if self._step > 0 else nothing for tile in tiles]
 
     def _lattice(self, tile: Tile) -> TileDetections:
         step = self._step * tile.scale
@@ -55,6 +58,18 @@ def _nothing() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     return np.empty(0), np.empty(0, dtype=np.int64)
 
 
-def lattice_detector(spec: DetectorSpec) -> Detector:
-    """Open the detector; the specification's backend names this function."""
-    return LatticeDetector(spec)
+class LatticeBackend:
+    """Opens the detector; the specification's backend names this."""
+
+    suffixes = frozenset({".onnx", ".safetensors"})
+
+    def describe(self, path: str) -> ModelCard:
+        """Let the backend of the real model describe it."""
+        return find_backend(os.environ[BACKEND]).describe(path)
+
+    def open(self, spec: DetectorSpec) -> Detector:
+        """Open the detector."""
+        return LatticeDetector(spec)
+
+
+LATTICE = LatticeBackend()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from swathe.detectors.pixels import PADDING
 from swathe.detectors.protocol import DetectorSpec, TileDetections
 from swathe.detectors.registry import open_detector
 from swathe.engine.plan import make_plan
 from swathe.engine.settings import RunSettings
 from swathe.engine.task import BatchJob, Task, Work
-from swathe.engine.worker import PADDING, Worker, load_factory, make_tile, process_batch, to_scene, touches_inner_edge
+from swathe.engine.worker import Worker, load_factory, make_tile, process_batch, to_scene, touches_inner_edge
 from swathe.errors import UsageError
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import TileRead
@@ -120,3 +122,15 @@ def test_a_worker_goes_from_scene_to_scene(tmp_path: Path, scenes: list[Syntheti
 def test_an_unknown_reader_is_a_clear_error(name: str) -> None:
     with pytest.raises(UsageError, match=r"package\.module:factory"):
         load_factory(name)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 1000])
+def test_tiles_handed_over_together_give_the_same(scenes: list[SyntheticScene], spec: DetectorSpec, batch: int) -> None:
+    scene = scene_without_file(scenes[0])
+    plan = make_plan([scene], RunSettings(tile=128, stride=100), spec)
+    first = plan.batch(0)
+    alone, _ = process_batch(first, HalfEmptyReader(scene), open_detector(spec), 2.0, 2)
+    together, _ = process_batch(first, HalfEmptyReader(scene), open_detector(replace(spec, batch=batch)), 2.0, 2)
+    assert len(alone) > 0
+    for column in vars(alone):
+        np.testing.assert_array_equal(getattr(alone, column), getattr(together, column))

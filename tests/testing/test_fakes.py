@@ -39,7 +39,7 @@ def test_clipping_equals_shapely(seed: int) -> None:
 def test_every_box_covers_its_part_of_an_object(tmp_path: Path, clip: str, scale: float) -> None:
     scene = synthetic_scene(600, 600, seed=1, rule=ObjectRule(count=150))
     detector = open_detector(write_script([scene], tmp_path / "script.json", clip=clip))
-    found = detector.detect(tile_at(scene, 100, 60, scale))
+    found = detector.detect([tile_at(scene, 100, 60, scale)])[0]
     assert len(found) > 3
     assert (np.diff(found.scores) <= 0).all()
     window = box(0, 0, 128, 128)
@@ -59,7 +59,7 @@ def test_every_box_covers_its_part_of_an_object(tmp_path: Path, clip: str, scale
 def test_objects_outside_the_window_are_not_found(tmp_path: Path) -> None:
     boxes = np.array([[64.0, 64.0, 20.0, 10.0, 0.3], [300.0, 64.0, 20.0, 10.0, 0.3]])
     scene = SyntheticScene("two", 400, 128, boxes, np.array([1, 2]))
-    found = open_detector(write_script([scene], tmp_path / "script.json")).detect(tile_at(scene, 0, 0))
+    found = open_detector(write_script([scene], tmp_path / "script.json")).detect([tile_at(scene, 0, 0)])[0]
     np.testing.assert_array_equal(found.boxes, boxes[:1])
     assert found.classes.tolist() == [1]
 
@@ -68,10 +68,10 @@ def test_faults_happen_at_their_call_and_only_then(tmp_path: Path) -> None:
     scene, log = synthetic_scene(300, 300, seed=1), tmp_path / "log"
     spec = write_script([scene], tmp_path / "script.json", log=log, faults=[Fault("error", scene.id, 1)])
     detector = open_detector(spec)
-    detector.detect(tile_at(scene, 0, 0))
+    detector.detect([tile_at(scene, 0, 0)])
     with pytest.raises(ModelError, match="a window fails"):
-        detector.detect(tile_at(scene, 64, 0))
-    detector.detect(tile_at(scene, 64, 0))
+        detector.detect([tile_at(scene, 64, 0)])
+    detector.detect([tile_at(scene, 64, 0)])
     assert [line.split("\t")[2] for line in read_log(log)] == ["0", "64", "64"]
 
 

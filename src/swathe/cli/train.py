@@ -12,6 +12,7 @@ import typer
 from swathe.cli.options import Json, print_json
 from swathe.cli.output import echo
 from swathe.cli.progress import training_progress
+from swathe.counts import counted
 from swathe.errors import MissingExtraError
 
 
@@ -71,4 +72,6 @@ def _check(path: Path, *, json: bool) -> None:
     for name, count in found.objects.items():
         held_out = f", {found.held_out_objects[name]:,} held out" if found.held_out_objects else ""
         echo(f"         {count:,} {name}{held_out}")
+    if found.flat:
+        echo(f"Note     {counted(found.flat, 'object')} without any area (a point or a line): left out")
     echo(f"Validate {found.held_out_crops:,} crops; an object counts in each crop that holds it")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from swathe.boxes import hulls
+from swathe.detectors.pixels import square
 from swathe.detectors.protocol import Detector, Tile, TileDetections
 from swathe.detectors.registry import open_detector
 from swathe.engine.parts import write_part
@@ -22,8 +23,6 @@ from swathe.raster.reader import Reader, TileRead
 from swathe.raster.scene import Scene
 from swathe.raster.window import Window
 
-# Grey of the padding at the right and bottom of windows that are smaller than the tile.
-PADDING = 114
 OpenReader = Callable[[Scene], Reader]
 
 
@@ -128,6 +127,7 @@ def process_batch(
         ModelError: If the detector fails.
     """
     found: list[RawDetections] = []
+    waiting: list[tuple[Task, Tile]] = []
     skipped = 0
 
     def read(task: Task) -> TileRead:
@@ -137,9 +137,32 @@ def process_batch(
         if tile_read.valid <= 0.0:
             skipped += 1
             continue
-        tile = make_tile(task, tile_read.pixels, batch.tile)
-        found.append(to_scene(detector.detect(tile), task, cut_margin))
+        waiting.append((task, make_tile(task, tile_read.pixels, batch.tile)))
+        if len(waiting) >= detector.spec.batch:
+            found += detect_together(waiting, detector, cut_margin)
+            waiting.clear()
+    found += detect_together(waiting, detector, cut_margin)
     return RawDetections.concat(found), skipped
+
+
+def detect_together(waiting: Sequence[tuple[Task, Tile]], detector: Detector, cut_margin: float) -> list[RawDetections]:
+    """Hand tiles to the detector at once.
+
+    Args:
+        waiting: Windows and their tiles, perhaps none.
+        detector: Finds objects in them.
+        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
+
+    Returns:
+        The detections of each window in scene coordinates.
+
+    Raises:
+        ModelError: If the detector fails.
+    """
+    if not waiting:
+        return []
+    results = detector.detect([tile for _, tile in waiting])
+    return [to_scene(found, task, cut_margin) for (task, _), found in zip(waiting, results, strict=True)]
 
 
 def make_tile(task: Task, pixels: npt.NDArray[np.uint8], side: int) -> Tile:
@@ -154,12 +177,8 @@ def make_tile(task: Task, pixels: npt.NDArray[np.uint8], side: int) -> Tile:
         The tile; its pixels are not copied if they fill it already.
     """
     window = task.window
-    if (window.height, window.width) != (side, side):
-        padded = np.full((side, side, 3), PADDING, dtype=np.uint8)
-        padded[: window.height, : window.width] = pixels
-        pixels = padded
     return Tile(
-        pixels=pixels,
+        pixels=square(pixels, side),
         scene=task.scene,
         scale=task.level.scale,
         col_off=window.col_off,

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from swathe import boxes as box_math
 from swathe.boxes import canonical, hulls, to_polygons
+from swathe.detectors.card import ModelCard
 from swathe.detectors.protocol import Detector, DetectorSpec, Tile, TileDetections
 from swathe.errors import ModelError, SourceError, UsageError
 from swathe.raster.pyramid import Level
@@ -30,7 +31,7 @@ from swathe.raster.scene import Scene
 from swathe.raster.window import Window
 from swathe.testing.scenes import SyntheticScene
 
-BACKEND = "swathe.testing.fakes:scripted_detector"
+BACKEND = "swathe.testing.fakes:SCRIPTED"
 BLANK_READER = "swathe.testing.fakes:BlankReader"
 BROKEN_READER = "swathe.testing.fakes:BrokenReader"
 # A detector does not report slivers; and a rectangle needs two sides.
@@ -113,18 +114,30 @@ def write_script(
     )
 
 
-def scripted_detector(spec: DetectorSpec) -> Detector:
-    """Open the detector that a script describes.
+class ScriptedBackend:
+    """Opens the detectors that scripts describe."""
 
-    Args:
-        spec: Made by `write_script`.
+    suffixes = frozenset({".json"})
 
-    Returns:
-        A perfect detector, behind one that fails and counts if the script says so.
-    """
-    script = Script.read(Path(spec.path))
-    detector: Detector = PerfectDetector(spec, script)
-    return detector if script.log is None else FailingDetector(detector, script)
+    def describe(self, path: str) -> ModelCard:
+        """Refuse: a script says what is found in known scenes and is no model that could be given others."""
+        raise ModelError(f"{path}: is a script of a detector, not a model; use what write_script returned")
+
+    def open(self, spec: DetectorSpec) -> Detector:
+        """Open the detector that a script describes.
+
+        Args:
+            spec: Made by `write_script`.
+
+        Returns:
+            A perfect detector, behind one that fails and counts if the script says so.
+        """
+        script = Script.read(Path(spec.path))
+        detector: Detector = PerfectDetector(spec, script)
+        return detector if script.log is None else FailingDetector(detector, script)
+
+
+SCRIPTED = ScriptedBackend()
 
 
 class PerfectDetector:
@@ -137,15 +150,19 @@ class PerfectDetector:
         self._hulls = {name: hulls(boxes).reshape(-1, 4) for name, boxes in self._boxes.items()}
         self._classes = {name: np.array(rows, dtype=np.int64) for name, rows in script.classes.items()}
 
-    def detect(self, tile: Tile) -> TileDetections:
-        """Return what is left of the objects in the window, best score first.
+    def detect(self, tiles: Sequence[Tile]) -> list[TileDetections]:
+        """Return what is left of the objects in each window, best score first.
 
         Args:
-            tile: The window; its pixels are not looked at.
+            tiles: The windows; their pixels are not looked at.
 
         Returns:
-            Boxes in tile pixels.
+            Per window, boxes in its pixels.
         """
+        return [self._detect(tile) for tile in tiles]
+
+    def _detect(self, tile: Tile) -> TileDetections:
+        """Return what is left of the objects in one window."""
         around = self._hulls[tile.scene] * tile.scale - np.array([tile.col_off, tile.row_off] * 2)
         seen = np.flatnonzero(
             (around[:, 0] < tile.width) & (around[:, 1] < tile.height) & (around[:, 2] > 0) & (around[:, 3] > 0)
@@ -232,18 +249,24 @@ class FailingDetector:
         self._log = Path(str(script.log))
         self._happened = self._log.with_suffix(".faults")
 
-    def detect(self, tile: Tile) -> TileDetections:
-        """Log the window, then fail or let the other detector work.
+    def detect(self, tiles: Sequence[Tile]) -> list[TileDetections]:
+        """Log each window, then fail or let the other detector work.
 
         Args:
-            tile: The window.
+            tiles: The windows.
 
         Returns:
             What the other detector found.
 
         Raises:
-            ModelError: If the script has an "error" for this window.
+            ModelError: If the script has an "error" for one of these windows.
         """
+        for tile in tiles:
+            self._log_or_fail(tile)
+        return self._detector.detect(tiles)
+
+    def _log_or_fail(self, tile: Tile) -> None:
+        """Write the window into the log, then fail if that is its turn."""
         _append(self._log, f"{tile.scene}\t{tile.scale}\t{tile.col_off}\t{tile.row_off}")
         # Counted afterwards, or two workers at once would each miss the other's window, and a fault could stay away.
         earlier = sum(seen.split("\t")[0] == tile.scene for seen in read_log(self._log)) - 1
@@ -251,7 +274,6 @@ class FailingDetector:
         for fault in self._script.faults:
             if fault.scene == tile.scene and earlier >= fault.call and self._claim(fault):
                 self._fail(fault)
-        return self._detector.detect(tile)
 
     def _claim(self, fault: Fault) -> bool:
         """Take one of a fault's times, which no other process has then; false if all are taken."""

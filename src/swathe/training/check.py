@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from swathe.counts import counted
 from swathe.errors import UsageError
 from swathe.training.config import TrainingConfig, nothing_to_learn
 from swathe.training.data import CropSet, open_held_out, open_sets
@@ -20,6 +21,7 @@ class TrainingCheck:
     views: int  # views per epoch
     crops: int  # that views are taken from
     objects: Mapping[str, int]  # class name -> objects in the crops, counted again in each crop that holds them
+    flat: int  # objects in the crops that are a point or a line, which are not learned
     held_out_crops: int
     held_out_objects: Mapping[str, int]  # class name -> objects
 
@@ -40,8 +42,10 @@ def check_config(config: TrainingConfig) -> TrainingCheck:
     schedule = config.schedule
     training = open_sets(config.train, config, config.run.tile, config.run.stride)
     objects = _count(training, config)
+    flat = sum(int(crop.sample.flat().sum()) for crop in training.crops)
     if not any(objects.values()):
-        raise UsageError(nothing_to_learn(config))
+        left_out = f"; {counted(flat, 'object')} without any area cannot be learned" if flat else ""
+        raise UsageError(nothing_to_learn(config) + left_out)
     held_out = open_held_out(config)
     views = schedule.views or len(training.order)
     batches = max(1, round(schedule.nominal_batch / schedule.batch))
@@ -50,6 +54,7 @@ def check_config(config: TrainingConfig) -> TrainingCheck:
         views=views,
         crops=len(training),
         objects=objects,
+        flat=flat,
         held_out_crops=0 if held_out is None else len(held_out),
         held_out_objects={} if held_out is None else _count(held_out, config),
     )

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from swathe.datasets import dior_r, dota, geojson
+from swathe.datasets import geojson
 from swathe.datasets.augment import Augmentation, TrainingImage, fill_polygons, random_view
 from swathe.datasets.classes import map_classes
 from swathe.datasets.crops import crop
+from swathe.datasets.formats import LabelSet
 from swathe.datasets.sample import Sample
 from swathe.errors import SourceError
 from swathe.inputs import read_input
@@ -165,6 +166,7 @@ def open_sets(entries: Sequence[DataSettings], config: TrainingConfig, tile: int
         labelled = np.array([not entry.labelled or name in entry.labelled for name in classes], np.bool_)
         for scene, sample, area, box in _images(entry):
             mapped = map_classes(sample, entry.rename, wanted=classes, others=entry.others)
+            mapped = replace(mapped, difficult=mapped.difficult | mapped.flat())
             cut = _cut(scene, mapped, area, box, entry.scale, tile, stride, labelled)
             crops.extend(replace(item, repeat=entry.repeat) for item in cut)
     if not crops:
@@ -198,8 +200,7 @@ def _images(entry: DataSettings) -> Iterator[LabelledImage]:
     if entry.kind == "geojson":
         yield _labelled_scene(entry)
         return
-    read = dota.read_folder if entry.kind == "dota" else dior_r.read_folder
-    for sample in _chosen(read(entry.labels, entry.images), entry):
+    for sample in _chosen(LabelSet(entry.labels, entry.kind, entry.images).read(), entry):
         if sample.image is None:
             raise SourceError(f"labels of {sample.name!r} have no image in {entry.images}; add it or delete the labels")
         scene = open_scene(sample.image)

@@ -1,0 +1,43 @@
+"""A real HDFS on loopback for tests: one NameNode and one DataNode, empty but for what tests write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from swathe_cluster import running
+
+from requirements import need, need_program
+
+
+@dataclass(frozen=True)
+class HdfsCluster:
+    """A running HDFS."""
+
+    address: str  # hdfs://127.0.0.1:port
+    configuration: Path  # folder with core-site.xml and hdfs-site.xml, for HADOOP_CONF_DIR
+
+    def put(self, path: str, data: bytes) -> str:
+        """Write a file, and the folders above it, and return its address."""
+        from hdfs_native import Client, WriteOptions
+
+        with Client(self.address).create(path, WriteOptions(overwrite=True, create_parent=True)) as file:
+            file.write(data)
+        return self.address + path
+
+
+@pytest.fixture(scope="session")
+def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HdfsCluster]:
+    """An HDFS for all tests of a process; each test uses a folder of its own."""
+    need("hdfs_native")
+    need_java()
+    with running(tmp_path_factory.mktemp("hdfs"), "hdfs", data_nodes=1) as cluster:
+        yield HdfsCluster(cluster.addresses["hdfs"], cluster.configuration)
+
+
+def need_java() -> None:
+    """Skip the calling test, or fail it, if Java or Maven, which fetches Hadoop once, is not installed."""
+    need_program("java", "openjdk-17-jre-headless")
+    need_program("mvn", "maven")
