@@ -1,0 +1,28 @@
+"""The store in HBase does what every store must do."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from requirements import need
+from swathe.store import open_store
+from swathe.store.protocol import Store
+from swathe.testing.suites.store import StoreSuite
+from swathe_cluster import Cluster
+
+need("thriftpy2")
+
+
+class TestHBaseStore(StoreSuite):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def new_store(cls, cluster: Cluster) -> Callable[[], Store]:
+        numbers = itertools.count()
+        return lambda: open_store(f"{cluster.addresses['hbase']}/suite-{next(numbers)}?shards=2", create=True)
+
+    @classmethod
+    def again(cls, store: Store) -> Store:
+        return open_store(store.address)
