@@ -45,13 +45,14 @@ def train(
             {
                 "event": "summary",
                 "seconds": result.seconds,
+                "waiting": result.waiting,
                 "scores": dict(result.scores),
                 "best": str(result.best),
                 "last": str(result.last),
             }
         )
         return
-    echo(f"Trained  {result.seconds / 60:.1f} minutes")
+    echo(f"Trained  {result.seconds / 60:.1f} minutes, {result.waiting:.0%} of them waiting for pictures")
     for name, value in result.scores.items():
         echo(f"{name:8s} {value:.4f}")
     echo(f"Best     {result.best}")
