@@ -25,7 +25,7 @@ FOUND = random_detections(UTM, 3, 1)
 WRONG = (5, b"x", [1], {1: 2}, object())
 # What is called with a wrong value, and the argument that is named.
 CALLS: dict[str, tuple[Callable[[Store, Any], object], str]] = {
-    "store": (lambda _, wrong: open_store(address=wrong), "address"),
+    "store": (lambda _, wrong: open_store(wrong), "address"),
     "new store": (lambda _, wrong: open_store(wrong, create=True), "address"),
     "detections to write": (lambda store, wrong: store.write(stored(UTM), wrong), "found"),
     "query": (lambda store, wrong: read(store, wrong), "query"),
