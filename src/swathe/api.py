@@ -10,7 +10,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from swathe.arguments import file_path, names, number, several, text, whole_number
+from swathe.arguments import address, file_path, names, number, several, text, whole_number
 from swathe.engine.settings import LEAST_SCALE, MOST_SCALE, RunSettings
 from swathe.errors import Argument, SourceError, UsageError
 from swathe.times import parse_utc, utc_text
@@ -216,18 +216,12 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     chosen = Choices(
         looks, tile, stride, kept, min_score, merge_iou, workers, backend, None, memory, bands, value_range
     )
-    target = None if output is None else _address(output)
+    target = None if output is None else address("output", output, "the folder or the address of a store")
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         sources, (spec, card) = _as_files(source, Path(folder), keep=target is not None), chosen.detector(model)
         scenes, unopened = open_readable(sources, bands=bands, value_range=value_range, prefix=scene_prefix)
         run = with_time(scenes, acquired), chosen.settings(card), spec
         return _carried_out(*run, unopened, target, Path(folder), name)
-
-
-def _address(output: Any) -> str | Path:
-    """Check the place of a store: an address, or a path."""
-    is_address = isinstance(output, str) and "://" in output
-    return output if is_address else file_path("output", output, "the folder or the address of a store")
 
 
 def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:

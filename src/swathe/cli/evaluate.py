@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from swathe.cli.options import Json, free_output, names, print_json
+from swathe.cli.options import RUN, Json, free_output, names, print_json
 from swathe.cli.output import echo
 
 
 def evaluate(
     truth: Annotated[Path, typer.Option(metavar="FOLDER", help="DOTA label files, one per image that was searched.")],
     found: Annotated[
-        Path, typer.Option(metavar="PATH", help="A store, a GeoParquet file, or a folder of DOTA Task 1 files.")
+        str, typer.Option(metavar="PATH", help="A store, a GeoParquet file, or a folder of DOTA Task 1 files.")
     ],
     classes: Annotated[
         str | None, typer.Option(metavar="LIST", help="The class list; every class of the labels by default.")
@@ -25,7 +25,7 @@ def evaluate(
     ignore_unlabelled: Annotated[
         bool, typer.Option("--ignore-unlabelled", help="Leave out detections in images without a label file.")
     ] = False,
-    run: Annotated[str | None, typer.Option(help="Which run of a store with several.")] = None,
+    run: Annotated[str | None, typer.Option(help=f"Which run of a store with several: {RUN}.")] = None,
     curves: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw precision over recall.")] = None,
     json: Json = False,
 ) -> None:

@@ -22,6 +22,7 @@ from swathe.raster.pyramid import Level, levels
 from swathe.raster.remote import shown
 from swathe.raster.scene import Scene
 from swathe.raster.window import Window
+from swathe.store.protocol import RECORD
 
 IDENTITY_VERSION = 2
 # A batch is at least this long, so that handing it out and writing its part costs little beside the model.
@@ -146,7 +147,7 @@ class ScenePlan:
     @property
     def record(self) -> str:
         """Name of the record in the workspace of the run that says what was written of the scene."""
-        return f"{self.key}/written"
+        return f"{self.key}/{RECORD}"
 
 
 @dataclass(frozen=True)

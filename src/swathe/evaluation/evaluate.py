@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from swathe.arguments import file_path
+from swathe.arguments import address, file_path
 from swathe.datasets import dota
 from swathe.datasets.sample import IMAGE_SUFFIXES, Sample
 from swathe.errors import Argument, SourceError, UsageError
@@ -53,7 +53,7 @@ def evaluate_folders(
         UsageError: If the class list or the run makes no sense, or a path is none.
     """
     labels = file_path("truth", truth, "a folder of label files")
-    results = file_path("found", found, "a store, a GeoParquet file, or a folder of result files")
+    results = address("found", found, "a store, a GeoParquet file, or a folder of result files")
     return evaluate_detections(
         dota.read_folder(labels),
         read_found(results, run=run),
