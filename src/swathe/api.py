@@ -350,7 +350,7 @@ def open_readable(
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 whatever one file causes must not end the others
-            unopened[name] = describe_failure(name, error)
+            unopened[name] = describe_failure(path, error)
     if not scenes:
         first, *others = unopened.values()
         more = f" (and {len(others)} more that cannot be opened)" if others else ""

@@ -6,13 +6,14 @@ import traceback
 from pathlib import Path
 
 from swathe.errors import SwatheError
+from swathe.raster.origins import redacted
 
 
-def describe_failure(scene: str, error: Exception) -> str:
+def describe_failure(source: str, error: Exception) -> str:
     """Say what went wrong with a scene.
 
     Args:
-        scene: Scene id.
+        source: Its file or address.
         error: What was raised.
 
     Returns:
@@ -23,6 +24,6 @@ def describe_failure(scene: str, error: Exception) -> str:
     places = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(places[-1].filename).name}, line {places[-1].lineno}" if places else ""
     return (
-        f"{scene}: cannot be finished ({type(error).__name__}: {error}{place}); this is a fault of Swathe or of a "
+        f"{redacted(source)}: cannot be finished ({type(error).__name__}: {error}{place}); this is a fault of Swathe or of a "
         "plug-in: report it with these words, and with the file if you may"
     )

@@ -153,7 +153,7 @@ class Worker:
                 self._reader.check_unchanged()
         except SourceError as changed:
             return str(changed)
-        return describe_failure(scene.id, error)
+        return describe_failure(scene.source.uri, error)
 
 
 def load_factory(name: str) -> OpenReader:
