@@ -24,6 +24,6 @@ def describe_failure(source: str, error: Exception) -> str:
     places = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(places[-1].filename).name}, line {places[-1].lineno}" if places else ""
     return (
-        f"{redacted(source)}: cannot be finished ({type(error).__name__}: {error}{place}); this is a fault of Swathe or of a "
-        "plug-in: report it with these words, and with the file if you may"
+        f"{redacted(source)}: cannot be finished ({type(error).__name__}: {error}{place}); this is a fault of "
+        "Swathe or of a plug-in: report it with these words, and with the file if you may"
     )
