@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-train lock demo test ogr-parquet fuzz check format accidents bench gauges docs train-buildings clean
+.PHONY: help setup setup-dev setup-train lock demo test cluster cluster-down ogr-parquet fuzz check format accidents bench gauges docs train-buildings clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -72,8 +72,14 @@ demo: setup ## find the buildings of the scene that ships with the project
 	$(BIN)/swathe draw $(DEMO)/detections -o $(DEMO)/buildings.jpg --overwrite
 	@printf '\nStore    %s\nGeoJSON  %s\nPicture  %s\n' $(DEMO)/detections $(DEMO)/buildings.geojson $(DEMO)/buildings.jpg
 
-test: setup-dev ## run all tests
+test: setup-dev ## run all tests (PYTEST_FLAGS='--ignore tests/cluster' leaves Hadoop and HBase out)
 	$(BIN)/pytest -n $(JOBS) $(PYTEST_FLAGS)
+
+cluster: ## start HDFS, YARN and HBase on this machine (make cluster-down stops them)
+	cluster/swathe-cluster up
+
+cluster-down: ## stop them; their data stay in build/cluster
+	cluster/swathe-cluster down
 
 ogr-parquet: $(STAMPS)/base ## build the driver through which a test reads stores as QGIS does (Debian 12)
 	tests/ogr_parquet/build

@@ -10,11 +10,11 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection_samples import CLASSES, MERCATOR, PIXELS, UTM, keyed, random_detections
 from swathe import boxes as box_math
 from swathe.detections import SCHEMA, Detections, SceneInfo
 from swathe.errors import UsageError
 from swathe.query import Query
+from swathe.testing.suites.samples import CLASSES, MERCATOR, PIXELS, UTM, keyed, random_detections
 
 
 def test_from_arrays_keeps_order_and_brings_boxes_into_canonical_form():

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import os
-import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
-from servers import s3_server
 from swathe.errors import StoreError, UsageError
 from swathe.files import Folder, open_folder
 
 NAMES = ("a", "b/part-1-0-10", "b/part-1-10-5", "bb/c d/é%20\U0001f600")
 
 
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch, s3_server(patch) as address:
-        patch.setenv("AWS_ENDPOINT_URL", address)
-        urllib.request.urlopen(urllib.request.Request(f"{address}/bucket", method="PUT")).close()
-        yield "s3://bucket"
-
-
-@pytest.fixture(params=["disk", "s3"])
+@pytest.fixture(params=["disk", "s3", "hdfs"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     if request.param == "disk":
         return open_folder(tmp_path / "not yet there")
-    return open_folder(f"{request.getfixturevalue('bucket')}/{request.node.name}")
+    place = request.getfixturevalue("bucket") if request.param == "s3" else request.getfixturevalue("hdfs").address
+    return open_folder(f"{place}/{request.node.name}")
 
 
 def test_what_is_put_comes_back(folder):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from detection_samples import ANTIMERIDIAN, CLASSES, MERCATOR, PIXELS, POLAR, UTM, random_detections
-from query_strategies import queries
 from swathe.detections import Detections
 from swathe.errors import UsageError
 from swathe.query import Query, reference_filter
+from swathe.testing.suites.queries import queries
+from swathe.testing.suites.samples import ANTIMERIDIAN, CLASSES, MERCATOR, PIXELS, POLAR, UTM, random_detections
 
 EVERYTHING = Detections.concat(
     [

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from detection_samples import keyed
 from swathe.areas import Area
 from swathe.detections import Detections, SceneInfo
 from swathe.statistics import MOST_BINS, ring_square_metres, size_edges, square_kilometres, summarise
+from swathe.testing.suites.samples import keyed
 
 UTM = SceneInfo("utm", "utm.tif", 1000, 500, "EPSG:32645", (1.0, 0.0, 5e5, 0.0, -1.0, 3e6))
 PLAIN = SceneInfo("plain", "plain.tif", 1000, 500)

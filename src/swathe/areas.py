@@ -105,12 +105,13 @@ class Areas:
         return cls._named(read_polygons(path, "areas"), f"areas {path}", name_property)
 
     @classmethod
-    def from_geojson(cls, document: Any, *, name_property: str = NAME_PROPERTY) -> Self:
+    def from_geojson(cls, document: Any, *, name_property: str = NAME_PROPERTY, where: str = "areas") -> Self:
         """Take areas from GeoJSON.
 
         Args:
             document: The parsed FeatureCollection or Feature.
             name_property: Property that holds the names.
+            where: Where it comes from, for messages.
 
         Returns:
             The areas.
@@ -118,7 +119,7 @@ class Areas:
         Raises:
             SourceError: If it is not GeoJSON, or an area is unnamed, named twice, or has no valid outline.
         """
-        return cls._named(parse_polygons(document, "areas"), "areas", name_property)
+        return cls._named(parse_polygons(document, where), where, name_property)
 
     @classmethod
     def _named(cls, polygons: Polygons, where: str, name_property: str) -> Self:
@@ -238,11 +239,15 @@ class Areas:
             StoreError: If the file exists already or cannot be written; nothing half-written is left.
         """
         path = Path(path)
-        document = self.to_geojson()
-        lines = [json.dumps(feature, ensure_ascii=False, separators=(",", ":")) for feature in document["features"]]
         with published_file(path, overwrite=overwrite) as stream:
-            stream.write(('{"type":"FeatureCollection","features":[\n' + ",\n".join(lines) + "\n]}\n").encode())
+            stream.write(self.to_bytes())
         return path
+
+    def to_bytes(self) -> bytes:
+        """Return the areas as the content of a GeoJSON file, the same for equal areas, each in a line of its own."""
+        features = self.to_geojson()["features"]
+        lines = [json.dumps(feature, ensure_ascii=False, separators=(",", ":")) for feature in features]
+        return ('{"type":"FeatureCollection","features":[\n' + ",\n".join(lines) + "\n]}\n").encode()
 
     def _resolve(self, name: str) -> str:
         """Return the whole name that is meant."""

@@ -29,7 +29,7 @@ _READ_AHEAD = 1 << 20  # bytes that one request to a server fetches
 class Workspace(Protocol):
     """Named bytes."""
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes | memoryview) -> None:
         """Write bytes under a name, in place of earlier ones.
 
         Args:
@@ -74,7 +74,7 @@ class Folder(Workspace, Protocol):
         """Where it is: "/a/b", "s3://bucket/key", "hdfs://host:port/path"."""
         ...
 
-    def create(self, name: str, data: bytes) -> bool:
+    def create(self, name: str, data: bytes | memoryview) -> bool:
         """Write bytes under a name that is free.
 
         Args:
@@ -143,7 +143,7 @@ class LocalFolder:
 
     address: str
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes | memoryview) -> None:
         """See `Workspace`."""
         for attempt in range(_ATTEMPTS):
             try:
@@ -178,7 +178,7 @@ class LocalFolder:
             with suppress(OSError):  # it is not empty
                 parent.rmdir()
 
-    def create(self, name: str, data: bytes) -> bool:
+    def create(self, name: str, data: bytes | memoryview) -> bool:
         """See `Folder`."""
         path = self._made(name)
         temporary = path.with_name(_temporary(path.name))
@@ -219,7 +219,7 @@ class S3Folder:
 
     address: str
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes | memoryview) -> None:
         """See `Workspace`."""
         with self._client(name, "written") as (obstore, store):
             obstore.put(store, name, data)
@@ -242,7 +242,7 @@ class S3Folder:
             with self._client(name, "removed") as (obstore, store), suppress(FileNotFoundError):
                 obstore.delete(store, name)
 
-    def create(self, name: str, data: bytes) -> bool:
+    def create(self, name: str, data: bytes | memoryview) -> bool:
         """See `Folder`."""
         with self._client(name, "written") as (obstore, store):
             try:
@@ -286,7 +286,7 @@ class HdfsFolder:
 
     address: str
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes | memoryview) -> None:
         """See `Workspace`."""
         self._write(name, data, overwrite=True)
 
@@ -311,7 +311,7 @@ class HdfsFolder:
             with _named(self.address, name, "removed", RuntimeError), suppress(FileNotFoundError):
                 self._hdfs.delete(self._path(name))
 
-    def create(self, name: str, data: bytes) -> bool:
+    def create(self, name: str, data: bytes | memoryview) -> bool:
         """See `Folder`."""
         try:
             self._write(name, data, overwrite=False)
@@ -334,7 +334,7 @@ class HdfsFolder:
         """See `Folder`."""
         return HdfsFolder(f"{self.address}/{name}")
 
-    def _write(self, name: str, data: bytes, *, overwrite: bool) -> None:
+    def _write(self, name: str, data: bytes | memoryview, *, overwrite: bool) -> None:
         """Write a hidden file and rename it."""
         path = self._path(name)
         parent, _, last = path.rpartition("/")
@@ -422,7 +422,7 @@ def _library(name: str, extra: str, address: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise MissingExtraError(f"{address}: needs {name}; install it with: pip install 'swathe[{extra}]'") from error
+        raise MissingExtraError(f"{address}: ", library=name, extra=extra) from error
 
 
 def _temporary(name: str) -> str:

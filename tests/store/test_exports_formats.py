@@ -16,11 +16,11 @@ import pytest
 import shapely
 from pycocotools.coco import COCO
 
-from detection_samples import ANTIMERIDIAN, MERCATOR, PIXELS, POLAR, UTM, keyed, random_detections
 from swathe.detections import Detections, SceneInfo
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.store.exports import Format, export, format_of, rows
 from swathe.store.exports.csv import COLUMNS
+from swathe.testing.suites.samples import ANTIMERIDIAN, MERCATOR, PIXELS, POLAR, UTM, keyed, random_detections
 
 GROUND = Detections.concat([random_detections(UTM, 30, 1), random_detections(MERCATOR, 20, 2)])
 ACROSS = Detections.concat(

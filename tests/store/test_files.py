@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from detection_samples import MERCATOR, PIXELS, UTM, keyed, random_detections
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query
 from swathe.store.geoparquet import GeoParquetStore, is_store
+from swathe.testing.suites.samples import MERCATOR, PIXELS, UTM, keyed, random_detections
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection_samples import MERCATOR, PIXELS, UTM, random_detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query
 from swathe.store.geoparquet import GeoParquetStore, is_store
 from swathe.store.layout import file_name
+from swathe.testing.suites.samples import MERCATOR, PIXELS, UTM, random_detections
 
 
 def everything_below(folder: Path) -> dict[str, bytes]:

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from detection_samples import MERCATOR, PIXELS, UTM, keyed, random_detections
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query, reference_filter
@@ -22,6 +21,7 @@ from swathe.store.detections_file import DetectionsFile
 from swathe.store.parquet import write_detections
 from swathe.store.schema import FILE_SCHEMA, NAME_COLUMNS
 from swathe.store.seal import Seal, seal_footer
+from swathe.testing.suites.samples import MERCATOR, PIXELS, UTM, keyed, random_detections
 
 
 def written(detections: Detections, path: Path, **options: int) -> Path:

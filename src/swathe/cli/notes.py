@@ -55,8 +55,8 @@ def _beyond_degrees(condition: Query) -> str | None:
 
 def _heads(path: Path) -> Sequence[FileHead]:
     """Return what the files of a store, or a single one, tell of themselves."""
-    from swathe.store.detections_file import DetectionsFile
     from swathe.store.geoparquet import GeoParquetStore
+    from swathe.store.old_file import DetectionsFile
 
     if path.is_dir():
         return [entry.head for entry in GeoParquetStore(path).files.entries()]

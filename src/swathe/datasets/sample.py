@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,10 @@ from swathe import boxes
 from swathe.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
+LEAST_SIDE = 1e-3  # pixels; what is thinner is a slip of the mouse
 IMAGE_SUFFIXES = (".bmp", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".vrt", ".webp")
 
 
@@ -39,6 +40,11 @@ class Sample:
         if not np.isfinite(self.polygons).all():
             raise UsageError(f"sample {self.name!r} has a corner that is not a finite number; correct its labels")
 
+    @classmethod
+    def empty(cls, image: Path) -> Self:
+        """Describe an image in which there is no object."""
+        return cls(image.stem, image, np.empty((0, 4, 2)), (), np.empty(0, dtype=np.bool_))
+
     def __len__(self) -> int:
         """Return the number of labelled objects, ignore regions included."""
         return len(self.classes)
@@ -50,6 +56,10 @@ class Sample:
             (n, 5) canonical cx, cy, w, h, theta in image pixels and radians.
         """
         return boxes.from_polygons(self.polygons)
+
+    def flat(self) -> npt.NDArray[np.bool_]:
+        """Return which objects (n,) are a point or a line, without any area."""
+        return self.boxes()[:, 3] < LEAST_SIDE
 
     def select(self, indices: npt.NDArray[np.int64]) -> Sample:
         """Return the sample with some of its objects only.
@@ -136,3 +146,7 @@ class ImageFolder:
             )
         names = ", ".join(path.name for path in found)
         raise SourceError(f"{label}: more than one image has its name ({names} in {self._folder}); keep one of them")
+
+    def without(self, stems: Collection[str]) -> list[Path]:
+        """Return the images that have none of some names, sorted."""
+        return [path for stem, paths in self._images.items() if stem not in stems for path in paths]

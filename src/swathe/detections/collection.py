@@ -17,7 +17,16 @@ from swathe.counts import counted
 from swathe.detections import footprints
 from swathe.detections.notebook import as_html
 from swathe.detections.scene import SceneInfo, check_coordinates
-from swathe.detections.table import BOX_COLUMNS, NAME_TYPE, SCHEMA, as_indexes, make_table, order_rows, ranks
+from swathe.detections.table import (
+    BOX_COLUMNS,
+    NAME_TYPE,
+    SCHEMA,
+    as_indexes,
+    make_table,
+    order_rows,
+    pair_codes,
+    ranks,
+)
 from swathe.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -368,9 +377,7 @@ class Detections:
         try:
             import geopandas
         except ImportError as error:
-            raise MissingExtraError(
-                "to_geopandas needs geopandas; install it with: pip install 'swathe[geo]'"
-            ) from error
+            raise MissingExtraError(library="geopandas", extra="geo") from error
         crs = "EPSG:4326" if self.georeferenced else None
         return geopandas.GeoDataFrame(self.table.to_pandas(), geometry=self.footprints(), crs=crs)
 
@@ -498,12 +505,7 @@ class Detections:
         Returns:
             The scenes that have detections, by run and id; and for each detection (n,) the place of its scene in them.
         """
-        runs, run_codes = self._coded("run")
-        scenes, scene_codes = self._coded("scene")
-        pairs = run_codes.astype(np.int64) * len(scenes) + scene_codes
-        present = np.flatnonzero(np.bincount(pairs))
-        keys = [(str(runs[pair // len(scenes)]), str(scenes[pair % len(scenes)])) for pair in present.tolist()]
-        return keys, np.searchsorted(present, pairs)
+        return pair_codes(self.table.column("run"), self.table.column("scene"))
 
     def _rows_by_scene(self) -> Iterator[tuple[SceneInfo, IndexArray]]:
         """Yield each scene that has detections, with the indexes of its rows."""

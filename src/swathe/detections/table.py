@@ -85,6 +85,25 @@ def make_table(
     return pa.table(columns, schema=SCHEMA)
 
 
+def pair_codes(runs: pa.ChunkedArray, scenes: pa.ChunkedArray) -> tuple[list[tuple[str, str]], IndexArray]:
+    """Tell which pairs of run and scene there are.
+
+    Args:
+        runs: Run ids (n,), a dictionary column.
+        scenes: Scene ids (n,), a dictionary column.
+
+    Returns:
+        The pairs that occur, and for each row (n,) the place of its pair among them.
+    """
+    run, scene = runs.combine_chunks(), scenes.combine_chunks()
+    pairs = run.indices.to_numpy().astype(np.int64) * len(scene.dictionary) + scene.indices.to_numpy()
+    present = np.flatnonzero(np.bincount(pairs))
+    names = run.dictionary.to_pylist(), scene.dictionary.to_pylist()
+    found = np.divmod(present, max(1, len(scene.dictionary)))
+    keys = [(names[0][one], names[1][other]) for one, other in zip(*(part.tolist() for part in found), strict=True)]
+    return keys, np.searchsorted(present, pairs)
+
+
 def as_indexes(rows: npt.ArrayLike, count: int) -> IndexArray:
     """Check numbers of rows.
 

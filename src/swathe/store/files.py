@@ -8,9 +8,9 @@ from swathe.atomic import published_folder
 from swathe.detections import Detections
 from swathe.errors import StoreError
 from swathe.query import Query
-from swathe.store.detections_file import DetectionsFile
 from swathe.store.exports import export, format_of
 from swathe.store.geoparquet import GeoParquetStore, is_idle_store
+from swathe.store.old_file import DetectionsFile
 
 if TYPE_CHECKING:
     from pathlib import Path

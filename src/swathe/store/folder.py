@@ -13,7 +13,6 @@ from swathe.detections import Detections
 from swathe.errors import StoreError
 from swathe.query import Query
 from swathe.store.compact import MERGED_ROWS, plan_merges
-from swathe.store.detections_file import DetectionsFile
 from swathe.store.index import FileEntry, read_index, write_index
 from swathe.store.layout import (
     DETECTIONS,
@@ -29,6 +28,7 @@ from swathe.store.layout import (
     split_name,
 )
 from swathe.store.lock import store_lock
+from swathe.store.old_file import DetectionsFile
 from swathe.store.parquet import write_detections
 from swathe.store.swap import names_in, rearrange, sweep
 
@@ -335,7 +335,7 @@ class _Staged:
         self._written.append(path)
         try:
             with path.open("x+b") as stream:
-                seal = write_detections(detections, stream)
+                seal = write_detections(detections, stream).seal
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:

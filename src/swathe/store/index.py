@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from swathe.query import Query
     from swathe.query.values import Bounds
-    from swathe.store.detections_file import DetectionsFile
+    from swathe.store.old_file import DetectionsFile
     from swathe.store.schema import Count
 
 KIND = "index"

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from swathe.detections import NAME_TYPE, SCHEMA, SceneInfo
+from swathe.detections.table import pair_codes
 from swathe.errors import StoreError, UsageError
 from swathe.times import parse_utc
 
@@ -61,6 +63,35 @@ class FileHead:
         ordered = tuple((run, scene, count) for (run, scene), count in sorted(counts.items()))
         return cls(dict(sorted(detections.scenes.items())), detections.class_names, detections.runs, ordered)
 
+    @classmethod
+    def guessed(
+        cls,
+        runs: pa.ChunkedArray,
+        scenes: pa.ChunkedArray,
+        classes: pa.ChunkedArray,
+        boxes: npt.NDArray[np.float64],
+        name: str,
+    ) -> Self:
+        """Describe rows that another program has written anew, without what was told of them: places are pixels then.
+
+        Args:
+            runs: Run ids (n,), a dictionary column.
+            scenes: Scene ids (n,), a dictionary column.
+            classes: Class names (n,), a dictionary column.
+            boxes: cx, cy, w, h (n, 4) in pixels.
+            name: Where they come from.
+
+        Returns:
+            The head; scenes are as large as their boxes reach, and their pixels are nowhere else than in the file.
+        """
+        keys, codes = pair_codes(runs, scenes)
+        reach = np.ceil(boxes[:, :2] + boxes[:, 2:].sum(axis=1, keepdims=True) / 2)
+        known = {}
+        for number, key in enumerate(keys):
+            width, height = np.maximum(1, reach[codes == number].max(axis=0)).astype(np.int64).tolist()
+            known[key] = SceneInfo(key[1], name, width, height)
+        return cls(known, tuple(sorted(pc.unique(classes).to_pylist())), {run: {} for run, _ in keys}, ())
+
     @property
     def georeferenced(self) -> bool:
         """Whether its geometries are longitude and latitude; else they are pixels."""
@@ -106,7 +137,7 @@ class FileHead:
         return to_json(self.document())
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None, path: Path) -> Self:
+    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None, path: Path | str) -> Self:
         """Read the head of a file.
 
         Args:
@@ -125,7 +156,7 @@ class FileHead:
         return cls.from_document(parse_json(text, path), path)
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], path: Path) -> Self:
+    def from_document(cls, document: Mapping[str, Any], path: Path | str) -> Self:
         """Make a head of JSON values.
 
         Args:
@@ -237,7 +268,7 @@ def read_document(path: Path) -> dict[str, Any]:
         raise StoreError(f"{path} cannot be read ({error.strerror}); check its rights") from error
 
 
-def parse_json(text: bytes, path: Path) -> dict[str, Any]:
+def parse_json(text: bytes, path: Path | str) -> dict[str, Any]:
     """Read a JSON object.
 
     Args:
@@ -259,7 +290,7 @@ def parse_json(text: bytes, path: Path) -> dict[str, Any]:
     return document
 
 
-def check_version(document: Mapping[str, Any], kind: str, path: Path) -> int:
+def check_version(document: Mapping[str, Any], kind: str, path: Path | str) -> int:
     """Refuse a document of another kind, or of a version that is not known here.
 
     Args:
