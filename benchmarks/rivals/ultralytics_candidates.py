@@ -5,6 +5,9 @@ For each model NAME the folder then holds NAME.onnx and NAME.npz: images (n, sid
 corners, scores and classes of every candidate as the tool's own functions give them.
 """
 
+# mypy: ignore-errors
+# The tool is not installed where types are checked.
+
 from __future__ import annotations
 
 import shutil
