@@ -23,7 +23,7 @@ def need_torch() -> None:
         MissingExtraError: If it is not.
     """
     if importlib.util.find_spec("torch") is None:
-        raise MissingExtraError("PyTorch is not installed; run: pip install 'swathe[train]'")
+        raise MissingExtraError(library="PyTorch", extra="train")
 
 
 def train(
