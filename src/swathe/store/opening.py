@@ -29,7 +29,8 @@ def open_store(address: str | Path, *, create: bool = False) -> Store:
     """Open a store.
 
     Args:
-        address: A folder, or an address: `file://`, `s3://`, `hdfs://`, `hbase://host:port/table`, or one of a scheme that a plug-in brings.
+        address: A folder, or an address: `file://`, `s3://`, `hdfs://`, `hbase://host:port/table`, or one of a
+            scheme that a plug-in brings.
         create: Whether to make one where there is none.
 
     Returns:

@@ -89,7 +89,7 @@ class RunLog:
             matplotlib.use("Agg")
             from matplotlib import pyplot
         except ImportError as error:
-            raise MissingExtraError("matplotlib is not installed; run: pip install 'swathe[train]'") from error
+            raise MissingExtraError(library="matplotlib", extra="plot") from error
         self.flush()
         steps, scores = self.step_rows(), self.score_rows()
         figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
