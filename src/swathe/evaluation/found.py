@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from swathe.datasets.sample import label_text
 from swathe.errors import SourceError, UsageError
-from swathe.inputs import read_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,7 +137,7 @@ def read_task1(folder: Path) -> Found:
     for path in paths:
         name = path.stem.removeprefix(TASK1_PREFIX)
         before = len(rows)
-        for number, line in enumerate(_lines(path), start=1):
+        for number, line in enumerate(label_text(path).splitlines(), start=1):
             fields = line.split()
             if fields:
                 images.append(fields[0])
@@ -146,16 +146,6 @@ def read_task1(folder: Path) -> Found:
     values = np.asarray(rows, dtype=np.float64).reshape(-1, 9)
     names = np.asarray(images, dtype=np.str_), np.asarray(classes, dtype=np.str_)
     return Found(*names, values[:, 0], values[:, 1:].reshape(-1, 4, 2))
-
-
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a result file."""
-    try:
-        return read_input(path).decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise SourceError(f"result file {path} cannot be read ({error.strerror}); check its rights") from error
-    except UnicodeDecodeError as error:
-        raise SourceError(f"result file {path} is not UTF-8 text ({error.reason}); write it again") from error
 
 
 def _numbers(fields: list[str], where: str) -> list[float]:
