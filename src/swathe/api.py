@@ -40,10 +40,10 @@ DEFAULT_MERGE_IOU = RunSettings.merge_iou
 class Choices:
     """What a caller may choose about a run; what is left out follows from the model or from the other choices."""
 
-    scales: Sequence[float] | None = None  # level pixels per scene pixel; None: those the model was trained for
+    scales: float | Sequence[float] | None = None  # level pixels per scene pixel; None: those of the model's training
     tile: int | None = None  # side of the windows, level pixels; None: 1024
     stride: int | None = None  # step between windows, level pixels; None: 3/4 of the tile
-    classes: Sequence[str] = ()  # classes to report; empty: all
+    classes: str | Sequence[str] = ()  # classes to report; empty: all
     min_score: float | None = None  # lowest score to report, 0 to 1; None: the model's own
     merge_iou: float = DEFAULT_MERGE_IOU  # of two boxes of a class that overlap more, only the better stays
     workers: int | None = None  # worker processes; 0: all in this process; None: one per core
@@ -59,7 +59,7 @@ class Choices:
             "scales": _scales,
             "tile": lambda given: whole_number("tile", given, "the side of windows in pixels, such as 1024", 1),
             "stride": lambda given: whole_number("stride", given, "a step in pixels, from 1 to the tile", 1),
-            "classes": lambda given: names("classes", given),
+            "classes": lambda given: names("classes", (given,) if isinstance(given, str) else given),
             "min_score": lambda given: number("min_score", given, "a number from 0 to 1", 0, 1),
             "workers": lambda given: whole_number("workers", given, "0 for none, or a number of processes", 0),
             "batch_timeout": lambda given: number("batch_timeout", given, "seconds, 0 to wait for ever", 0),
@@ -94,7 +94,7 @@ class Choices:
         return RunSettings(
             tile=tile,
             stride=stride,
-            scales=tuple(recommended if self.scales is None else self.scales),
+            scales=tuple(recommended) if self.scales is None else _scales(self.scales),
             merge_iou=self.merge_iou,
             workers=self.workers,
             batch_timeout=self.batch_timeout,
@@ -179,8 +179,8 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     """Find oriented objects in images of any size.
 
     Args:
-        source: A file, a folder, a pattern, an address (https://, http:// or s3://); an array (height, width) or
-            (height, width, red-green-blue) or an image of Pillow, as scene `array-0`; or several of them.
+        source: A file, folder, pattern or address; an array (height, width) or (height, width, red-green-blue) or an
+            image of Pillow, as scene `array-0`; or several of them.
         model: Name of a model that ships with Swathe, a .onnx or .safetensors file, or the folder of a training run.
         scales: Scale or scales to look at, 1 being full resolution; those the model was trained for if not given.
         tile: Side of the square windows, pixels; 1024 if not given.
@@ -189,13 +189,11 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         min_score: Lowest score to report, 0 to 1; the model's own if not given.
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
         workers: Worker processes; one per core if not given, 0 for none.
-        output: Store to add to, made if there is none: a folder or an address. Images that the same model and settings
-            have looked at are not looked at again. Without it nothing stays on disk. Not for arrays.
+        output: Store to add to, a folder or an address; not for arrays. Without it nothing stays on disk.
         acquired: When the images were taken, ISO 8601 or a datetime, in UTC; what their files say if not given.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
-        value_range: Values to show the model as black and white, or "percentile" to measure them for each image; if
-            not given, 8-bit pixels are taken as they are and others by percentile.
+        value_range: Values to show the model as black and white, or "percentile" to measure them; see `open_scene`.
         memory: Most memory of all processes together, such as "1.5GB" or "800MiB"; what is free if not given.
         name: What to call the run in the store, beside its id.
         scene_prefix: What to put before the names of the images, to tell them from others of the same names.
@@ -211,17 +209,13 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         MissingExtraError: If the inference library is not installed.
         PartialError: If some images failed: `failed` says why, `detections` are those of the others.
     """
-    kept = (classes,) if isinstance(classes, str) else () if classes is None else classes
-    looks = (scales,) if isinstance(scales, int | float) else scales
     chosen = Choices(
-        looks, tile, stride, kept, min_score, merge_iou, workers, backend, None, memory, bands, value_range
+        scales, tile, stride, classes or (), min_score, merge_iou, workers, backend, None, memory, bands, value_range
     )
-    target = None if output is None else address("output", output, "the folder or the address of a store")
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
-        sources, (spec, card) = _as_files(source, Path(folder), keep=target is not None), chosen.detector(model)
-        scenes, unopened = open_readable(sources, bands=bands, value_range=value_range, prefix=scene_prefix)
-        run = with_time(scenes, acquired), chosen.settings(card), spec
-        return _carried_out(*run, unopened, target, Path(folder), name)
+        sources, (spec, card) = _as_files(source, Path(folder), keep=output is not None), chosen.detector(model)
+        opened = open_readable(sources, bands=bands, value_range=value_range, acquired=acquired, prefix=scene_prefix)
+        return _carried_out(*opened, chosen.settings(card), spec, output, Path(folder), name)
 
 
 def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
@@ -248,9 +242,9 @@ def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
 
 def _carried_out(
     scenes: Sequence[Scene],
+    unopened: Mapping[str, str],
     settings: RunSettings,
     detector: DetectorSpec,
-    unopened: Mapping[str, str],
     output: str | Path | None,
     folder: Path,
     name: str | None,
@@ -261,7 +255,8 @@ def _carried_out(
     from swathe.store import open_store
 
     plan = make_plan(scenes, settings, detector)
-    store = open_store(folder / "store" if output is None else output, create=True)
+    place = folder / "store" if output is None else address("output", output, "the folder or address of a store")
+    store = open_store(place, create=True)
     summary = with_unopened(run_plan(plan, store, name=name), unopened)
     found = detections_of(summary, store)
     written = {key: replace(scene, uri=scene.id) for key, scene in found.scenes.items() if _lies_in(scene, folder)}
@@ -296,30 +291,12 @@ def detections_of(summary: RunSummary, store: Store) -> Detections:
     return read(store, Query(runs=(summary.run,), scenes=summary.scenes))
 
 
-def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple[Scene, ...]:
-    """Tell when scenes were taken.
-
-    Args:
-        scenes: The scenes.
-        acquired: The time, ISO 8601 or a datetime, in UTC; None to leave what their files say.
-
-    Returns:
-        The scenes.
-
-    Raises:
-        UsageError: If it is no time.
-    """
-    if acquired is None:
-        return tuple(scenes)
-    time = utc_text(parse_utc(acquired, "acquired"))
-    return tuple(replace(scene, acquired=time) for scene in scenes)
-
-
 def open_readable(
     sources: Sequence[str | Path],
     *,
     bands: Sequence[int] | None = None,
     value_range: ValueRange | None = None,
+    acquired: str | datetime | None = None,
     prefix: str = "",
 ) -> tuple[tuple[Scene, ...], dict[str, str]]:
     """Find and open scenes; one bad file among good ones does not stop them. Pixels are not looked at yet.
@@ -328,6 +305,7 @@ def open_readable(
         sources: Files, folders, patterns, addresses.
         bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
         value_range: Values to show as 0 and 255, or "percentile" to measure them, see `open_scene`.
+        acquired: When the scenes were taken, ISO 8601 or a datetime, in UTC; None to leave what their files say.
         prefix: What to put before the ids of all scenes.
 
     Returns:
@@ -335,18 +313,20 @@ def open_readable(
 
     Raises:
         SourceError: If nothing is found, or no file can be opened.
-        UsageError: If the bands do not exist or the value range does not rise.
+        UsageError: If the bands do not exist, the value range does not rise, or the time is none.
     """
     from swathe.engine.failure import describe_failure
     from swathe.raster.opening import open_scene
     from swathe.raster.sources import find_sources, scene_ids
 
+    time = None if acquired is None else utc_text(parse_utc(acquired, "acquired"))
     scenes: list[Scene] = []
     unopened: dict[str, str] = {}
     paths = find_sources([str(source) for source in sources])
     for name, path in zip((prefix + name for name in scene_ids(paths)), paths, strict=True):
         try:
-            scenes.append(open_scene(path, bands=bands, value_range=value_range, scene_id=name))
+            scene = open_scene(path, bands=bands, value_range=value_range, scene_id=name)
+            scenes.append(replace(scene, acquired=time or scene.acquired))
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 whatever one file causes must not end the others
