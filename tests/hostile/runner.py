@@ -353,8 +353,8 @@ def _judge_refusal(case: Case, code: int, err: str, last: str) -> tuple[str, str
 
 
 def _is_published(path: Path) -> bool:
-    """Whether a file exists, or a store holds rows."""
-    return any(path.glob("detections/*/*.parquet")) if path.is_dir() else path.exists()
+    """Whether a file exists; files in a store are nothing as long as no commit names them."""
+    return path.is_file()
 
 
 def _remove(folder: Path) -> None:
