@@ -52,6 +52,7 @@ class Choices:
     memory: str | None = None  # most memory of all processes together, such as "1.5GB"; None: what is free
     bands: Sequence[int] | None = None  # bands to use as red, green, blue, from 1; None: chosen for each image
     value_range: ValueRange | None = None  # values to show as black and white, or "percentile"; see `open_scene`
+    device: str = "cpu"  # what runs the model, "cpu" or "cuda"
 
     def __post_init__(self) -> None:
         """Refuse values that no run could follow, by the name that a caller knows them by."""
@@ -71,6 +72,7 @@ class Choices:
                 object.__setattr__(self, name, check(given))
         number("merge_iou", self.merge_iou, "a number from 0 to 1", 0, 1)
         text("backend", self.backend, 'the name of an inference library, or "auto"')
+        text("device", self.device, '"cpu" or "cuda"')
 
     def settings(self, card: ModelCard | None = None) -> RunSettings:
         """Fill in what was left out.
@@ -96,7 +98,7 @@ class Choices:
             stride=stride,
             scales=tuple(recommended if self.scales is None else self.scales),
             merge_iou=self.merge_iou,
-            workers=self.workers,
+            workers=1 if self.workers is None and self.device == "cuda" else self.workers,  # they share the card
             batch_timeout=self.batch_timeout,
             memory_limit=None if self.memory is None else _memory_limit(self.memory),
             bands=None if self.bands is None else tuple(self.bands),
@@ -127,6 +129,7 @@ class Choices:
             iou=self.merge_iou,
             keep=tuple(self.classes),
             tile=self.tile,
+            device=self.device,
         )
 
 
@@ -170,6 +173,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     output: str | Path | None = None,
     acquired: str | datetime | None = None,
     backend: str = "auto",
+    device: str = "cpu",
     bands: Sequence[int] | None = None,
     value_range: ValueRange | None = None,
     memory: str | None = None,
@@ -193,6 +197,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
             have looked at are not looked at again. Without it nothing stays on disk. Not for arrays.
         acquired: When the images were taken, ISO 8601 or a datetime, in UTC; what their files say if not given.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
+        device: What runs the model, "cpu" or "cuda".
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
         value_range: Values to show the model as black and white, or "percentile" to measure them for each image; if
             not given, 8-bit pixels are taken as they are and others by percentile.
@@ -214,7 +219,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     kept = (classes,) if isinstance(classes, str) else () if classes is None else classes
     looks = (scales,) if isinstance(scales, int | float) else scales
     chosen = Choices(
-        looks, tile, stride, kept, min_score, merge_iou, workers, backend, None, memory, bands, value_range
+        looks, tile, stride, kept, min_score, merge_iou, workers, backend, None, memory, bands, value_range, device
     )
     target = None if output is None else address("output", output, "the folder or the address of a store")
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:

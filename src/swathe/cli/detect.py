@@ -13,8 +13,10 @@ from swathe.cli.advice import advice, say_advice
 from swathe.cli.found import check_target
 from swathe.cli.options import (
     Acquired,
+    Backend,
     Bands,
     Classes,
+    Device,
     Json,
     Memory,
     MinScore,
@@ -65,7 +67,6 @@ BatchTimeout = Annotated[
         help="Replace a worker that takes longer for a batch; by measured times if not given, 0: never.",
     ),
 ]
-Backend = Annotated[str, typer.Option(help="onnx, openvino, openvino-bf16, torch, a plug-in, or auto.")]
 RunName = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call this run, beside its id.")]
 ScenePrefix = Annotated[
     str, typer.Option("--scene-prefix", metavar="TEXT", help="What to put before the names of these scenes.")
@@ -93,6 +94,7 @@ def detect(
     memory: Memory = None,
     batch_timeout: BatchTimeout = None,
     backend: Backend = "auto",
+    device: Device = "cpu",
     bands: Bands = None,
     value_range: ValueRange = None,
     acquired: Acquired = None,
@@ -112,7 +114,7 @@ def detect(
     looks, kept = numbers("scales", scales), names("classes", classes)
     limits, shown = value_limits("value_range", value_range), whole_numbers("bands", bands)
     chosen = Choices(
-        looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory, shown, limits
+        looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory, shown, limits, device
     )
     spec, card = chosen.detector(model)
     settings = chosen.settings(card)
@@ -231,4 +233,10 @@ def _summary(summary: RunSummary, files: list[str]) -> list[str]:
         f"Found    {summary.detections:,}",
         *(f"         {count:,} {name}" for name, count in summary.per_class.items()),
     ]
+    if summary.full_windows:
+        full = counted(summary.full_windows, "window")
+        lines.append(
+            f"Note     in {full} the model gave all boxes that it has room for, so some may be missing; larger scales or "
+            "smaller windows hold fewer objects"
+        )
     return lines + [f"{'Files' if number == 0 else '':8s} {file}" for number, file in enumerate(files)]

@@ -51,6 +51,8 @@ Memory = Annotated[
         help="Most memory of all processes together, for instance 1.5GB or 800MiB; by default what is free.",
     ),
 ]
+Backend = Annotated[str, typer.Option(help="onnx, openvino, openvino-bf16, torch, a plug-in, or auto.")]
+Device = Annotated[str, typer.Option(help="What runs the model: cpu, or cuda through ONNX Runtime (not measured).")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and failed scenes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value per line, summary last.")]

@@ -176,4 +176,4 @@ def model_memory(detector: DetectorSpec, tile: int) -> int:
         # Nobody knows the network of a plug-in. Its file tells something of its size: no file, no network.
         common *= min(1.0, width)
     pixel = common + ACTIVATION_BYTES_PER_PIXEL_OF_N * width
-    return runtime.private + int(runtime.copies * weights + pixel * tile * tile)
+    return runtime.private + int(runtime.copies * weights + pixel * tile * tile * detector.batch)
