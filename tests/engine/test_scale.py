@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 from rasterio.crs import CRS
 
+from engine.test_plan import empty_scene
 from swathe.engine.plan import make_plan
 from swathe.engine.scale import MOST_ENLARGED, scale_note, scene_scales
 from swathe.engine.settings import RunSettings
 from swathe.raster.scene import Scene
-
-from engine.test_plan import empty_scene
 
 UTM = CRS.from_epsg(32633).to_wkt()
 
