@@ -25,10 +25,10 @@ FOUND = random_detections(UTM, 3, 1)
 WRONG = (5, b"x", [1], {1: 2}, object())
 # What is called with a wrong value, and the argument that is named.
 CALLS: dict[str, tuple[Callable[[Store, Any], object], str]] = {
-    "store": (lambda store, wrong: open_store(wrong or store), "address"),
+    "store": (lambda _, wrong: open_store(wrong), "address"),
     "new store": (lambda _, wrong: open_store(wrong, create=True), "address"),
     "detections to write": (lambda store, wrong: store.write(stored(UTM), wrong), "found"),
-    "query": (lambda store, wrong: read(store, wrong), "query"),
+    "query": (read, "query"),
     "query to count": (lambda store, wrong: store.count(wrong), "query"),
     "detections to open": (lambda _, wrong: Detections.open(wrong), "path"),
     "areas": (lambda _, wrong: Areas.open(wrong), "path"),

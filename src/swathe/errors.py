@@ -54,10 +54,8 @@ class SwatheError(Exception):
 class UsageError(SwatheError):
     """An argument or a setting has a value that makes no sense, or a type that is not accepted.
 
-    Attributes:
-        argument: The argument at fault, None where the message is text alone.
-        value: What was given.
-        accepted: What it must be.
+    Of an argument at fault, `argument` is its name, `value` what was given and `accepted` what it must be; `argument`
+    is None where the message is text alone.
     """
 
     exit_code = 2
@@ -104,6 +102,12 @@ class PartialError(SwatheError):
 
 
 class MissingExtraError(SwatheError):
-    """An optional dependency is not installed; the message names the extra that brings it."""
+    """An optional library is not installed; `extra` is the extra of this package that brings it."""
 
     exit_code = 7
+
+    def __init__(self, *parts: str | Argument, library: str = "", extra: str | None = None) -> None:
+        if extra is not None:
+            parts = (*parts, f"{library} is not installed; get it by `pip install 'swathe[{extra}]'`")
+        super().__init__(*parts)
+        self.library, self.extra = library, extra

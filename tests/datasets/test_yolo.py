@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from swathe.datasets import yolo
-from swathe.datasets.formats import read_labels
+from swathe.datasets.formats import LabelSet
 from swathe.errors import SourceError, UsageError
 
 LINE = "1 0.1 0.2 0.3 0.2 0.3 0.4 0.1 0.4"
@@ -42,7 +42,7 @@ def test_shares_become_pixels_and_numbers_become_names(
     folders: tuple[Path, Path], tmp_path: Path, name: str, text: str
 ) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    labelled, empty = read_labels("yolo-obb", *folders)
+    labelled, empty = LabelSet(folders[0], "yolo-obb", folders[1]).read()
     assert labelled.classes == ("large vehicle", "ship")
     np.testing.assert_allclose(labelled.polygons[0], [[20, 20], [60, 20], [60, 40], [20, 40]])
     np.testing.assert_allclose(labelled.polygons[1], [[0, 0], [200, 0], [200, 100], [0, 100]])
@@ -81,6 +81,6 @@ def test_names_that_cannot_be_read_are_told(folders: tuple[Path, Path], text: st
 
 def test_a_format_that_does_not_exist_or_lacks_images_is_refused(folders: tuple[Path, Path]) -> None:
     with pytest.raises(UsageError, match="images"):
-        read_labels("yolo-obb", folders[0])
+        LabelSet(folders[0], "yolo-obb")
     with pytest.raises(UsageError, match="one of dota"):
-        read_labels("voc", folders[0])
+        LabelSet(folders[0], "voc")

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from swathe.areas import Area
     from swathe.query import Query
-    from swathe.store.files import Held
 
 Found = Annotated[str, typer.Argument(metavar="STORE", help="A store, or a GeoParquet file of detections.")]
 Near = Annotated[
@@ -105,12 +104,12 @@ def read_polygon(path: Path) -> tuple[tuple[float, float], ...]:
 
 
 def find_areas(
-    held: Held, wanted: Sequence[str], file: Path | None, name_property: str | None
+    store: str, wanted: Sequence[str], file: Path | None, name_property: str | None
 ) -> tuple[Area, ...] | None:
     """Look up areas by name.
 
     Args:
-        held: The store that holds areas.
+        store: The store that holds areas.
         wanted: Their names; with a file and no name, all areas of the file are meant.
         file: GeoJSON file to take them from instead.
         name_property: Property of the file that holds the names.
@@ -123,14 +122,17 @@ def find_areas(
         SourceError: If there are no areas, or the file is damaged.
     """
     from swathe.areas import NAME_PROPERTY, Areas
+    from swathe.store.files import open_held
 
     if file is None and name_property is not None:
         raise UsageError("--name-property belongs to a file of areas; name it with --areas")
     if file is None and not wanted:
         return None
-    known = held.areas() if file is None else Areas.open(file, name_property=name_property or NAME_PROPERTY)
-    if not len(known) and file is None:
-        raise SourceError(
-            f"there are no areas in {held.address}; add some with `swathe areas`, or name a file: --areas"
-        )
+    if file is not None:
+        known = Areas.open(file, name_property=name_property or NAME_PROPERTY)
+    else:
+        known = open_held(store).areas()
+        if not len(known):
+            hint = "add some with `swathe areas`, or name a file with --areas"
+            raise SourceError(f"there are no areas in {store}; {hint}")
     return tuple(known[name] for name in wanted) if wanted else tuple(known)

@@ -81,11 +81,10 @@ def query(
     if output is not None and count:
         raise UsageError(f"--count prints and --output {output} writes; leave one of them out")
     target = None if output is None else check_target(output, format, overwrite=overwrite)
-    held = open_held(store)
     condition = make_condition(
         box=box,
         polygon=None if polygon is None else read_polygon(polygon),
-        areas=find_areas(held, area or (), areas, name_property),
+        areas=find_areas(store, area or (), areas, name_property),
         near=near,
         acquired=acquired,
         length=length,
@@ -97,7 +96,7 @@ def query(
         runs=runs,
         limit=limit,
     )
-    found = answer(held, condition)
+    found = answer(open_held(store), condition)
     if output is not None:
         export(found, output, target, overwrite=overwrite)
     _report(found, output, count=count, json=json)

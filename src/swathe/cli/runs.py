@@ -65,4 +65,6 @@ def _lines(about: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _text(value: Any) -> str:
     """Return a JSON value as people write it."""
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        return " ".join(f"{key} {_text(part)}" for key, part in value.items() if part not in ([], None))
+    return " ".join(map(_text, value)) if isinstance(value, list) else str(value)

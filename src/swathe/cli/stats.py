@@ -70,8 +70,7 @@ def stats(
 
     if output is not None:
         _check_picture(output, overwrite=overwrite)
-    held = open_held(store)
-    chosen = find_areas(held, area or (), areas, name_property)
+    chosen = find_areas(store, area or (), areas, name_property)
     condition = make_condition(
         box=box,
         polygon=None if polygon is None else read_polygon(polygon),
@@ -86,7 +85,7 @@ def stats(
         scenes=scenes,
         runs=runs,
     )
-    found = answer(held, condition, one_of_several=True)
+    found = answer(open_held(store), condition, one_of_several=True)
     result = summarise(found, chosen or ())
     if output is not None:
         draw_histograms(result, output)
@@ -180,4 +179,4 @@ def _check_picture(path: Path, *, overwrite: bool) -> None:
         raise UsageError(f"{path}: the name of a picture must end in {', '.join(SUFFIXES)}")
     free_output(path, overwrite=overwrite)
     if importlib.util.find_spec("matplotlib") is None:
-        raise MissingExtraError("matplotlib is not installed; get it by `pip install 'swathe[train]'`")
+        raise MissingExtraError(library="matplotlib", extra="plot")

@@ -10,11 +10,13 @@ import numpy.typing as npt
 
 from swathe import boxes
 from swathe.errors import SourceError, UsageError
+from swathe.inputs import read_input
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+LEAST_SIDE = 1e-3  # pixels; what is thinner is a slip of the mouse
 IMAGE_SUFFIXES = (".bmp", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".vrt", ".webp")
 
 
@@ -56,6 +58,10 @@ class Sample:
         """
         return boxes.from_polygons(self.polygons)
 
+    def flat(self) -> npt.NDArray[np.bool_]:
+        """Return which objects (n,) are a point or a line, without any area."""
+        return self.boxes()[:, 3] < LEAST_SIDE
+
     def select(self, indices: npt.NDArray[np.int64]) -> Sample:
         """Return the sample with some of its objects only.
 
@@ -94,6 +100,26 @@ def label_files(folder: Path, suffix: str) -> list[Path]:
     if not files:
         raise SourceError(f"label folder {folder} holds no {suffix} file; name the folder that holds the labels")
     return sorted(files, key=lambda path: path.stem)
+
+
+def label_text(path: Path) -> str:
+    """Read a label file.
+
+    Args:
+        path: The file, UTF-8.
+
+    Returns:
+        Its text without byte order mark.
+
+    Raises:
+        SourceError: If it cannot be read or is not text.
+    """
+    try:
+        return read_input(path).decode("utf-8-sig")
+    except OSError as error:
+        raise SourceError(f"label file {path} cannot be read ({error.strerror}); check its name and rights") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"label file {path} is not UTF-8 text ({error.reason}); is it a label file?") from error
 
 
 class ImageFolder:

@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 
 from swathe.errors import SwatheError
-from swathe.raster.remote import shown
+from swathe.raster.origins import redacted
 
 
 def describe_failure(source: str, error: Exception) -> str:
@@ -24,6 +24,6 @@ def describe_failure(source: str, error: Exception) -> str:
     places = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(places[-1].filename).name}, line {places[-1].lineno}" if places else ""
     return (
-        f"{shown(source)}: cannot be finished ({type(error).__name__}: {error}{place}); this is a fault of Swathe or of a "
-        "plug-in: report it with these words, and with the file if you may"
+        f"{redacted(source)}: cannot be finished ({type(error).__name__}: {error}{place}); this is a fault of "
+        "Swathe or of a plug-in: report it with these words, and with the file if you may"
     )

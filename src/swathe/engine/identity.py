@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from swathe.detections import SceneInfo
 from swathe.engine.plan import Plan, ScenePlan, scene_key
 from swathe.errors import Argument, UsageError
-from swathe.raster.remote import shown
+from swathe.raster.origins import redacted
 from swathe.raster.scene import Scene
 from swathe.store.protocol import Store, StoredScene
 
@@ -105,7 +105,7 @@ def scene_info(scene: Scene) -> SceneInfo:
     """Return what travels with the detections of a scene; its address without secrets."""
     return SceneInfo(
         id=scene.id,
-        uri=shown(scene.uri),
+        uri=redacted(scene.uri),
         width=scene.width,
         height=scene.height,
         crs=scene.crs,
@@ -127,14 +127,14 @@ def _by_known_names(plan: Plan, stored: Iterable[StoredScene]) -> list[ScenePlan
         return list(plan.scenes)
     renamed = []
     for scene in plan.scenes:
-        name = names.pop(shown(scene.source.uri), scene.id)
+        name = names.pop(redacted(scene.source.uri), scene.id)
         renamed.append(scene if name == scene.id else ScenePlan(replace(scene.source, id=name), scene.levels))
     return renamed
 
 
 def _check_same_file(scene: ScenePlan, before: StoredScene | None) -> None:
     """Refuse a file that has the name of another one."""
-    address = shown(scene.source.uri)
+    address = redacted(scene.source.uri)
     if before is not None and before.fingerprint != scene.fingerprint and before.scene.uri != address:
         raise UsageError(
             f"{address}: scene {scene.id!r} of this run is another file of the same name, {before.scene.uri}; give "

@@ -23,11 +23,11 @@ from swathe.raster.scene import Scene
 MEBIBYTE = 1 << 20
 # Pages of Python, NumPy, numba with LLVM, GDAL, Arrow and PROJ that are used; mapped by several processes, there once.
 LIBRARY_BYTES = 180 * MEBIBYTE
-# What the driver allocates by importing.
-DRIVER_BYTES = 55 * MEBIBYTE
+# What the driver allocates by importing, and by its first commit.
+DRIVER_BYTES = 125 * MEBIBYTE
 # What the first merge and the first scene written leave in a process: the machine code of the merge, the tables of the
 # coordinate systems, what Arrow keeps for the next time.
-MERGE_BYTES = 95 * MEBIBYTE
+MERGE_BYTES = 30 * MEBIBYTE
 # What a worker allocates by importing, GDAL with its drivers included.
 WORKER_BYTES = 45 * MEBIBYTE
 # Feature maps alive at once, bytes per pixel of the tile: a part that all networks have, and one that grows with the

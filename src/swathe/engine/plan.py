@@ -19,8 +19,8 @@ from swathe.engine.scale import scene_scales
 from swathe.engine.settings import RunSettings
 from swathe.errors import UsageError
 from swathe.raster.grid import Grid
+from swathe.raster.origins import redacted
 from swathe.raster.pyramid import Level, levels
-from swathe.raster.remote import shown
 from swathe.raster.scene import Scene
 from swathe.raster.window import Window
 from swathe.store.protocol import RECORD
@@ -199,7 +199,7 @@ class Plan:
             "scenes": [
                 {
                     "id": scene.id,
-                    "uri": shown(scene.source.uri),
+                    "uri": redacted(scene.source.uri),
                     "width": scene.source.width,
                     "height": scene.source.height,
                     "value_range": scene.source.value_range,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from swathe.datasets.sample import label_text
 from swathe.errors import SourceError, UsageError
-from swathe.inputs import read_input
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from swathe.detections import Detections
 
@@ -30,6 +31,7 @@ class Found:
     scores: npt.NDArray[np.float64]  # (n,) finite; only their order matters
     polygons: npt.NDArray[np.float64]  # (n, 4, 2) corners x, y in image pixels
     searched: tuple[str, ...] | None = None  # images that were searched, found something in or not; None: not known
+    sources: Mapping[str, str] = field(default_factory=dict)  # where the pixels of images are, as far as known
 
     def __post_init__(self) -> None:
         """Refuse columns of different lengths and values that are no numbers."""
@@ -76,7 +78,7 @@ def read_found(path: Path | str, *, run: str | None = None) -> Found:
                 raise UsageError(f"{path} is a folder of text files, which have no runs; leave out run {run!r}")
             return read_task1(path)
     if path.is_file() and path.suffix.lower() not in (".parquet", ".geoparquet"):
-        raise SourceError(f"{path} is no GeoParquet file; name a store, a .parquet file or a folder of Task 1 files")
+        raise SourceError(f"{path} is not a GeoParquet file; name a store, a .parquet file or a folder of Task 1 files")
     held = open_held(given)
     runs = None if run is None else (find_run(held.runs(), run).id,)
     return from_detections(read(held, Query(runs=runs)))
@@ -107,6 +109,7 @@ def from_detections(detections: Detections, *, run: str | None = None) -> Found:
         detections.scores[rows],
         detections.to_polygons("pixel")[rows],
         tuple(scene for own, scene in detections.scenes if run is None or own == run),
+        {name: scene.uri for (own, name), scene in detections.scenes.items() if run is None or own == run},
     )
 
 
@@ -134,7 +137,7 @@ def read_task1(folder: Path) -> Found:
     for path in paths:
         name = path.stem.removeprefix(TASK1_PREFIX)
         before = len(rows)
-        for number, line in enumerate(_lines(path), start=1):
+        for number, line in enumerate(label_text(path).splitlines(), start=1):
             fields = line.split()
             if fields:
                 images.append(fields[0])
@@ -143,16 +146,6 @@ def read_task1(folder: Path) -> Found:
     values = np.asarray(rows, dtype=np.float64).reshape(-1, 9)
     names = np.asarray(images, dtype=np.str_), np.asarray(classes, dtype=np.str_)
     return Found(*names, values[:, 0], values[:, 1:].reshape(-1, 4, 2))
-
-
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a result file."""
-    try:
-        return read_input(path).decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise SourceError(f"result file {path} cannot be read ({error.strerror}); check its rights") from error
-    except UnicodeDecodeError as error:
-        raise SourceError(f"result file {path} is not UTF-8 text ({error.reason}); write it again") from error
 
 
 def _numbers(fields: list[str], where: str) -> list[float]:

@@ -222,7 +222,7 @@ class LakeStore:
         stream = io.BytesIO()
         bounds = write_detections(found, stream)
         data = stream.getbuffer()
-        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", label)[:_LONGEST_LABEL]
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", label).lstrip("_-")[:_LONGEST_LABEL] or "scene"  # _ hides a file
         name = f"{DETECTIONS}/{_safe(run)}/{plain}-{sha256(data).hexdigest()[:_DIGITS]}.parquet"
         self.folder.put(name, data)
         scores, classes = found.scores, found.classes

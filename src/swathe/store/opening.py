@@ -31,7 +31,8 @@ def open_store(address: str | Path, *, create: bool = False) -> Store:
     """Open a store.
 
     Args:
-        address: A folder, or an address: `file://`, `s3://`, `hdfs://`, or one of a scheme that a plug-in brings.
+        address: A folder, or an address: `file://`, `s3://`, `hdfs://`, `hbase://host:port/table`, or one of a
+            scheme that a plug-in brings.
         create: Whether to make one where there is none.
 
     Returns:
@@ -44,6 +45,10 @@ def open_store(address: str | Path, *, create: bool = False) -> Store:
     """
     address = arguments.address("address", address, "the folder or the address of a store")
     scheme = SCHEME.match(str(address))
+    if scheme is not None and scheme[1].lower() == "hbase":
+        from swathe.store.hbase import open_hbase
+
+        return open_hbase(str(address), create=create)
     if scheme is not None:
         for entry in entry_points(group=GROUP, name=scheme[1].lower()):
             opener: StoreOpener = entry.load()
