@@ -40,7 +40,7 @@ DEFAULT_MERGE_IOU = RunSettings.merge_iou
 class Choices:
     """What a caller may choose about a run; what is left out follows from the model or from the other choices."""
 
-    scales: Sequence[float] | None = None  # level pixels per scene pixel; None: those the model was trained for
+    scales: Sequence[float] | None = None  # one: level pixels per scene pixel; several: factors; None: the model's
     tile: int | None = None  # side of the windows, level pixels; None: 1024
     stride: int | None = None  # step between windows, level pixels; None: 3/4 of the tile
     classes: Sequence[str] = ()  # classes to report; empty: all
@@ -93,10 +93,13 @@ class Choices:
             accepted = f"from 1 to the tile size {tile}, or gaps appear"
             raise UsageError(argument="stride", value=stride, accepted=accepted)
         recommended = (1.0,) if card is None else card.scales
+        # One scale that a caller names is meant as it is; several are factors of the right one.
+        free = self.scales is None or len(self.scales) > 1
         return RunSettings(
             tile=tile,
             stride=stride,
             scales=tuple(recommended if self.scales is None else self.scales),
+            resolution=card.resolution if free and card is not None else None,
             merge_iou=self.merge_iou,
             workers=1 if self.workers is None and self.device == "cuda" else self.workers,  # they share the card
             batch_timeout=self.batch_timeout,
@@ -164,6 +167,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     model: str | Path,
     *,
     scales: float | Sequence[float] | None = None,
+    resolution: float | None = None,
     tile: int | None = None,
     stride: int | None = None,
     classes: str | Sequence[str] | None = None,
@@ -186,7 +190,10 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         source: A file, a folder, a pattern, an address (https://, http:// or s3://); an array (height, width) or
             (height, width, red-green-blue) or an image of Pillow, as scene `array-0`; or several of them.
         model: Name of a model that ships with Swathe, a .onnx or .safetensors file, or the folder of a training run.
-        scales: Scale or scales to look at, 1 being full resolution; those the model was trained for if not given.
+        scales: A scale to look at, 1 being full resolution, or several as factors of the scale at which objects are as
+            large as the model knows them; that scale, if not given, where model and image say how large their pixels
+            are on the ground.
+        resolution: Metres per pixel on the ground of images that have no georeference.
         tile: Side of the square windows, pixels; 1024 if not given.
         stride: Step between neighbouring windows, pixels; 3/4 of the tile if not given.
         classes: Name or names of the classes to report; all if not given.
@@ -225,7 +232,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         sources, (spec, card) = _as_files(source, Path(folder), keep=target is not None), chosen.detector(model)
         scenes, unopened = open_readable(sources, bands=bands, value_range=value_range, prefix=scene_prefix)
-        run = with_time(scenes, acquired), chosen.settings(card), spec
+        run = with_resolution(with_time(scenes, acquired), resolution), chosen.settings(card), spec
         return _carried_out(*run, unopened, target, Path(folder), name)
 
 
@@ -318,6 +325,25 @@ def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple
         return tuple(scenes)
     time = utc_text(parse_utc(acquired, "acquired"))
     return tuple(replace(scene, acquired=time) for scene in scenes)
+
+
+def with_resolution(scenes: Sequence[Scene], resolution: float | None) -> tuple[Scene, ...]:
+    """Say how large the pixels of scenes without georeference are.
+
+    Args:
+        scenes: The scenes.
+        resolution: Metres per pixel on the ground; None if nobody knows.
+
+    Returns:
+        The scenes.
+
+    Raises:
+        UsageError: If it is not a length.
+    """
+    if resolution is None:
+        return tuple(scenes)
+    metres = number("resolution", resolution, "metres per pixel, such as 0.3", 1e-6, 1e6)
+    return tuple(scene if scene.georeferenced else replace(scene, resolution=metres) for scene in scenes)
 
 
 def open_readable(

@@ -22,6 +22,7 @@ from swathe.cli.options import (
     MinScore,
     Overwrite,
     Quiet,
+    Resolution,
     Scales,
     Sources,
     Stride,
@@ -85,6 +86,7 @@ def detect(
     model: Model,
     output: Output,
     scales: Scales = None,
+    resolution: Resolution = None,
     tile: TileSize = None,
     stride: Stride = None,
     classes: Classes = None,
@@ -107,7 +109,7 @@ def detect(
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
-    from swathe.api import Choices, open_readable, raise_for_failures, with_time
+    from swathe.api import Choices, open_readable, raise_for_failures, with_resolution, with_time
     from swathe.engine.plan import make_plan
 
     targets = _targets(export or (), geojson, overwrite=overwrite)
@@ -120,7 +122,7 @@ def detect(
     settings = chosen.settings(card)
     scenes, unopened = open_readable(sources, bands=shown, value_range=limits, prefix=scene_prefix)
     _check_one_kind(scenes, targets)
-    plan = make_plan(with_time(scenes, acquired), settings, spec)
+    plan = make_plan(with_resolution(with_time(scenes, acquired), resolution), settings, spec)
     _check_before(plan)
     store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:
@@ -139,18 +141,29 @@ def detect(
 def describe(plan: Plan) -> str:
     """Return a line that says what will be looked at, and how."""
     settings = plan.settings
-    scales = ", ".join(f"{scale:g}" for scale in settings.scales)
+    scales = ", ".join(map(_range, zip(*(scene.scales for scene in plan.scenes), strict=True)))
     return (
         f"Plan     {counted(len(plan.scenes), 'scene')}, {counted(plan.windows, 'window')} of {settings.tile} px every "
         f"{settings.stride} px at scale {scales}; merged from IoU {settings.merge_iou:g}"
     )
 
 
+def _range(scales: Sequence[float]) -> str:
+    """Return what one scale of a run is over its scenes."""
+    low, high = min(scales), max(scales)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
 def notes(plan: Plan) -> list[str]:
     """Return lines with what is to know about how scenes are read, each once with the first scene that it is about."""
+    from swathe.engine.scale import scale_note
+
     about: dict[str, list[str]] = {}
+    reasons: dict[bool, str] = {}  # the first, with and without a resolution of the scene: scenes differ by a hair
     for scene in plan.scenes:
-        for note in scene.source.notes:
+        known = scene.source.ground_resolution is not None
+        reason = reasons.setdefault(known, scale_note(scene.source, plan.settings) or "")
+        for note in (*filter(None, [reason]), *scene.source.notes):
             about.setdefault(note, []).append(scene.id)
     more = {note: f" and {len(ids) - 1:,} more" if len(ids) > 1 else "" for note, ids in about.items()}
     return [f"Note     {ids[0]}{more[note]}: {note}" for note, ids in about.items()]

@@ -23,7 +23,15 @@ StoreAddress = Annotated[
 RUN = "its id or the beginning of it, its name, or `latest`"
 Scales = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="Scales to look at, 1 being full resolution, for instance 0.5,1,1.5."),
+    typer.Option(
+        metavar="LIST",
+        help="A scale to look at, 1 being full resolution; or several, such as 0.5,1,1.5, as factors of the one that "
+        "follows from the ground resolutions of model and scene.",
+    ),
+]
+Resolution = Annotated[
+    float | None,
+    typer.Option(metavar="METRES", help="Size of a pixel on the ground in scenes without georeference."),
 ]
 TileSize = Annotated[
     int | None, typer.Option("--tile", metavar="PIXELS", help="Side of the square windows; 1024 by default.")
