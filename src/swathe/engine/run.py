@@ -22,7 +22,7 @@ from swathe.raster.scene import Scene
 from swathe.store.lock import run_lock
 from swathe.store.published import Store
 
-RASTER_READER = "swathe.raster.reader:RasterReader"
+RASTER_READER = "swathe.raster.opening:open_reader"
 
 
 def run_detection(
