@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -14,6 +13,7 @@ from swathe.detectors.card import ModelCard
 from swathe.detectors.files import file_sha256
 from swathe.detectors.protocol import Backend, Detector, DetectorSpec
 from swathe.errors import ModelError, UsageError
+from swathe.plugins import load
 
 ENTRY_POINT_GROUP = "swathe.detectors"
 SHIPPED_FOLDER = Path(__file__).parents[1] / "models"
@@ -101,6 +101,8 @@ def resolve_model(
     backend = AUTOMATIC[path.suffix] if backend == "auto" else backend
     card = find_backend(backend).describe(str(path))
     _check_keep(arguments.names("keep", keep), card, path)
+    tile = tile or card.input_size or DEFAULT_TILE
+    card.check_tile(tile)
     spec = DetectorSpec(
         backend=backend,
         path=str(path),
@@ -110,7 +112,7 @@ def resolve_model(
         iou=iou,
         keep=tuple(keep),
         threads=threads,
-        tile=tile or card.input_size or DEFAULT_TILE,
+        tile=tile,
         card=card,
     )
     return spec, card
@@ -153,9 +155,8 @@ def find_backend(name: str) -> Backend:
     try:
         if name not in BACKENDS and name in plug_ins.names:
             return cast("Backend", plug_ins[name].load())
-        module, colon, attribute = reference.partition(":")
-        if colon:
-            return cast("Backend", getattr(importlib.import_module(module), attribute))
+        if ":" in reference:
+            return cast("Backend", load(reference))
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"backend {name!r} cannot be imported ({error}); check its spelling") from error
     known = ", ".join(["auto", *BACKENDS, *sorted(plug_ins.names)])
