@@ -40,7 +40,7 @@ DEFAULT_MERGE_IOU = RunSettings.merge_iou
 class Choices:
     """What a caller may choose about a run; what is left out follows from the model or from the other choices."""
 
-    scales: Sequence[float] | None = None  # level pixels per scene pixel; None: those the model was trained for
+    scales: Sequence[float] | None = None  # one: level pixels per scene pixel; several: factors; None: the model's
     tile: int | None = None  # side of the windows, level pixels; None: 1024
     stride: int | None = None  # step between windows, level pixels; None: 3/4 of the tile
     classes: Sequence[str] = ()  # classes to report; empty: all
@@ -52,6 +52,7 @@ class Choices:
     memory: str | None = None  # most memory of all processes together, such as "1.5GB"; None: what is free
     bands: Sequence[int] | None = None  # bands to use as red, green, blue, from 1; None: chosen for each image
     value_range: ValueRange | None = None  # values to show as black and white, or "percentile"; see `open_scene`
+    device: str = "cpu"  # what runs the model, "cpu" or "cuda"
 
     def __post_init__(self) -> None:
         """Refuse values that no run could follow, by the name that a caller knows them by."""
@@ -71,6 +72,7 @@ class Choices:
                 object.__setattr__(self, name, check(given))
         number("merge_iou", self.merge_iou, "a number from 0 to 1", 0, 1)
         text("backend", self.backend, 'the name of an inference library, or "auto"')
+        text("device", self.device, '"cpu" or "cuda"')
 
     def settings(self, card: ModelCard | None = None) -> RunSettings:
         """Fill in what was left out.
@@ -91,12 +93,15 @@ class Choices:
             accepted = f"from 1 to the tile size {tile}, or gaps appear"
             raise UsageError(argument="stride", value=stride, accepted=accepted)
         recommended = (1.0,) if card is None else card.scales
+        # One scale that a caller names is meant as it is; several are factors of the right one.
+        free = self.scales is None or len(self.scales) > 1
         return RunSettings(
             tile=tile,
             stride=stride,
             scales=tuple(recommended if self.scales is None else self.scales),
+            resolution=card.resolution if free and card is not None else None,
             merge_iou=self.merge_iou,
-            workers=self.workers,
+            workers=1 if self.workers is None and self.device == "cuda" else self.workers,  # they share the card
             batch_timeout=self.batch_timeout,
             memory_limit=None if self.memory is None else _memory_limit(self.memory),
             bands=None if self.bands is None else tuple(self.bands),
@@ -127,6 +132,7 @@ class Choices:
             iou=self.merge_iou,
             keep=tuple(self.classes),
             tile=self.tile,
+            device=self.device,
         )
 
 
@@ -161,6 +167,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     model: str | Path,
     *,
     scales: float | Sequence[float] | None = None,
+    resolution: float | None = None,
     tile: int | None = None,
     stride: int | None = None,
     classes: str | Sequence[str] | None = None,
@@ -170,6 +177,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     output: str | Path | None = None,
     acquired: str | datetime | None = None,
     backend: str = "auto",
+    device: str = "cpu",
     bands: Sequence[int] | None = None,
     value_range: ValueRange | None = None,
     memory: str | None = None,
@@ -182,7 +190,10 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         source: A file, a folder, a pattern, an address (https://, http:// or s3://); an array (height, width) or
             (height, width, red-green-blue) or an image of Pillow, as scene `array-0`; or several of them.
         model: Name of a model that ships with Swathe, a .onnx or .safetensors file, or the folder of a training run.
-        scales: Scale or scales to look at, 1 being full resolution; those the model was trained for if not given.
+        scales: A scale to look at, 1 being full resolution, or several as factors of the scale at which objects are as
+            large as the model knows them; that scale, if not given, where model and image say how large their pixels
+            are on the ground.
+        resolution: Metres per pixel on the ground of images that have no georeference.
         tile: Side of the square windows, pixels; 1024 if not given.
         stride: Step between neighbouring windows, pixels; 3/4 of the tile if not given.
         classes: Name or names of the classes to report; all if not given.
@@ -193,6 +204,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
             have looked at are not looked at again. Without it nothing stays on disk. Not for arrays.
         acquired: When the images were taken, ISO 8601 or a datetime, in UTC; what their files say if not given.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
+        device: What runs the model, "cpu" or "cuda".
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
         value_range: Values to show the model as black and white, or "percentile" to measure them for each image; if
             not given, 8-bit pixels are taken as they are and others by percentile.
@@ -214,13 +226,13 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     kept = (classes,) if isinstance(classes, str) else () if classes is None else classes
     looks = (scales,) if isinstance(scales, int | float) else scales
     chosen = Choices(
-        looks, tile, stride, kept, min_score, merge_iou, workers, backend, None, memory, bands, value_range
+        looks, tile, stride, kept, min_score, merge_iou, workers, backend, None, memory, bands, value_range, device
     )
     target = None if output is None else address("output", output, "the folder or the address of a store")
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         sources, (spec, card) = _as_files(source, Path(folder), keep=target is not None), chosen.detector(model)
         scenes, unopened = open_readable(sources, bands=bands, value_range=value_range, prefix=scene_prefix)
-        run = with_time(scenes, acquired), chosen.settings(card), spec
+        run = with_resolution(with_time(scenes, acquired), resolution), chosen.settings(card), spec
         return _carried_out(*run, unopened, target, Path(folder), name)
 
 
@@ -313,6 +325,25 @@ def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple
         return tuple(scenes)
     time = utc_text(parse_utc(acquired, "acquired"))
     return tuple(replace(scene, acquired=time) for scene in scenes)
+
+
+def with_resolution(scenes: Sequence[Scene], resolution: float | None) -> tuple[Scene, ...]:
+    """Say how large the pixels of scenes without georeference are.
+
+    Args:
+        scenes: The scenes.
+        resolution: Metres per pixel on the ground; None if nobody knows.
+
+    Returns:
+        The scenes.
+
+    Raises:
+        UsageError: If it is not a length.
+    """
+    if resolution is None:
+        return tuple(scenes)
+    metres = number("resolution", resolution, "metres per pixel, such as 0.3", 1e-6, 1e6)
+    return tuple(scene if scene.georeferenced else replace(scene, resolution=metres) for scene in scenes)
 
 
 def open_readable(

@@ -13,6 +13,7 @@ from swathe.cli.options import (
     Bands,
     Json,
     Memory,
+    Resolution,
     Scales,
     Sources,
     Stride,
@@ -41,6 +42,7 @@ def plan(
     sources: Sources,
     model: PlannedModel = None,
     scales: Scales = None,
+    resolution: Resolution = None,
     tile: TileSize = None,
     stride: Stride = None,
     workers: Workers = None,
@@ -50,7 +52,7 @@ def plan(
     json: Json = False,
 ) -> None:
     """Count the windows of scenes and project the memory, which must be there; without a model at scale 1."""
-    from swathe.api import Choices, open_readable
+    from swathe.api import Choices, open_readable, with_resolution
     from swathe.engine.limits import check_memory, memory_limit
     from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
@@ -64,7 +66,7 @@ def plan(
     spec, card = (None, None) if model is None else chosen.detector(model)
     settings = chosen.settings(card)
     scenes, unopened = open_readable(sources, bands=shown, value_range=limits)
-    planned = make_plan(scenes, settings, spec)
+    planned = make_plan(with_resolution(scenes, resolution), settings, spec)
     processes = worker_count(workers)
     projection = planned.memory(processes)
     gains = advice(planned, processes)
@@ -78,8 +80,10 @@ def plan(
         print_json({"event": "summary", **planned.to_json(), **found})
     else:
         echo(describe(planned), *notes(planned))
-        for level in planned.to_json()["levels"]:
-            echo(f"         {counted(level['windows'], 'window')} at scale {level['scale']:g}")
+        levels = planned.to_json()["levels"]
+        unit = "scale" if settings.resolution is None else "scale factor"
+        for level in levels if len(levels) > 1 else ():
+            echo(f"         {counted(level['windows'], 'window')} at {unit} {level['scale']:g}")
         echo(*_memory_lines(projection, counted=model is not None))
     check_memory(planned, processes)
     if unopened:

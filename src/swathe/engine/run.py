@@ -115,5 +115,6 @@ def _summary(
         files=tuple(dict.fromkeys(f"{store.address}/{scene.file}" for scene in done)),
         resumed_windows=stock.resumed_windows(),
         lost_windows=driver.lost_windows,
+        full_windows=driver.full_windows,
         failed=dict(driver.failed),
     )
