@@ -175,4 +175,4 @@ def load_factory(name: str) -> OpenReader:
 
 
 def _looked_at(scene: ScenePlan, batch: Batch, part: Part) -> JobResult:
-    return JobResult(scene.id, batch.level.level.scale, batch.count, part.skipped, len(part.raw))
+    return JobResult(scene.id, batch.level.level.scale, batch.count, part.skipped, len(part.raw), part.full)
