@@ -79,10 +79,10 @@ class Ground:
 def build(path: Path, ground: Ground, *, compacted: bool) -> None:
     """Fill a store."""
     store = open_store(path, create=True)
-    scenes = [
-        StoredScene(RUN, ground.scene(number), "", "pending", 1) for number in range(ground.columns * ground.rows)
-    ]
+    count = ground.columns * ground.rows
+    scenes = [StoredScene(RUN, ground.scene(number), "", "pending", 1) for number in range(count)]
     store.begin(RUN, {}, scenes)
+    written = []
     for number, stored in enumerate(scenes):
         random = np.random.default_rng(number)
         centres = random.uniform(0, ground.side, (ground.each, 2))
