@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.scale._detectors import BACKEND
 from swathe.detectors.registry import resolve_model
 from swathe.engine.events import BatchFinished, ProgressEvent, SceneMerged
-from swathe.engine.memory import Projection, project
+from swathe.engine.memory import Projection
 from swathe.engine.plan import Plan, make_plan
 from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
@@ -47,7 +47,7 @@ def planned(model: str, sources: Sequence[str], settings: RunSettings) -> tuple[
         spec = replace(spec, backend=LATTICE, path="none")
     scenes = [replace(open_scene(path), id=f"scene-{number}") for number, path in enumerate(sources)]
     plan = make_plan(scenes, settings, replace(spec, backend=LATTICE))
-    return plan, project(scenes, settings, spec, settings.workers or 0)
+    return plan, plan.memory(settings.workers or 0)
 
 
 def main(arguments: Sequence[str]) -> None:
