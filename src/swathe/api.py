@@ -289,14 +289,14 @@ def open_readable(
         value_range: Values to show as 0 and 255, or "percentile" to measure them, see `open_scene`.
 
     Returns:
-        The scenes that could be opened, and for the ids of the others why not.
+        The scenes that could be opened, without mosaics of the others, and for the ids of the others why not.
 
     Raises:
         SourceError: If nothing is found, or no file can be opened.
         UsageError: If the bands do not exist or the value range does not rise.
     """
     from swathe.raster.opening import open_scene
-    from swathe.raster.sources import find_sources, scene_ids
+    from swathe.raster.sources import find_sources, scene_ids, without_mosaics
 
     scenes: list[Scene] = []
     unopened: dict[str, str] = {}
@@ -310,7 +310,7 @@ def open_readable(
         first, *others = unopened.values()
         more = f" (and {len(others)} more that cannot be opened)" if others else ""
         raise SourceError(f"{first}{more}")
-    return tuple(scenes), unopened
+    return without_mosaics(scenes), unopened
 
 
 def with_unopened(summary: RunSummary, unopened: Mapping[str, str]) -> RunSummary:

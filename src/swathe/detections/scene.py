@@ -66,14 +66,15 @@ class SceneInfo:
             points: Points (n, 2) as x, y in scene pixels.
             coordinates: "pixel" leaves them as they are; "crs" gives x, y in the scene's reference system; "lonlat"
                 gives longitude in [-180, 180] and latitude, in degrees; "geometry" is "lonlat" with georeference and
-                "pixel" without.
+                "pixel" without. Points that have no longitude and latitude, beyond a pole or the edge of a map of the
+                whole earth, are moved towards the centre of the scene until they have.
 
         Returns:
             Points (n, 2) in these coordinates.
 
         Raises:
             UsageError: If the scene has no georeference to place them with, or the coordinates are none of these.
-            SourceError: If a point lies where the scene's reference system has no longitude and latitude.
+            SourceError: If the scene's centre has no longitude and latitude.
         """
         check_coordinates(coordinates)
         if coordinates == "pixel" or (coordinates == "geometry" and not self.georeferenced):
@@ -84,10 +85,11 @@ class SceneInfo:
 
         if coordinates == "crs":
             return georeference.to_crs(self.transform, points)
-        placed = georeference.to_lonlat(self.crs, self.transform, points)
+        centre = (self.width / 2, self.height / 2)
+        placed = georeference.to_nearest_lonlat(self.crs, self.transform, points, centre)
         if not np.isfinite(placed).all():
             raise SourceError(
-                f"scene {self.id!r} ({self.uri}) reaches beyond the area its reference system can describe; "
+                f"scene {self.id!r} ({self.uri}) lies outside of the area its reference system can describe; "
                 "correct its georeference"
             )
         return placed
