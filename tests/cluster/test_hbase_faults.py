@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -23,12 +23,15 @@ from swathe.testing.suites.store import ABOUT, add, stored
 from swathe_cluster import Cluster
 
 need("thriftpy2")
-NUMBERS = itertools.count()
+
+
+def name() -> str:
+    return f"faults-{uuid.uuid4().hex}"
 
 
 @pytest.fixture
 def store(cluster: Cluster) -> Store:
-    return open_store(f"{cluster.addresses['hbase']}/faults-{next(NUMBERS)}?shards=2", create=True)
+    return open_store(f"{cluster.addresses['hbase']}/{name()}?shards=2", create=True)
 
 
 @pytest.fixture
@@ -49,10 +52,10 @@ def many(count: int) -> Iterator[Detections]:
     return (random_detections(replace(PIXELS, id=f"scene {number:03}"), 300, number) for number in range(count))
 
 
-@pytest.mark.parametrize("name", ["thrift", "regionserver-1"])
-def test_writing_goes_on_after_a_kill(cluster: Cluster, store: Store, name: str) -> None:
+@pytest.mark.parametrize("daemon", ["thrift", "regionserver-1"])
+def test_writing_goes_on_after_a_kill(cluster: Cluster, store: Store, daemon: str) -> None:
     parts = list(many(20))
-    while_running(lambda: add(store, *parts), lambda: cluster.kill(name), lambda: cluster.start(name))
+    while_running(lambda: add(store, *parts), lambda: cluster.kill(daemon), lambda: cluster.start(daemon))
     expected = Detections.concat(parts).sorted()
     assert read(store).table.to_pylist() == expected.table.to_pylist()
 
@@ -118,9 +121,7 @@ def test_ids_of_others_stay(store: Store) -> None:
 
 
 def test_detections_come_to_their_age(cluster: Cluster) -> None:
-    store = open_store(
-        f"{cluster.addresses['hbase']}/faults-{next(NUMBERS)}?shards=1&ttl=1&compression=GZ", create=True
-    )
+    store = open_store(f"{cluster.addresses['hbase']}/{name()}?shards=1&ttl=1&compression=GZ", create=True)
     add(store, random_detections(UTM, 5, 1))
     while store.scenes():
         assert len(read(store)) in (0, 5)
@@ -141,8 +142,8 @@ def test_a_large_part_comes_back(store: Store) -> None:
 def test_the_workspace_may_lie_in_hdfs(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     need("hdfs_native")
     monkeypatch.setenv("HADOOP_CONF_DIR", str(cluster.configuration))
-    work = f"{cluster.addresses['hdfs']}/work-{next(NUMBERS)}"
-    address = f"{cluster.addresses['hbase']}/faults-{next(NUMBERS)}"
+    work = f"{cluster.addresses['hdfs']}/{name()}"
+    address = f"{cluster.addresses['hbase']}/{name()}"
     open_store(f"{address}?shards=1&work={work}", create=True)
     part = open_store(address).workspace("run-a")
     part.put("a/part", b"1")

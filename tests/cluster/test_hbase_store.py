@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -20,8 +20,7 @@ class TestHBaseStore(StoreSuite):
     @pytest.fixture(scope="class")
     @classmethod
     def new_store(cls, cluster: Cluster) -> Callable[[], Store]:
-        numbers = itertools.count()
-        return lambda: open_store(f"{cluster.addresses['hbase']}/suite-{next(numbers)}?shards=2", create=True)
+        return lambda: open_store(f"{cluster.addresses['hbase']}/suite-{uuid.uuid4().hex}?shards=2", create=True)
 
     @classmethod
     def again(cls, store: Store) -> Store:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from swathe.errors import UsageError
 from swathe.model.info import ModelInfo
 from swathe.model.loss import LossSettings, YWCSLLoss, alpha_iou_loss, safe_power
+from swathe.model.yolov5 import YWCSL
 
 KINDS = ("iou", "giou", "diou", "ciou")
 ALPHAS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
@@ -203,3 +204,42 @@ def test_gradients_flow_and_are_finite() -> None:
     for raw in maps:
         assert torch.isfinite(raw.grad).all()
         assert float(raw.grad.abs().sum()) > 0.0
+
+
+def test_computing_the_last_layer_only_at_objects_changes_nothing() -> None:
+    torch.manual_seed(3)
+    network = YWCSL(INFO)
+    images = torch.rand(2, 3, 96, 64)
+    targets = torch.tensor([[0, 0, 30, 40, 40, 12, 0.3], [1, 1, 20, 70, 25, 15, -1.2], [1, 0, 21, 69, 24, 14, 1.0]])
+    labelled = torch.ones(2, len(INFO.classes), dtype=torch.bool)
+    labelled[0, 1:] = False
+    results = []
+    for compute in (network.forward, network.outputs):
+        network.zero_grad()
+        parts = YWCSLLoss(INFO, LossSettings())(compute(images), targets, labelled=labelled)
+        parts.total.backward()
+        gradients = {name: item.grad for name, item in network.named_parameters()}
+        results.append((parts, gradients))
+    (dense, dense_gradients), (lazy, lazy_gradients) = results
+    for name in ("box", "objectness", "classes", "angle"):
+        torch.testing.assert_close(getattr(lazy, name), getattr(dense, name))
+    torch.testing.assert_close(lazy_gradients, dense_gradients, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("start", "full"), [(0.5, 2.0), (3.0, 0.75), (1.0, 1.0)])
+def test_alpha_follows_the_overlap_of_the_batch(start: float, full: float) -> None:
+    """A small object is answered for at /8 alone, so one mean IoU decides."""
+    maps = [raw.normal_(generator=torch.Generator().manual_seed(5)) for raw in maps_for(1, 64)]
+    truth = torch.tensor([[0, 1, 30.0, 33.0, 12.0, 10.0, 0.4]])
+
+    def box_loss(**given: float) -> float:
+        return float(YWCSLLoss(INFO, LossSettings(box="iou", box_gain=1.0, **given))(maps, truth).box)
+
+    overlap = 1.0 - box_loss()
+    assert 0.05 < overlap < 0.95
+    assert box_loss(alpha=start, alpha_full=full) == pytest.approx(box_loss(alpha=start + overlap * (full - start)))
+
+
+def test_refuses_an_alpha_that_is_none() -> None:
+    with pytest.raises(UsageError, match="alpha_full"):
+        LossSettings(alpha_full=0.0)

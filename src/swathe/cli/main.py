@@ -15,6 +15,7 @@ from swathe.cli.areas import areas
 from swathe.cli.command import Command
 from swathe.cli.compact import compact
 from swathe.cli.convert import convert
+from swathe.cli.describe import describe
 from swathe.cli.detect import detect
 from swathe.cli.doctor import doctor
 from swathe.cli.draw import draw
@@ -68,6 +69,7 @@ for command in (
     train,
     export,
     models,
+    describe,
     figures,
     doctor,
 ):

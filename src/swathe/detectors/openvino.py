@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swathe.detectors.card import ModelCard
-from swathe.detectors.extras import install_hint
 from swathe.detectors.files import check_file
 from swathe.detectors.heads import check_graph, describe_graph, open_head
 from swathe.detectors.heads.head import Graph, Outputs, Shape
@@ -61,8 +60,8 @@ class OpenVinoBackend:
         settings = _settings(core, spec)
         model = _read(core, spec.path)
         graph = _graph(model)
-        head = open_head(spec, graph)
         pixels = PixelBuffer(spec.card or self.describe(spec.path), spec.tile, graph.batch(spec.batch))
+        head = open_head(spec, graph, pixels.array.shape[-1])
         check_graph(spec, head, graph, pixels.array.shape)
         request = _compile(core, model, settings, pixels, spec)
 
@@ -80,7 +79,7 @@ def _core() -> openvino.Core:
     try:
         import openvino
     except ImportError as error:
-        raise MissingExtraError(install_hint("OpenVINO", "openvino")) from error
+        raise MissingExtraError(library="OpenVINO", extra="openvino") from error
     return openvino.Core()
 
 

@@ -20,7 +20,6 @@ LONGITUDE_LATITUDE = "OGC:CRS84"
 EQUATORIAL_RADIUS = 6_378_137.0
 ECCENTRICITY_SQUARED = 0.006_694_379_990_141_316
 FARTHEST = 1e12  # units of any reference system: the earth in millimetres is smaller
-HALVINGS = 40  # of the way from a scene's centre to a point beyond the edge: the edge is met to a billionth
 LATITUDE_NOISE = 1e-9  # degrees by which rounding may leave the sphere
 
 
@@ -83,35 +82,6 @@ def to_lonlat(crs: str | None, transform: Transform | None, points: Points) -> P
     degrees[turned, 0] = (degrees[turned, 0] + 180.0) % 360.0 - 180.0
     degrees[np.abs(degrees[:, 1]) > 90.0 + LATITUDE_NOISE] = np.nan
     return degrees
-
-
-def to_nearest_lonlat(crs: str, transform: Transform, points: Points, within: tuple[float, float]) -> Points:
-    """Bring pixel coordinates to longitude and latitude, those that have none to the edge of what the system describes.
-
-    Args:
-        crs: The scene's reference system.
-        transform: The scene's transform.
-        points: (n, 2) x, y in scene pixels.
-        within: x, y of a place that has longitude and latitude: points without are moved straight towards it until
-            they have.
-
-    Returns:
-        (n, 2) longitude, latitude in degrees; NaN only if the place has none either.
-
-    Raises:
-        SourceError: If the reference system cannot be brought to WGS 84.
-    """
-    points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-    placed = to_lonlat(crs, transform, points)
-    (lost,) = np.nonzero(~np.isfinite(placed).all(axis=1))
-    if len(lost):
-        start = np.asarray(within)
-        way, reached, step = np.nan_to_num(points[lost] - start, posinf=0, neginf=0), np.zeros(len(lost)), 0.5
-        for _ in range(HALVINGS):
-            there = np.isfinite(to_lonlat(crs, transform, start + (reached + step)[:, None] * way)).all(axis=1)
-            reached, step = reached + step * there, step / 2
-        placed[lost] = to_lonlat(crs, transform, start + reached[:, None] * way)
-    return placed
 
 
 def from_lonlat(crs: str | None, transform: Transform | None, points: Points) -> Points:

@@ -15,8 +15,10 @@ from swathe.datasets.augment import Augmentation
 from swathe.errors import SourceError, UsageError
 from swathe.inputs import read_input
 from swathe.model.loss import LossSettings
+from swathe.model.yolov5 import LITE, SIZES
 
 Kind = Literal["dota", "dior-r", "coco", "yolo-obb", "geojson"]
+Precision = Literal["float32", "bfloat16", "auto"]
 
 MOST_BYTES = 1 << 20  # of a configuration
 MOST_DOTS = 1000  # in a line; the reader takes memory by their square, for a key nested so deep
@@ -29,6 +31,9 @@ class DataSettings:
     kind: Kind
     labels: Path  # folder of label files; for coco and geojson the one file
     images: Path | None = None  # folder of images (all but geojson)
+    only: Path | None = None  # text file of image names, one a line: the images that are used (all but geojson)
+    without: Path | None = None  # the same: images that are left out, as those that validate (all but geojson)
+    repeat: int = 1  # how often each crop is the first choice of a view in an epoch
     scene: Path | None = None  # georeferenced scene under the polygons (geojson)
     class_name: str | None = None  # class of all polygons (geojson)
     box: tuple[int, int, int, int] | None = None  # left, top, right, bottom in scene pixels (geojson); None is all
@@ -45,6 +50,8 @@ class DataSettings:
             raise UsageError(f"data of kind geojson ({self.labels}) needs `scene` and `class_name`")
         if self.kind != "geojson" and self.images is None:
             raise UsageError(f"data of kind {self.kind} ({self.labels}) needs `images`")
+        if self.repeat < 1:
+            raise UsageError(f"data repeat is {self.repeat}; it must be at least 1")
         if not 0 <= self.hull <= 1:
             raise UsageError(f"data hull is {self.hull}; it must be within 0..1")
         if not 0 < self.scale < math.inf:
@@ -57,7 +64,8 @@ class ModelSettings:
 
     name: str
     classes: tuple[str, ...]
-    size: str = "n"  # n, s, m, l, x
+    size: str = "n"  # n, s, m, l, x; lite0 has a backbone that has seen ImageNet
+    trained_stages: int = 0  # how many of the seven stages of lite0's pretrained backbone are trained, from the last
     input_size: int = 512  # side of the training views, pixels; a multiple of 32
     automatic_anchors: bool = True  # fit anchors to the data where the given ones miss more than 2 % of it
     initial: Path | None = None  # safetensors whose fitting tensors are taken as the start
@@ -69,8 +77,13 @@ class ModelSettings:
             raise UsageError(f"model classes are {list(self.classes)}; name at least one, and none with an empty name")
         if len(set(self.classes)) != len(self.classes):
             raise UsageError(f"model classes name a class twice: {', '.join(self.classes)}")
-        if self.size not in ("n", "s", "m", "l", "x"):
-            raise UsageError(f"model size is {self.size!r}; use n, s, m, l or x")
+        if self.size not in (*SIZES, LITE):
+            raise UsageError(f"model size is {self.size!r}; use {', '.join(SIZES)} or {LITE}")
+        if not 0 <= self.trained_stages <= (7 if self.size == LITE else 0):
+            raise UsageError(
+                f"model trained_stages is {self.trained_stages} for size {self.size}; size {LITE} has 7 pretrained "
+                "stages, the others have none"
+            )
         if self.input_size < 64 or self.input_size % 32:
             raise UsageError(f"input_size is {self.input_size}; it must be a multiple of 32, at least 64")
 
@@ -85,6 +98,7 @@ class ScheduleSettings:
     nominal_batch: int = 64  # gradients are accumulated up to this many views
     optimiser: Literal["sgd", "adamw"] = "sgd"
     learning_rate: float = 0.01  # 0.001 to 0.002 suits adamw
+    backbone_share: float = 0.1  # learning rate of pretrained stages as a share of the others
     final_share: float = 0.2  # last learning rate as a share of the first, reached along a cosine
     momentum: float = 0.937  # Nesterov
     weight_decay: float = 0.0005  # for the nominal batch
@@ -93,6 +107,7 @@ class ScheduleSettings:
     average_ramp: float = 2000.0  # optimiser steps over which that decay is approached
     alpha_final: float | None = None  # alpha at the end; from `loss.alpha` along a straight line. None: constant
     plain_epochs: int = 0  # last epochs without mosaic and mixup
+    patience: int = 0  # validations without a better score after which the run ends early; 0: never
     gradient_limit: float = 10.0  # largest norm of the gradient
 
     def __post_init__(self) -> None:
@@ -100,13 +115,13 @@ class ScheduleSettings:
         for name in ("epochs", "batch", "nominal_batch"):
             if getattr(self, name) < 1:
                 raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("views", "weight_decay", "warmup_epochs", "plain_epochs"):
+        for name in ("views", "weight_decay", "warmup_epochs", "plain_epochs", "patience"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"schedule {name} is {getattr(self, name)}; it must not be negative")
         for name in ("momentum", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be within 0..1 and below 1")
-        for name in ("learning_rate", "final_share", "average_ramp", "gradient_limit"):
+        for name in ("learning_rate", "final_share", "average_ramp", "gradient_limit", "backbone_share"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be positive")
         if self.alpha_final is not None and not self.alpha_final > 0:
@@ -122,6 +137,8 @@ class TrainingRunSettings:
     tile: int = 1024  # side of the crops that views are taken from, pixels
     stride: int = 768
     validate_every: int = 5  # epochs; the last one is always validated
+    validate_tile: int = 0  # side of the crops that are validated, pixels; 0: the side of the training views
+    precision: Precision = "float32"  # of the forward pass; auto: bfloat16 where this machine is quicker with it
     checkpoint_seconds: float = 180.0  # a run that dies loses no more than this
     threads: int = 0  # 0: one per core
     cache_megabytes: int = 2048  # decoded crops kept in memory
@@ -131,6 +148,8 @@ class TrainingRunSettings:
         for name, least in {"tile": 1, "stride": 1, "validate_every": 1, "threads": 0, "cache_megabytes": 0}.items():
             if getattr(self, name) < least:
                 raise UsageError(f"run {name} is {getattr(self, name)}; it must be at least {least}")
+        if self.validate_tile < 0:
+            raise UsageError(f"run validate_tile is {self.validate_tile}; it must not be negative")
 
 
 @dataclass(frozen=True)

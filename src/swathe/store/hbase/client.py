@@ -37,7 +37,7 @@ def interface() -> Any:
     try:
         import thriftpy2
     except ImportError as error:
-        raise MissingExtraError("hbase:// needs thriftpy2; install it with: pip install 'swathe[hbase]'") from error
+        raise MissingExtraError(library="thriftpy2", extra="hbase") from error
     return thriftpy2.load(str(Path(__file__).with_name("hbase.thrift")), module_name="swathe_hbase_thrift")
 
 
