@@ -109,7 +109,7 @@ def detect(
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
-    from swathe.api import Choices, open_readable, raise_for_failures, with_resolution, with_time
+    from swathe.api import Choices, open_readable, raise_for_failures
     from swathe.engine.plan import make_plan
 
     targets = _targets(export or (), geojson, overwrite=overwrite)
@@ -120,9 +120,9 @@ def detect(
     )
     spec, card = chosen.detector(model)
     settings = chosen.settings(card)
-    scenes, unopened = open_readable(sources, bands=shown, value_range=limits, prefix=scene_prefix)
+    scenes, unopened = open_readable(sources, shown, limits, acquired, resolution, scene_prefix)
     _check_one_kind(scenes, targets)
-    plan = make_plan(with_resolution(with_time(scenes, acquired), resolution), settings, spec)
+    plan = make_plan(scenes, settings, spec)
     _check_before(plan)
     store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:
@@ -249,7 +249,7 @@ def _summary(summary: RunSummary, files: list[str]) -> list[str]:
     if summary.full_windows:
         full = counted(summary.full_windows, "window")
         lines.append(
-            f"Note     in {full} the model gave all boxes that it has room for, so some may be missing; larger scales or "
-            "smaller windows hold fewer objects"
+            f"Note     in {full} the model gave all boxes that it has room for, so some may be missing; larger scales "
+            "or smaller windows hold fewer objects"
         )
     return lines + [f"{'Files' if number == 0 else '':8s} {file}" for number, file in enumerate(files)]
