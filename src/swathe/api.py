@@ -322,7 +322,7 @@ def open_readable(
         prefix: What to put before the ids of all scenes.
 
     Returns:
-        The scenes that could be opened, and for the ids of the others why not.
+        The scenes that could be opened, without mosaics of the others, and for the ids of the others why not.
 
     Raises:
         SourceError: If nothing is found, or no file can be opened.
@@ -330,7 +330,7 @@ def open_readable(
     """
     from swathe.engine.failure import describe_failure
     from swathe.raster.opening import open_scene
-    from swathe.raster.sources import find_sources, scene_ids
+    from swathe.raster.sources import find_sources, scene_ids, without_mosaics
 
     time = None if acquired is None else utc_text(parse_utc(acquired, "acquired"))
     if resolution is not None:
@@ -351,7 +351,7 @@ def open_readable(
         first, *others = unopened.values()
         more = f" (and {len(others)} more that cannot be opened)" if others else ""
         raise SourceError(f"{first}{more}")
-    return tuple(scenes), unopened
+    return without_mosaics(scenes), unopened
 
 
 def with_unopened(summary: RunSummary, unopened: Mapping[str, str]) -> RunSummary:
