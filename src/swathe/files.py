@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from swathe.atomic import TEMPORARY_SUFFIX, published_file, sync_folder
+from swathe.atomic import TEMPORARY_SUFFIX, not_written, published_file, sync_folder
 from swathe.errors import MissingExtraError, StoreError, UsageError
 
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _ATTEMPTS = 3  # of a write into a folder that another process removes because it was empty
+_CHUNK = 8 << 20  # bytes that are handed to a client at once
 _READ_AHEAD = 1 << 20  # bytes that one request to a server fetches
 
 
@@ -342,7 +343,8 @@ class HdfsFolder:
         with _named(self.address, name, "written", RuntimeError, keep=FileExistsError):
             self._hdfs.mkdirs(parent, create_parent=True)
             with self._hdfs.create(temporary) as stream:
-                stream.write(data)
+                for start in range(0, len(data), _CHUNK):  # the client copies what it is given
+                    stream.write(data[start : start + _CHUNK])
             try:
                 self._hdfs.rename(temporary, path, overwrite=overwrite)
             except (OSError, RuntimeError):
@@ -356,7 +358,7 @@ class HdfsFolder:
     @cached_property
     def _hdfs(self) -> Any:
         parts = urlsplit(self.address)
-        return _library("hdfs_native", "hdfs", self.address).Client(f"{parts.scheme}://{parts.netloc}")
+        return _library("hdfs_native", "hdfs", self.address).Client(f"hdfs://{parts.netloc}" if parts.netloc else None)
 
 
 class _Ranges(io.RawIOBase):
@@ -411,6 +413,8 @@ def _named(
     except errors as error:
         if isinstance(error, FileNotFoundError | keep):
             raise
+        if done == "written" and isinstance(error, OSError):
+            raise StoreError(not_written(Path(f"{address}/{name}"), error)) from error
         reason = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)
         raise StoreError(
             f"{address}/{name} cannot be {done} ({reason}); check address, rights, free space and connection"

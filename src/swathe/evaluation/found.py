@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,6 @@ from swathe.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from swathe.detections import Detections
 
@@ -49,12 +49,12 @@ class Found:
         return len(self.scores)
 
 
-def read_found(path: Path, *, run: str | None = None) -> Found:
+def read_found(path: Path | str, *, run: str | None = None) -> Found:
     """Read detections from a store, a GeoParquet file, or a folder of DOTA Task 1 files.
 
     Args:
         path: What to read; the kind is seen from what is there.
-        run: Which run of a store with several to take.
+        run: Which run of a store with several to take: the beginning of its id, its name, or "latest".
 
     Returns:
         The detections.
@@ -64,19 +64,24 @@ def read_found(path: Path, *, run: str | None = None) -> Found:
         StoreError: If the store or the GeoParquet file is damaged.
         UsageError: If `run` is needed, unknown, or given for Task 1 files.
     """
-    if not path.exists():
-        raise SourceError(f"{path} does not exist; name a store, a GeoParquet file or a folder of Task 1 files")
-    from swathe.store.geoparquet import MARK
+    from swathe.query import Query
+    from swathe.store import find_run, read
+    from swathe.store.files import open_held
+    from swathe.store.opening import MARK
 
-    if path.is_dir() and not (path / MARK).exists():
-        if run is not None:
-            raise UsageError(f"{path} is a folder of text files, which have no runs; leave out run {run!r}")
-        return read_task1(path)
+    given, path = path, Path(path)
+    if "://" not in str(given):
+        if not path.exists():
+            raise SourceError(f"{path} does not exist; name a store, a GeoParquet file or a folder of Task 1 files")
+        if path.is_dir() and not (path / MARK).exists():
+            if run is not None:
+                raise UsageError(f"{path} is a folder of text files, which have no runs; leave out run {run!r}")
+            return read_task1(path)
     if path.is_file() and path.suffix.lower() not in (".parquet", ".geoparquet"):
         raise SourceError(f"{path} is not a GeoParquet file; name a store, a .parquet file or a folder of Task 1 files")
-    from swathe.detections import Detections
-
-    return from_detections(Detections.open(path), run=run)
+    held = open_held(given)
+    runs = None if run is None else (find_run(held.runs(), run).id,)
+    return from_detections(read(held, Query(runs=runs)))
 
 
 def from_detections(detections: Detections, *, run: str | None = None) -> Found:
