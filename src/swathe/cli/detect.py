@@ -138,7 +138,7 @@ def detect(
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
-    from swathe.api import Choices, open_readable, raise_for_failures, with_resolution, with_time
+    from swathe.api import Choices, open_readable, raise_for_failures
     from swathe.engine.plan import make_plan
 
     targets = _targets(export or (), geojson, overwrite=overwrite)
@@ -165,9 +165,9 @@ def detect(
     )
     spec, card = chosen.detector(model)
     settings = chosen.settings(card)
-    scenes, unopened = open_readable(sources, bands=shown, value_range=limits, prefix=scene_prefix)
+    scenes, unopened = open_readable(sources, shown, limits, acquired, resolution, scene_prefix)
     _check_one_kind(scenes, targets)
-    plan = make_plan(with_resolution(with_time(scenes, acquired), resolution), settings, spec)
+    plan = make_plan(scenes, settings, spec)
     _check_before(plan)
     store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:
