@@ -40,7 +40,7 @@ ValueRange = tuple[float, float] | Literal["percentile"]
 # Decoders make these while they read, aligned in ways of their own; those of other formats cover the scene exactly.
 FORMATS_WITH_SHIFTED_OVERVIEWS = frozenset({"JPEG", "JP2OpenJPEG"})
 SEQUENTIAL_FORMATS = frozenset({"PNG", "JPEG"})
-NOTHING_TO_MEASURE = "no data were found to measure its range of values by; if there are some, give --value-range"
+NOTHING_TO_MEASURE = "no data were found to measure its range of values by; if there are some, name the range yourself"
 
 
 def open_scene(
