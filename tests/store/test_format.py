@@ -13,7 +13,7 @@ from swathe.store.schema import FILE_SCHEMA
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "store-format.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("title", "names"), [("## Columns", FILE_SCHEMA.names), ("## Rows of runs", ROWS.names)])
+@pytest.mark.parametrize(("title", "names"), [("## Columns", FILE_SCHEMA.names), ("## Rows of scenes", ROWS.names)])
 def test_the_page_names_every_column(title: str, names: list[str]) -> None:
     table = PAGE.partition(title)[2].partition("\n## ")[0]
     told = [
