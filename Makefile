@@ -60,9 +60,9 @@ $(STAMPS)/dev: $(STAMPS)/train requirements/dev.txt
 
 lock: $(STAMPS)/base ## write the requirement files anew (LOCK_FLAGS=--upgrade for newer versions)
 	$(LOCK) requirements/build.in -o requirements/build.txt
-	$(LOCK) pyproject.toml --extra onnx --extra geo -o requirements/core.txt
-	$(LOCK) pyproject.toml --extra onnx --extra geo --extra train -c requirements/core.txt -o requirements/train.txt
-	$(LOCK) pyproject.toml --extra onnx --extra geo --extra openvino --extra s3 --extra hdfs --extra dev -c requirements/core.txt \
+	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve -o requirements/core.txt
+	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve --extra train -c requirements/core.txt -o requirements/train.txt
+	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve --extra openvino --extra s3 --extra hdfs --extra dev -c requirements/core.txt \
 		-c requirements/train.txt -o requirements/dev.txt
 
 demo: setup ## find the buildings of the scene that ships with the project
