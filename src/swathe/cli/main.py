@@ -27,6 +27,7 @@ from swathe.cli.query import query
 from swathe.cli.remove import remove
 from swathe.cli.runs import runs
 from swathe.cli.scenes import scenes
+from swathe.cli.serve import serve
 from swathe.cli.stats import stats
 from swathe.cli.train import train
 from swathe.errors import PartialError, StoreError, SwatheError, UsageError
@@ -62,6 +63,7 @@ for command in (
     remove,
     compact,
     draw,
+    serve,
     stats,
     evaluate,
     train,
