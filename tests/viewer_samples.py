@@ -55,7 +55,8 @@ def sample_store(folder: Path) -> MemoryStore:
     store.add("aaaa1111", some_boxes(describe(town, "town", "2024-05-01T10:00:00Z"), "aaaa1111", 60, seed=1))
     store.add("aaaa1111", some_boxes(describe(port, "port/<i>", "2025-05-01T10:00:00Z"), "aaaa1111", 40, seed=2))
     store.add("aaaa1111", some_boxes(describe(photo, "photo"), "aaaa1111", 50, seed=3))
-    store.add("bbbb2222", some_boxes(describe(town, "town", "2024-05-01T10:00:00Z"), "bbbb2222", 60, seed=1).take(range(10, 60)))
+    later = some_boxes(describe(town, "town", "2024-05-01T10:00:00Z"), "bbbb2222", 60, seed=1)
+    store.add("bbbb2222", later.take(range(10, 60)))
     outline = shapely.box(86.0, 27.0, 88.0, 28.0)
     store.named = Areas((Area("Nepal/Kavre/Banepa", outline), Area("Nepal/Elsewhere", shapely.box(0, 0, 1, 1))))
     return store

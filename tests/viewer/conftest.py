@@ -8,9 +8,9 @@ from viewer_samples import sample_store
 
 need("fastapi")
 
-from fastapi.testclient import TestClient
+from fastapi.testclient import TestClient  # noqa: E402
 
-from swathe.viewer import make_app
+from swathe.viewer import make_app  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def serve(
     try:
         import uvicorn
     except ImportError as error:
-        raise MissingExtraError("serve needs FastAPI and uvicorn; install them with: pip install 'swathe[serve]'") from error
+        raise MissingExtraError("serve needs FastAPI; install it with: pip install 'swathe[serve]'") from error
     from swathe.store import open_store
     from swathe.viewer import make_app, page_is_built
     from swathe.viewer.safety import LOOPBACK
@@ -81,5 +81,5 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=MOST_AT_ONCE)
     except (OSError, UnicodeError) as error:
         raise UsageError(
-            f"--host {host} --port {port}: cannot be listened on ({error}); choose another port, or 0 for any that is free"
+            f"--host {host} --port {port}: cannot be listened on ({error}); choose another port, or 0"
         ) from error

@@ -1,4 +1,4 @@
-"""Detections as vector tiles: boxes where they are few, points where they are tiny, counts in cells where they are many."""
+"""Detections as vector tiles: boxes where they are few, points where they are tiny, counts where they are many."""
 
 from __future__ import annotations
 

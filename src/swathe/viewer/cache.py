@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-
 MOST_BYTES = 96 << 20
 
 

@@ -111,4 +111,4 @@ def matched(one: Detections, other: Detections, overlap: float) -> Indexes:
             taken[0].add(a)
             taken[1].add(b)
             kept.append(number)
-    return pairs[kept]
+    return np.asarray(pairs[kept], dtype=np.int64)

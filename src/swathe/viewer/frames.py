@@ -45,7 +45,7 @@ class GroundFrame:
         return west, south, east, north
 
     def place(self, points: Floats) -> Floats:
-        """Bring longitude, latitude (n, ..., 2) to shares of the tile, by the way that does not lead around the earth."""
+        """Bring longitude, latitude (n, ..., 2) to shares of the tile, by the short way around the earth."""
         side = 2.0**self.zoom
         x = points[..., 0] / 360.0 + 0.5 - (self.column + 0.5) / side
         y = 0.5 - np.arcsinh(np.tan(np.radians(points[..., 1]))) / (2.0 * math.pi)
@@ -53,7 +53,7 @@ class GroundFrame:
 
     def unplace(self, shares: Floats) -> Floats:
         """Bring shares of the tile (n, 2) to longitude, latitude."""
-        x, y = ((shares + (self.column, self.row)) / 2.0**self.zoom).T
+        x, y = ((shares + np.array([self.column, self.row])) / 2.0**self.zoom).T
         latitudes = np.degrees(np.arctan(np.sinh(math.pi * (1.0 - 2.0 * y))))
         return np.column_stack([x * 360.0 - 180.0, latitudes])
 

@@ -6,7 +6,6 @@ Pixels come through the reader that detection uses: same bands, same range of va
 from __future__ import annotations
 
 import io
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -91,7 +90,8 @@ class Images:
         part = self._read(stored, level, Window(*first.tolist(), *(last - first).tolist()))
         if part is None:
             return None
-        return part.transform((TILE, TILE), Image.Transform.MESH, _mesh(corners * scale - first), Image.Resampling.BILINEAR)
+        mesh = _mesh(corners * scale - first)
+        return part.transform((TILE, TILE), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
 
     def piece(self, stored: StoredScene, window: Window) -> Image | None:
         """Read a part of a scene at full resolution."""
@@ -154,7 +154,7 @@ def overlaid(pictures: Sequence[Image]) -> Image | None:
 
 def encoded(picture: Image | None) -> bytes:
     """Write a picture as WebP; nothing as nothing."""
-    if picture is None or picture.getextrema()[3][1] == 0:
+    if picture is None or picture.getchannel("A").getbbox() is None:
         return b""
     stream = io.BytesIO()
     picture.save(stream, format="WEBP", quality=85, method=1)

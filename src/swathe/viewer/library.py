@@ -77,7 +77,7 @@ class Library:
             if seen >= offset + limit:
                 break
             if time.monotonic() - started > LONGEST:
-                raise TooMuchError(f"this took longer than {LONGEST:g} seconds; ask for a smaller bbox or fewer classes")
+                raise TooMuchError(f"this took over {LONGEST:g} seconds; ask for a smaller bbox or fewer classes")
         return Detections.concat(parts)
 
     def answer(

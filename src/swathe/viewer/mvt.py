@@ -1,4 +1,4 @@
-"""Mapbox Vector Tiles, version 2, written with NumPy: a feature is a row of numbers, and all rows are packed at once."""
+"""Mapbox Vector Tiles, version 2: a feature is a row of numbers, and NumPy packs all rows at once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 EXTENT = 8192  # units along the side of a tile; what MapLibre calculates in
 VERSION = 2
-POINT, POLYGON = 1, 3  # kinds of geometry
 MOVE_TO_ONE, LINE_TO, CLOSE_PATH = 9, 2, 15
 Kind: TypeAlias = Literal[1, 3]
+POINT: Literal[1] = 1
+POLYGON: Literal[3] = 3
 Integers: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -77,7 +78,7 @@ def _tags(columns: Sequence[Any]) -> tuple[Integers, list[bytes]]:
     return np.column_stack(tags), values
 
 
-def _value(value: str | int | float) -> bytes:
+def _value(value: str | float) -> bytes:
     if isinstance(value, str):
         return _field(1, value.encode())
     return b"\x28" + _varint(value) if isinstance(value, int) else b"\x19" + struct.pack("<d", value)
@@ -103,7 +104,7 @@ def _sizes(values: Integers) -> Integers:
 
 
 def _varints(values: Integers) -> npt.NDArray[np.uint8]:
-    """Write whole numbers from 0 on as base 128, the lowest digits first; all but the last byte have the top bit set."""
+    """Write whole numbers from 0 on to base 128, lowest digits first; all bytes but the last have the top bit set."""
     flat = values.ravel()
     sizes = _sizes(flat)
     ends = np.cumsum(sizes)

@@ -98,17 +98,17 @@ class Conditions(Basics):
 
         fields = self.fields(snapshot)
         fields["scenes"] = fields["scenes"] or snapshot.on_ground(fields["runs"])
-        return Query(
-            **fields,
-            polygon=_pairs(_numbers(self.polygon)),
-            areas=tuple(library.areas()[name] for name in self.area) or None,
-            near=_numbers(self.near),
-            length=_span(self.length),
-            width=_span(self.width),
-            azimuth=_span(self.azimuth),
-            classes=tuple(self.classes) or None,
-            min_score=self.min_score,
-        )
+        fields |= {
+            "polygon": _pairs(_numbers(self.polygon)),
+            "areas": tuple(library.areas()[name] for name in self.area) or None,
+            "near": _numbers(self.near),
+            "length": _span(self.length),
+            "width": _span(self.width),
+            "azimuth": _span(self.azimuth),
+            "classes": tuple(self.classes) or None,
+            "min_score": self.min_score,
+        }
+        return Query(**fields)
 
 
 class SceneConditions(BaseModel):

@@ -82,12 +82,12 @@ class Safety:
         return None if self._knows_token(scope, headers) else _ask_for_token(scope["path"])
 
     def _knows_token(self, scope: Scope, headers: Headers) -> bool:
-        """Tell whether header, cookie or address hold the token; all are compared, in constant time."""
+        """Tell whether header, cookie or address hold the token, comparing in constant time."""
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         offers = [bearer if scheme.lower() == "bearer" else "", *_cookies(headers.getlist("cookie"))]
         offers += parse_qs(scope["query_string"].decode("latin-1")).get("token", []) if scope["path"] == "/" else []
         wanted = (self._token or "").encode()
-        return any([hmac.compare_digest(offer.encode("utf-8", "replace"), wanted) for offer in offers])
+        return any(hmac.compare_digest(offer.encode("utf-8", "replace"), wanted) for offer in offers)
 
     async def _in_time(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the application answer, unless it has not begun to in time; its thread then ends by itself."""

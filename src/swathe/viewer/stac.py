@@ -16,7 +16,6 @@ from swathe.store.exports.rows import json_text
 from swathe.viewer.features import GEOJSON, Limit, Offset, page_links
 from swathe.viewer.frames import pixel_zoom
 from swathe.viewer.parameters import Basics
-from swathe.viewer.snapshot import scene_key
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
