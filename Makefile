@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-train lock frontend demo map test ogr-parquet fuzz check format accidents bench docs train-buildings clean
+.PHONY: help setup setup-dev setup-train lock frontend demo map test cluster cluster-down ogr-parquet fuzz check format accidents bench gauges docs train-buildings clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -62,8 +62,8 @@ lock: $(STAMPS)/base ## write the requirement files anew (LOCK_FLAGS=--upgrade f
 	$(LOCK) requirements/build.in -o requirements/build.txt
 	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve -o requirements/core.txt
 	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve --extra train -c requirements/core.txt -o requirements/train.txt
-	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve --extra openvino --extra s3 --extra hdfs --extra dev -c requirements/core.txt \
-		-c requirements/train.txt -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve --extra openvino --extra s3 --extra hdfs --extra webhdfs --extra hbase \
+		--extra dev -c requirements/core.txt -c requirements/train.txt -o requirements/dev.txt
 
 frontend: $(STAMPS)/frontend ## build the page of `swathe serve` (needs Node 20.19 or newer, and npm)
 
@@ -84,8 +84,14 @@ demo: setup ## find the buildings of the scene that ships with the project
 	@printf '\nStore    %s\nGeoJSON  %s\nPicture  %s\nMap      %s\n' $(DEMO)/detections $(DEMO)/buildings.geojson \
 		$(DEMO)/buildings.jpg 'make map'
 
-test: setup-dev $(if $(shell command -v npm),frontend) ## run all tests; those of the page where npm is there to build it
+test: setup-dev $(if $(shell command -v npm),frontend) ## run all tests (PYTEST_FLAGS='--ignore tests/cluster' leaves Hadoop and HBase out)
 	$(BIN)/pytest -n $(JOBS) $(PYTEST_FLAGS)
+
+cluster: ## start HDFS, YARN and HBase on this machine (make cluster-down stops them)
+	cluster/swathe-cluster up
+
+cluster-down: ## stop them; their data stay in build/cluster
+	cluster/swathe-cluster down
 
 ogr-parquet: $(STAMPS)/base ## build the driver through which a test reads stores as QGIS does (Debian 12)
 	tests/ogr_parquet/build
@@ -112,6 +118,9 @@ accidents: setup-dev ## kill runs 50 times, break one scene of 1000, fail every 
 bench: setup-dev ## run all benchmarks, then write docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python -m benchmarks.report
+
+gauges: setup-dev ## how large and how tangled the source is, and how often a small run asks its store
+	$(BIN)/python benchmarks/gauges.py
 
 docs: setup-dev ## write the generated pages and figures, check all links, build the site into site/
 	$(BIN)/python docs/build.py

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +17,17 @@ __all__ = ["hdfs"]
 # Time never decides a test: the first call of a compiled function takes seconds. Examples are the same on every run.
 settings.register_profile("swathe", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("swathe")
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """The address of a bucket of an S3 server, and the environment set for it."""
+    from servers import s3_server
+
+    with pytest.MonkeyPatch.context() as environment, s3_server(environment) as address:
+        environment.setenv("AWS_ENDPOINT_URL", address)
+        urlopen(Request(f"{address}/bucket", method="PUT")).close()
+        yield "s3://bucket"
 
 
 @pytest.fixture

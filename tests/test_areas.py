@@ -37,6 +37,13 @@ def square(x: float = 0.0, size: float = 1.0) -> dict[str, Any]:
     return shapely.geometry.mapping(shapely.box(x, 0, x + size, size))
 
 
+SWAPPED = shapely.geometry.mapping(shapely.box(30, 120, 31, 121))
+
+
+def named(crs: str) -> dict[str, Any]:
+    return {"type": "name", "properties": {"name": crs}}
+
+
 def test_names_are_whole_or_any_unique_tail() -> None:
     assert NESTED.names == (
         "Nepal",
@@ -87,8 +94,17 @@ def test_file_of_another_program(tmp_path: Path) -> None:
     frame.to_file(tmp_path / "districts.geojson")
     areas = Areas.open(tmp_path / "districts.geojson", name_property="NAME_2")
     assert [area.name for area in areas] == ["Kavre", "Patan"]
-    with pytest.raises(SourceError, match=r"its properties are NAME_2, code, choose another one with --name-property"):
+    with pytest.raises(SourceError, match=r"its properties are NAME_2, code, choose another one as name_property"):
         Areas.open(tmp_path / "districts.geojson")
+
+
+def test_another_reference_system_is_brought_to_longitude_and_latitude(tmp_path: Path) -> None:
+    frame = geopandas.GeoDataFrame({"name": ["Banepa", "Patan"]}, geometry=[BANEPA, PATAN], crs=4326)
+    document = {**json.loads(frame.to_crs(32645).to_json()), "crs": named("urn:ogc:def:crs:EPSG::32645")}
+    (tmp_path / "utm.geojson").write_text(json.dumps(document))
+    areas = Areas.open(tmp_path / "utm.geojson")
+    expected = {"Banepa": BANEPA, "Patan": PATAN}
+    assert all(area.geometry.symmetric_difference(expected[area.name]).area < 1e-9 for area in areas)
 
 
 def test_parents_are_written_out() -> None:
@@ -106,9 +122,9 @@ def test_parents_are_written_out() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ([], "no GeoJSON FeatureCollection"),
-        ({"type": "Point"}, "no GeoJSON FeatureCollection"),
-        (collection(3), "no GeoJSON FeatureCollection"),  # type: ignore[arg-type]
+        ([], "not GeoJSON"),
+        ({"type": "Point"}, "is a Point"),
+        (collection(3), "not GeoJSON"),  # type: ignore[arg-type]
         (collection(feature(square())), "feature 1 has no name"),
         (collection(feature(square(), name=" ")), "feature 1 has no name"),
         (collection(feature(square(), name=7)), "feature 1 has no name"),
@@ -116,7 +132,7 @@ def test_parents_are_written_out() -> None:
         (collection(feature(square(), name="a//b")), "parted by single slashes"),
         (collection(feature(square(), name="a", parent="a")), "lead back to 'a'"),
         (collection(feature(square(), name="a", parent="b"), feature(square(2), name="b", parent="a")), "lead back"),
-        (collection(feature(square(), name="a", parent=5)), "is no text"),
+        (collection(feature(square(), name="a", parent=5)), "is not text"),
         (
             collection(
                 feature(square(), name="x", parent="a"),
@@ -127,21 +143,21 @@ def test_parents_are_written_out() -> None:
         ),
         (collection(feature(None, name="a")), "has no geometry"),
         (collection(feature({"type": "Point", "coordinates": [1, 2]}, name="a")), "is a Point"),
-        (collection(feature({"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}, name="a")), "damaged"),
-        (collection(feature({"type": "Polygon", "coordinates": []}, name="a")), "with corners"),
+        (collection(feature({"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}, name="a")), "four or more"),
+        (collection(feature({"type": "Polygon", "coordinates": []}, name="a")), "damaged"),
         (
             collection(
                 feature({"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}, name="a")
             ),
             "Self-intersection",
         ),
-        (collection(feature(square(335_000), name="a")), "no longitude and latitude"),
+        (collection(feature(square(335_000), name="a")), "not longitude and latitude; convert"),
         (
-            collection(
-                feature(square(), name="a"), crs={"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32645"}}
-            ),
-            "32645, not in longitude",
+            collection(feature(SWAPPED, name="a")),
+            "latitude seems to stand first",
         ),
+        (collection(feature(square(), name="a"), crs={"type": "name"}), "`crs` member has no name"),
+        (collection(feature(square(), name="a"), crs=named("EPSG:99999999")), "99999999"),
     ],
 )
 def test_files_that_are_wrong_say_why(tmp_path: Path, document: Any, message: str) -> None:
@@ -160,9 +176,9 @@ def test_files_that_are_no_geojson(tmp_path: Path, text: str) -> None:
 
 
 def test_missing_files_name_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="swathe areas STORE --add FILE"):
+    with pytest.raises(SourceError, match="swathe areas"):
         Areas.open(tmp_path)
-    with pytest.raises(SourceError, match="check the name"):
+    with pytest.raises(SourceError, match="check its name"):
         Areas.open(tmp_path / "nowhere.geojson")
 
 
@@ -176,7 +192,7 @@ def test_coordinates_of_the_usual_system_with_heights_are_taken() -> None:
 
 def test_areas_are_joined_and_left_out() -> None:
     other = Areas((Area("Nepal/Kavre/Banepa", PATAN),))
-    with pytest.raises(UsageError, match="--overwrite"):
+    with pytest.raises(UsageError, match=r"\(overwrite\)"):
         NESTED.joined(other)
     assert NESTED.joined(other, overwrite=True)["Banepa"].geometry.equals(PATAN)
     assert NESTED.without("Kavre").names == ("Nepal", "Nepal/Lalitpur", "Nepal/Lalitpur/Patan")

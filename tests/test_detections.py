@@ -10,11 +10,11 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection_samples import CLASSES, MERCATOR, PIXELS, UTM, random_detections
 from swathe import boxes as box_math
 from swathe.detections import SCHEMA, Detections, SceneInfo
 from swathe.errors import UsageError
 from swathe.query import Query
+from swathe.testing.suites.samples import CLASSES, MERCATOR, PIXELS, UTM, keyed, random_detections
 
 
 def test_from_arrays_keeps_order_and_brings_boxes_into_canonical_form():
@@ -107,10 +107,10 @@ def test_a_foreign_table_and_undescribed_names_are_refused():
 def test_concat_joins_scenes_classes_and_runs():
     one = random_detections(UTM, 5, 1, classes=("b", "a"))
     two = random_detections(PIXELS, 4, 2, run="other", classes=("a", "c"))
-    both = Detections.concat([one, two, Detections.empty(["d"], [MERCATOR])])
+    both = Detections.concat([one, two, Detections.empty(["d"], keyed(MERCATOR))])
     assert len(both) == 9
     assert both.class_names == ("b", "a", "c", "d")
-    assert set(both.scenes) == {UTM.id, PIXELS.id, MERCATOR.id}
+    assert both.scenes == keyed(UTM, MERCATOR) | keyed(PIXELS, run="other")
     assert set(both.runs) == {"run-a", "other"}
     assert both.take(range(5)).equals(replace(one, scenes=both.scenes, class_names=both.class_names, runs=both.runs))
     assert Detections.concat([]).equals(Detections.empty())
@@ -174,7 +174,7 @@ def test_a_mix_with_and_without_georeference_needs_a_choice():
 
 
 def test_scenes_without_detections_do_not_decide_the_coordinates():
-    nothing = Detections.empty(CLASSES, [UTM, PIXELS])
+    nothing = Detections.empty(CLASSES, keyed(UTM, PIXELS))
     on_ground = Detections.concat([random_detections(UTM, 2, 1), nothing])
     in_pixels = Detections.concat([random_detections(PIXELS, 2, 1), nothing])
     assert on_ground.to_geopandas().crs.to_epsg() == 4326

@@ -10,9 +10,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection_samples import ANTIMERIDIAN, CLASSES, PIXELS, POLAR, UTM, random_detections
 from swathe.detections import Detections, SceneInfo
 from swathe.detections.footprints import cut_at_antimeridian
+from swathe.testing.suites.samples import ANTIMERIDIAN, CLASSES, PIXELS, POLAR, UTM, random_detections
 
 GEODESIC = pyproj.Geod(ellps="WGS84")
 

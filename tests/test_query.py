@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from detection_samples import ANTIMERIDIAN, CLASSES, MERCATOR, PIXELS, POLAR, UTM, random_detections
-from query_strategies import queries
 from swathe.detections import Detections
 from swathe.errors import UsageError
 from swathe.query import Query, reference_filter
+from swathe.testing.suites.queries import queries
+from swathe.testing.suites.samples import ANTIMERIDIAN, CLASSES, MERCATOR, PIXELS, POLAR, UTM, random_detections
 
 EVERYTHING = Detections.concat(
     [
@@ -58,7 +58,7 @@ def test_limit_keeps_the_best_scores():
 
 def test_scenes_and_runs_that_were_not_asked_for_are_forgotten():
     found = EVERYTHING.filter(Query(scenes=(UTM.id,), runs=("run-a",)))
-    assert set(found.scenes) == {UTM.id}
+    assert set(found.scenes) == {("run-a", UTM.id)}
     assert set(found.runs) == {"run-a"}
 
 

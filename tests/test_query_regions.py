@@ -9,12 +9,12 @@ import shapely
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from detection_samples import ANTIMERIDIAN, CLASSES, PIXELS, POLAR, UTM, random_detections
 from swathe.areas import Area, Areas
 from swathe.detections import Detections
 from swathe.errors import UsageError
 from swathe.query import Query, reference_filter
 from swathe.query.regions import Disc, hulls_touch
+from swathe.testing.suites.samples import ANTIMERIDIAN, CLASSES, PIXELS, POLAR, UTM, random_detections
 
 GEODESIC = pyproj.Geod(ellps="WGS84")
 SCENES = {"UTM": UTM, "antimeridian": ANTIMERIDIAN, "pole": POLAR}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from swathe.areas import Area
 from swathe.detections import Detections, SceneInfo
 from swathe.statistics import MOST_BINS, ring_square_metres, size_edges, square_kilometres, summarise
+from swathe.testing.suites.samples import keyed
 
 UTM = SceneInfo("utm", "utm.tif", 1000, 500, "EPSG:32645", (1.0, 0.0, 5e5, 0.0, -1.0, 3e6))
 PLAIN = SceneInfo("plain", "plain.tif", 1000, 500)
@@ -54,7 +55,7 @@ def test_without_georeference_sizes_are_pixels_and_nothing_points_north() -> Non
 
 
 def test_nothing_found_is_no_error() -> None:
-    result = summarise(Detections.empty(("ship",), [UTM]))
+    result = summarise(Detections.empty(("ship",), keyed(UTM)))
     assert (result.detections, result.scenes[0].detections) == (0, 0)
 
 

@@ -10,13 +10,13 @@ import pytest
 import shapely
 
 import swathe
-from detection_samples import UTM, random_detections
 from red_cells import write_red_cells
 from swathe.areas import Area, Areas
 from swathe.errors import UsageError
 from swathe.evaluation import evaluate_folders
 from swathe.store.exports import export
 from swathe.store.geoparquet import GeoParquetStore
+from swathe.testing.suites.samples import UTM, random_detections
 
 FOUND = random_detections(UTM, 3, 1)
 WRONG = (5, b"x", [1], {1: 2}, object())

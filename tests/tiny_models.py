@@ -55,5 +55,5 @@ def write_tiny(path: Path, info: ModelInfo = TINY, graph_info: ModelInfo | None 
     graph = helper.make_graph(nodes, "tiny", [images], outputs, weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, str(path))
-    seal_onnx(path, info)
+    seal_onnx(path, info.to_json())
     return path

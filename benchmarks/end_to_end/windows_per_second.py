@@ -23,7 +23,7 @@ import numpy as np
 import rasterio
 
 from benchmarks._machine import processor
-from swathe.detectors.base import RawMapDetector
+from swathe.detectors.network import NetworkDetector
 from swathe.detectors.protocol import DetectorSpec
 from swathe.detectors.registry import open_detector, resolve_model
 from swathe.engine.run import run_detection
@@ -44,13 +44,13 @@ HIGH_SCORE = 0.9  # random weights find something everywhere; above this nothing
 def bare_rate(spec: DetectorSpec, tiles: int) -> float:
     """Return the tiles per second of the bare model in this process."""
     detector = open_detector(spec)
-    if not isinstance(detector, RawMapDetector):
-        raise TypeError(f"backend {spec.backend} does not show its raw maps")
+    if not isinstance(detector, NetworkDetector):
+        raise TypeError(f"backend {spec.backend} is not a network of the project's own")
     pixels = np.random.default_rng(0).integers(0, 256, (spec.tile, spec.tile, 3), dtype=np.uint8)
-    detector.raw_maps(pixels)
+    detector.outputs([pixels])
     started = time.perf_counter()
     for _ in range(tiles):
-        detector.raw_maps(pixels)
+        detector.outputs([pixels])
     return tiles / (time.perf_counter() - started)
 
 

@@ -24,7 +24,7 @@ from swathe.raster.opening import open_scene
 from swathe.store.geoparquet import GeoParquetStore
 
 HIGH_SCORE = 0.9  # what the model finds is not used
-LATTICE = "benchmarks.scale._detectors:lattice_detector"
+LATTICE = "benchmarks.scale._detectors:LATTICE"
 
 
 @dataclass(frozen=True)

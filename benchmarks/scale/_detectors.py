@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from swathe.detectors.card import ModelCard
 from swathe.detectors.protocol import Detector, DetectorSpec, Tile, TileDetections
-from swathe.detectors.registry import open_detector
+from swathe.detectors.registry import find_backend, open_detector
 
 STEP = "SWATHE_BENCHMARK_STEP"  # distance of the objects, scene pixels; 0 for none
 BACKEND = "SWATHE_BENCHMARK_BACKEND"  # backend of the real model; empty for none
@@ -57,6 +58,18 @@ def _nothing() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     return np.empty(0), np.empty(0, dtype=np.int64)
 
 
-def lattice_detector(spec: DetectorSpec) -> Detector:
-    """Open the detector; the specification's backend names this function."""
-    return LatticeDetector(spec)
+class LatticeBackend:
+    """Opens the detector; the specification's backend names this."""
+
+    suffixes = frozenset({".onnx", ".safetensors"})
+
+    def describe(self, path: str) -> ModelCard:
+        """Let the backend of the real model describe it."""
+        return find_backend(os.environ[BACKEND]).describe(path)
+
+    def open(self, spec: DetectorSpec) -> Detector:
+        """Open the detector."""
+        return LatticeDetector(spec)
+
+
+LATTICE = LatticeBackend()

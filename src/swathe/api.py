@@ -10,10 +10,10 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from swathe.arguments import file_path, names, number, refusal, several, text, whole_number
+from swathe.arguments import file_path, names, number, several, text, whole_number
 from swathe.counts import counted
 from swathe.engine.settings import LEAST_SCALE, MOST_SCALE, RunSettings
-from swathe.errors import SourceError, StoreError, UsageError
+from swathe.errors import Argument, SourceError, StoreError, UsageError
 from swathe.times import parse_utc, utc_text
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from swathe.detections import Detections
+    from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
     from swathe.engine.plan import Plan
-    from swathe.model.info import ModelInfo
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
     from swathe.store.geoparquet import GeoParquetStore
@@ -72,11 +72,11 @@ class Choices:
         number("merge_iou", self.merge_iou, "a number from 0 to 1", 0, 1)
         text("backend", self.backend, 'the name of an inference library, or "auto"')
 
-    def settings(self, info: ModelInfo | None = None) -> RunSettings:
+    def settings(self, card: ModelCard | None = None) -> RunSettings:
         """Fill in what was left out.
 
         Args:
-            info: The model; without one the only scale is 1.
+            card: The model; without one the only scale is 1.
 
         Returns:
             The settings of the run.
@@ -84,8 +84,9 @@ class Choices:
         Raises:
             UsageError: If a value makes no sense.
         """
-        tile = DEFAULT_TILE if self.tile is None else self.tile
-        recommended = (1.0,) if info is None else info.scales
+        own = None if card is None else card.input_size
+        tile = self.tile or own or DEFAULT_TILE
+        recommended = (1.0,) if card is None else card.scales
         return RunSettings(
             tile=tile,
             stride=max(1, tile * 3 // 4) if self.stride is None else self.stride,
@@ -96,14 +97,14 @@ class Choices:
             memory_limit=None if self.memory is None else _memory_limit(self.memory),
         )
 
-    def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelInfo]:
+    def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelCard]:
         """Find the model and describe its detector.
 
         Args:
             model: Name of a shipped model, or a model file, or the folder of a training run.
 
         Returns:
-            The specification of the detector, and what the model says about itself.
+            The specification of the detector, and the card of the model.
 
         Raises:
             ModelError: If there is no such model, or its file is damaged.
@@ -113,14 +114,13 @@ class Choices:
         from swathe.detectors.registry import resolve_model
 
         file_path("model", model, "the name of a model, a model file, or the folder of a training run")
-        tile = DEFAULT_TILE if self.tile is None else self.tile
         return resolve_model(
             model,
             backend=self.backend,
             min_score=self.min_score,
             iou=self.merge_iou,
             keep=tuple(self.classes),
-            tile=tile,
+            tile=self.tile,
         )
 
 
@@ -130,7 +130,7 @@ def _scales(given: Any) -> tuple[float, ...]:
     listed = (given,) if isinstance(given, Real) else several("scales", given, accepted)
     found = tuple(number("scales", scale, accepted, LEAST_SCALE, MOST_SCALE) for scale in listed)
     if not found or len(set(found)) < len(found):
-        raise UsageError(refusal("scales", given, accepted))
+        raise UsageError(argument="scales", value=given, accepted=accepted)
     return found
 
 
@@ -144,7 +144,9 @@ def _memory_limit(amount: str) -> int:
         units = {"MB": 10**6, "GB": 10**9} if amount.isdecimal() else {}
         meant = next((amount + unit for unit, size in units.items() if given * size >= least), None)
         hint = "; give more, or none for all that is free" if meant is None else f"; did you mean {meant}?"
-        raise UsageError(f"memory {amount}: is less than the {in_words(least)} that the smallest run takes{hint}")
+        raise UsageError(
+            Argument("memory", amount), f": is less than the {in_words(least)} that the smallest run takes{hint}"
+        )
     return given
 
 
@@ -204,9 +206,9 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, memory=memory)
     target = None if output is None else file_path("output", output, "the folder of a store")
     with tempfile.TemporaryDirectory(prefix="swathe-") as name:
-        sources, (spec, info) = _as_files(source, Path(name), keep=target is not None), chosen.detector(model)
+        sources, (spec, card) = _as_files(source, Path(name), keep=target is not None), chosen.detector(model)
         scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
-        run = with_time(scenes, acquired), chosen.settings(info), spec
+        run = with_time(scenes, acquired), chosen.settings(card), spec
         return _carried_out(*run, unopened, target, Path(name))
 
 
@@ -223,8 +225,9 @@ def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
             sources.append(os.fspath(one))
         elif keep:
             raise UsageError(
-                "output: a store finds images by name, and arrays have none; leave it out, and write what was found "
-                "with its save method"
+                Argument("output"),
+                ": a store finds images by name, and arrays have none; leave it out, and write what was found "
+                "with its save method",
             )
         else:
             sources.append(str(write_picture(one, folder / f"array-{place}.tif")))
@@ -249,7 +252,7 @@ def _carried_out(
     summary = with_unopened(run_plan(plan, store), unopened)
     found = store.scan(Query(runs=(plan.run,)))
     written = {
-        name: replace(scene, uri=name) for name, scene in found.scenes.items() if Path(scene.uri).parent == folder
+        key: replace(scene, uri=scene.id) for key, scene in found.scenes.items() if Path(scene.uri).parent == folder
     }
     found = replace(found, scenes={**found.scenes, **written})
     raise_for_failures(summary, found)
@@ -271,10 +274,7 @@ def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple
     """
     if acquired is None:
         return tuple(scenes)
-    try:
-        time = utc_text(parse_utc(acquired))
-    except UsageError as error:
-        raise UsageError(f"acquired {error}") from error
+    time = utc_text(parse_utc(acquired, "acquired"))
     return tuple(replace(scene, acquired=time) for scene in scenes)
 
 
@@ -346,7 +346,7 @@ def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool
     from swathe.store.geoparquet import GeoParquetStore
 
     if append and overwrite:
-        raise UsageError("--append and --overwrite exclude each other; give one of them")
+        raise UsageError(Argument("append"), " and ", Argument("overwrite"), " exclude each other; give one of them")
     is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
     if is_free or (overwrite and not _is_begun(path, plan)):
         return GeoParquetStore.create(path, overwrite=overwrite)
@@ -355,8 +355,11 @@ def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool
     beside = runs_beside(plan, store)
     if beside and plan.run not in {*store.runs(), *store.unfinished_runs()} and not append:
         raise StoreError(
-            f"{path}: holds {counted(len(beside), 'other run')}; add this one with --append, replace all with "
-            f"--overwrite, or choose another place; `swathe runs {path}` lists them"
+            f"{path}: holds {counted(len(beside), 'other run')}; add this one (",
+            Argument("append"),
+            "), replace all (",
+            Argument("overwrite"),
+            f"), or choose another place; `swathe runs {path}` lists them",
         )
     return store
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from swathe.arguments import file_path, instance, several, text
 from swathe.atomic import published_file
-from swathe.errors import SourceError, UsageError
-from swathe.inputs import read_input
+from swathe.errors import Argument, SourceError, UsageError
+from swathe.geojson import LONGITUDE_LATITUDE, Feature, Polygons, parse_polygons, read_polygons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 FILE_NAME = "areas.geojson"  # in the folder of a store
 SEPARATOR = "/"
 NAME_PROPERTY, PARENT_PROPERTY = "name", "parent"
-LONGITUDE_LATITUDE = ("CRS84", "EPSG::4326", "EPSG:4326")  # how names of reference systems of GeoJSON end
 EXTENT = (-180.0, -90.0, 180.0, 90.0)  # degrees
 
 
@@ -52,9 +51,11 @@ class Area:
             raise UsageError(f"area {self.name!r}: is a {self.geometry.geom_type}, not a polygon with corners")
         west, south, east, north = self.geometry.bounds
         if not (EXTENT[0] <= west <= east <= EXTENT[2] and EXTENT[1] <= south <= north <= EXTENT[3]):
+            swapped = abs(west) <= EXTENT[3] and abs(east) <= EXTENT[3] and abs(north) <= EXTENT[2]
+            hint = "latitude seems to stand first" if swapped else "convert it with ogr2ogr -t_srs EPSG:4326"
             raise UsageError(
-                f"area {self.name!r}: reaches from {west:g}, {south:g} to {east:g}, {north:g}, which is no longitude "
-                "and latitude; convert it with ogr2ogr -t_srs EPSG:4326 -lco RFC7946=YES"
+                f"area {self.name!r}: reaches from {west:g}, {south:g} to {east:g}, {north:g}, which is not longitude "
+                f"and latitude; {hint}"
             )
         if not self.geometry.is_valid:
             raise UsageError(
@@ -94,43 +95,42 @@ class Areas:
             The areas.
 
         Raises:
-            UsageError: If the path is none.
+            UsageError: If the path is not a path.
             SourceError: If the file cannot be read, or an area is unnamed, named twice, or has no valid outline.
         """
         given = file_path("path", path, "a GeoJSON file, or a store")
         path = given / FILE_NAME if given.is_dir() else given
-        try:
-            document = json.loads(read_input(path).decode("utf-8-sig"))
-        except FileNotFoundError as error:
-            hint = "add some with `swathe areas STORE --add FILE`" if path.name == FILE_NAME else "check the name"
-            raise SourceError(f"there are no areas at {path}; {hint}") from error
-        except OSError as error:
-            raise SourceError(f"areas {path} cannot be read ({error.strerror}); check its name and rights") from error
-        except (ValueError, RecursionError) as error:
-            raise SourceError(f"areas {path} are not GeoJSON ({error}); fetch or export the file again") from error
-        try:
-            return cls.from_geojson(document, name_property=name_property)
-        except UsageError as error:
-            raise SourceError(f"areas {path}: {error}") from error
+        if given.is_dir() and not path.exists():
+            raise SourceError(f"there are no areas in {given}; add some with `swathe areas`")
+        return cls._named(read_polygons(path, "areas"), f"areas {path}", name_property)
 
     @classmethod
-    def from_geojson(cls, document: Any, *, name_property: str = NAME_PROPERTY) -> Self:
+    def from_geojson(cls, document: Any, *, name_property: str = NAME_PROPERTY, where: str = "areas") -> Self:
         """Take areas from GeoJSON.
 
         Args:
             document: The parsed FeatureCollection or Feature.
             name_property: Property that holds the names.
+            where: Where it comes from, for messages.
 
         Returns:
             The areas.
 
         Raises:
-            UsageError: If it is no GeoJSON in longitude and latitude, or an area is unnamed, named twice, or has no
-                valid outline.
+            SourceError: If it is not GeoJSON, or an area is unnamed, named twice, or has no valid outline.
         """
-        features = _features(document)
-        names = _whole_names([_names_of(feature, number, name_property) for number, feature in enumerate(features, 1)])
-        return cls(tuple(Area(name, _geometry(feature, name)) for name, feature in zip(names, features, strict=True)))
+        return cls._named(parse_polygons(document, where), where, name_property)
+
+    @classmethod
+    def _named(cls, polygons: Polygons, where: str, name_property: str) -> Self:
+        """Give polygons their whole names, and bring them to longitude and latitude."""
+        features = polygons.features
+        try:
+            names = _whole_names([_names_of(feature, name_property) for feature in features])
+            placed = [_placed(feature, name, polygons.crs) for feature, name in zip(features, names, strict=True)]
+            return cls(tuple(map(Area, names, placed)))
+        except UsageError as error:
+            raise SourceError(f"{where}: ", *error.args) from error
 
     def __len__(self) -> int:
         """Return the number of areas with a polygon of their own."""
@@ -187,7 +187,11 @@ class Areas:
         added = {area.name for area in other}
         taken = sorted(added & {area.name for area in self.areas})
         if taken and not overwrite:
-            raise UsageError(f"there is an area {taken[0]!r} already; rename the new one, or replace it (--overwrite)")
+            raise UsageError(
+                f"there is an area {taken[0]!r} already; rename this one, or replace that (",
+                Argument("overwrite"),
+                ")",
+            )
         return Areas((*(area for area in self.areas if area.name not in added), *other))
 
     def without(self, name: str) -> Areas:
@@ -235,11 +239,15 @@ class Areas:
             StoreError: If the file exists already or cannot be written; nothing half-written is left.
         """
         path = Path(path)
-        document = self.to_geojson()
-        lines = [json.dumps(feature, ensure_ascii=False, separators=(",", ":")) for feature in document["features"]]
         with published_file(path, overwrite=overwrite) as stream:
-            stream.write(('{"type":"FeatureCollection","features":[\n' + ",\n".join(lines) + "\n]}\n").encode())
+            stream.write(self.to_bytes())
         return path
+
+    def to_bytes(self) -> bytes:
+        """Return the areas as the content of a GeoJSON file, the same for equal areas, each in a line of its own."""
+        features = self.to_geojson()["features"]
+        lines = [json.dumps(feature, ensure_ascii=False, separators=(",", ":")) for feature in features]
+        return ('{"type":"FeatureCollection","features":[\n' + ",\n".join(lines) + "\n]}\n").encode()
 
     def _resolve(self, name: str) -> str:
         """Return the whole name that is meant."""
@@ -261,36 +269,19 @@ def _name(area: Area) -> str:
     return area.name
 
 
-def _features(document: Any) -> list[dict[str, Any]]:
-    """Return the features of a GeoJSON document in longitude and latitude."""
-    kind = document.get("type") if isinstance(document, dict) else None
-    features = document.get("features") if kind == "FeatureCollection" else [document] if kind == "Feature" else None
-    if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
-        raise UsageError("this is no GeoJSON FeatureCollection with a list of features; export it as one")
-    member = document.get("crs")
-    properties = member.get("properties") if isinstance(member, dict) else None
-    system = properties.get("name") if isinstance(properties, dict) else None
-    if member is not None and not (isinstance(system, str) and system.endswith(LONGITUDE_LATITUDE)):
-        raise UsageError(
-            f"the coordinates are in {system or 'an unknown system'}, not in longitude and latitude; convert the file "
-            "with ogr2ogr -t_srs EPSG:4326 -lco RFC7946=YES"
-        )
-    return features
-
-
-def _names_of(feature: dict[str, Any], number: int, name_property: str) -> tuple[str, str | None]:
+def _names_of(feature: Feature, name_property: str) -> tuple[str, str | None]:
     """Return the name of a feature and that of its parent, if it says one."""
-    properties = feature.get("properties")
-    properties = properties if isinstance(properties, dict) else {}
+    properties = feature.properties
     name, parent = properties.get(name_property), properties.get(PARENT_PROPERTY)
     if not isinstance(name, str) or not name.strip():
         others = ", ".join(map(str, properties)) or "none at all"
-        raise UsageError(
-            f"feature {number} has no name: its property {name_property!r} holds no text; its properties are {others}, "
-            "choose another one with --name-property"
+        raise SourceError(
+            f"{feature.where} has no name: its property {name_property!r} holds no text; its properties are {others}, "
+            "choose another one as ",
+            Argument("name_property"),
         )
     if parent is not None and not isinstance(parent, str):
-        raise UsageError(f"feature {number}, {name!r}: its parent {parent!r} is no text; write the name of an area")
+        raise SourceError(f"{feature.where}: its parent {parent!r} is not text; write the name of an area")
     return name.strip(), (parent or "").strip() or None
 
 
@@ -317,16 +308,17 @@ def _whole_names(names: list[tuple[str, str | None]]) -> list[str]:
     return whole
 
 
-def _geometry(feature: dict[str, Any], name: str) -> BaseGeometry:
-    """Return the geometry of a feature in two dimensions."""
+def _placed(feature: Feature, name: str, crs: str) -> BaseGeometry:
+    """Return the geometry of an area in longitude and latitude."""
     import shapely
 
-    geometry = feature.get("geometry")
-    if geometry is None:
+    from swathe.raster.georeference import convert
+
+    if feature.geometry is None:
         raise UsageError(f"area {name!r} has no geometry; delete the feature, an area is the union of those below it")
+    if crs == LONGITUDE_LATITUDE:
+        return feature.geometry
     try:
-        return shapely.force_2d(shapely.from_geojson(json.dumps(geometry)))
-    except (shapely.errors.ShapelyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"area {name!r}: its coordinates are damaged ({error}); correct or delete the feature"
-        ) from error
+        return shapely.transform(feature.geometry, lambda corners: convert(crs, LONGITUDE_LATITUDE, corners))
+    except SourceError as error:
+        raise SourceError(f"{feature.where}: ", *error.args) from error

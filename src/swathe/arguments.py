@@ -1,8 +1,8 @@
 """Arguments from callers, checked: a wrong type is told as plainly as a wrong value.
 
 Python does not check the types that signatures name. A `UsageError` is raised for a wrong type as for a wrong value:
-both are the caller's to mend, and one `except` meets both. It names the argument, the value and what is accepted. Truth
-values are no numbers here, and text is no list of names.
+both are the caller's to correct, and one `except` meets both. It holds the argument, the value and what is accepted.
+Truth values are not numbers here, and text is not a list of names.
 """
 
 from __future__ import annotations
@@ -12,31 +12,12 @@ import os
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
-from reprlib import Repr
 from typing import Any, TypeVar
 from unicodedata import category
 
 from swathe.errors import UsageError
 
 Value = TypeVar("Value")
-
-_SHORT = Repr()
-_SHORT.maxstring = _SHORT.maxother = 80  # characters
-
-
-def refusal(name: str, value: Any, accepted: str) -> str:
-    """Say what an argument should have been.
-
-    Args:
-        name: The argument.
-        value: What was given.
-        accepted: What is accepted, to follow "give".
-
-    Returns:
-        The message of a `UsageError`.
-    """
-    shown = " ".join(_SHORT.repr(value).split())
-    return f"{name} {shown}: give {accepted}"
 
 
 def number(name: str, value: Any, accepted: str, low: float = -math.inf, high: float = math.inf) -> float:
@@ -45,7 +26,7 @@ def number(name: str, value: Any, accepted: str, low: float = -math.inf, high: f
     Args:
         name: The argument.
         value: What was given.
-        accepted: What is accepted, to follow "give".
+        accepted: What is accepted, to follow "must be".
         low: The least number.
         high: The largest number.
 
@@ -56,13 +37,13 @@ def number(name: str, value: Any, accepted: str, low: float = -math.inf, high: f
         UsageError: If it is of another type, not finite, or out of range.
     """
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise UsageError(refusal(name, value, accepted))
+        raise UsageError(argument=name, value=value, accepted=accepted)
     try:
         found = float(value)
     except OverflowError as error:  # of a whole number with hundreds of digits
-        raise UsageError(refusal(name, value, accepted)) from error
+        raise UsageError(argument=name, value=value, accepted=accepted) from error
     if not (math.isfinite(found) and low <= found <= high):
-        raise UsageError(refusal(name, value, accepted))
+        raise UsageError(argument=name, value=value, accepted=accepted)
     return found
 
 
@@ -72,7 +53,7 @@ def whole_number(name: str, value: Any, accepted: str, low: int | None = None) -
     Args:
         name: The argument.
         value: What was given.
-        accepted: What is accepted, to follow "give".
+        accepted: What is accepted, to follow "must be".
         low: The least number; any if not given.
 
     Returns:
@@ -82,7 +63,7 @@ def whole_number(name: str, value: Any, accepted: str, low: int | None = None) -
         UsageError: If it is of another type, 3.0 among them, or out of range.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or (low is not None and int(value) < low):
-        raise UsageError(refusal(name, value, accepted))
+        raise UsageError(argument=name, value=value, accepted=accepted)
     return int(value)
 
 
@@ -100,7 +81,7 @@ def flag(name: str, value: Any) -> bool:
         UsageError: If it is none.
     """
     if not isinstance(value, bool):
-        raise UsageError(refusal(name, value, "True or False"))
+        raise UsageError(argument=name, value=value, accepted="True or False")
     return value
 
 
@@ -110,7 +91,7 @@ def text(name: str, value: Any, accepted: str) -> str:
     Args:
         name: The argument.
         value: What was given.
-        accepted: What is accepted, to follow "give".
+        accepted: What is accepted, to follow "must be".
 
     Returns:
         The text.
@@ -119,7 +100,7 @@ def text(name: str, value: Any, accepted: str) -> str:
         UsageError: If it is of another type, or empty.
     """
     if not isinstance(value, str) or not value:
-        raise UsageError(refusal(name, value, accepted))
+        raise UsageError(argument=name, value=value, accepted=accepted)
     return value
 
 
@@ -129,7 +110,7 @@ def file_path(name: str, value: Any, accepted: str = "a path") -> Path:
     Args:
         name: The argument.
         value: What was given.
-        accepted: What is accepted, to follow "give".
+        accepted: What is accepted, to follow "must be".
 
     Returns:
         The path.
@@ -139,7 +120,7 @@ def file_path(name: str, value: Any, accepted: str = "a path") -> Path:
     """
     plain = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     if not isinstance(plain, str) or not plain or "\0" in plain:
-        raise UsageError(refusal(name, value, accepted))
+        raise UsageError(argument=name, value=value, accepted=accepted)
     return Path(plain)
 
 
@@ -150,7 +131,7 @@ def instance(name: str, value: Any, kind: type[Value], accepted: str) -> Value:
         name: The argument.
         value: What was given.
         kind: The type.
-        accepted: What is accepted, to follow "give".
+        accepted: What is accepted, to follow "must be".
 
     Returns:
         The value.
@@ -159,7 +140,7 @@ def instance(name: str, value: Any, kind: type[Value], accepted: str) -> Value:
         UsageError: If it is of another type.
     """
     if not isinstance(value, kind):
-        raise UsageError(refusal(name, value, accepted))
+        raise UsageError(argument=name, value=value, accepted=accepted)
     return value
 
 
@@ -169,7 +150,7 @@ def several(name: str, value: Any, accepted: str) -> tuple[Any, ...]:
     Args:
         name: The argument.
         value: What was given.
-        accepted: What is accepted, to follow "give".
+        accepted: What is accepted, to follow "must be".
 
     Returns:
         What it holds.
@@ -178,11 +159,11 @@ def several(name: str, value: Any, accepted: str) -> tuple[Any, ...]:
         UsageError: If it cannot be gone through.
     """
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise UsageError(refusal(name, value, accepted))
+        raise UsageError(argument=name, value=value, accepted=accepted)
     try:
         return tuple(value)
     except TypeError as error:  # of an array without dimensions
-        raise UsageError(refusal(name, value, accepted)) from error
+        raise UsageError(argument=name, value=value, accepted=accepted) from error
 
 
 def names(name: str, value: Any, accepted: str = "a list of names") -> tuple[str, ...]:
@@ -191,7 +172,7 @@ def names(name: str, value: Any, accepted: str = "a list of names") -> tuple[str
     Args:
         name: The argument.
         value: What was given.
-        accepted: What is accepted, to follow "give".
+        accepted: What is accepted, to follow "must be".
 
     Returns:
         The names.
@@ -201,7 +182,7 @@ def names(name: str, value: Any, accepted: str = "a list of names") -> tuple[str
     """
     found = several(name, value, accepted)
     if not all(isinstance(part, str) for part in found):
-        raise UsageError(refusal(name, value, accepted))
+        raise UsageError(argument=name, value=value, accepted=accepted)
     return tuple(map(str, found))
 
 
@@ -211,7 +192,7 @@ def mapping(name: str, value: Any, accepted: str) -> Mapping[Any, Any]:
     Args:
         name: The argument.
         value: What was given.
-        accepted: What is accepted, to follow "give".
+        accepted: What is accepted, to follow "must be".
 
     Returns:
         The mapping.
@@ -220,7 +201,7 @@ def mapping(name: str, value: Any, accepted: str) -> Mapping[Any, Any]:
         UsageError: If it is none.
     """
     if not isinstance(value, Mapping):
-        raise UsageError(refusal(name, value, accepted))
+        raise UsageError(argument=name, value=value, accepted=accepted)
     return value
 
 

@@ -183,9 +183,8 @@ def _scenes(found: Detections) -> tuple[Place, ...]:
     """Count detections per scene."""
     names, counts = np.unique(found.scene_ids, return_counts=True)
     by_name = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    return tuple(
-        Place(name, by_name.get(name, 0), square_kilometres(scene)) for name, scene in sorted(found.scenes.items())
-    )
+    scenes = {scene: info for (_, scene), info in sorted(found.scenes.items())}
+    return tuple(Place(name, by_name.get(name, 0), square_kilometres(info)) for name, info in sorted(scenes.items()))
 
 
 def _area(found: Detections, area: Area) -> Place:

@@ -107,7 +107,7 @@ def test_query_by_areas_of_a_file(command: Command, store: Path, areas: Areas, t
     ("words", "code", "part"),
     [
         (("query", "OWN", "--area", "nowhere"), 2, "no area 'nowhere'"),
-        (("query", "STORE", "--area", "west"), 3, "swathe areas STORE --add FILE"),
+        (("query", "STORE", "--area", "west"), 3, "swathe areas"),
         (("query", "STORE", "--areas", "missing.geojson"), 3, "missing.geojson"),
         (("query", "STORE", "--name-property", "x"), 2, "--areas"),
         (("areas", "STORE", "--name-property", "x"), 2, "--add"),

@@ -198,7 +198,7 @@ def test_geojson_of_two_kinds_is_refused_before_the_work(
         (("--tile", "0"), 2, "--tile 0"),
         (("--stride", "200"), 2, "--stride 200"),
         (("--scales", "0"), 2, "--scales 0"),
-        (("--scales", "1,1"), 2, "--scales (1.0, 1.0)"),
+        (("--scales", "1,1"), 2, "--scales 1,1: "),
         (("--min-score", "2"), 2, "2.0"),
         (("--merge-iou", "-1"), 2, "-1"),
         (("--workers", "-3"), 2, "--workers -3"),

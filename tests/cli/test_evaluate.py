@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 if TYPE_CHECKING:
     from command import Command
@@ -44,6 +46,58 @@ def test_table_is_for_people(command: Command, labels: Path, found: Path) -> Non
     outcome = command("evaluate", "--truth", labels, "--found", found)
     assert outcome.code == 0
     assert "ship" in outcome.out
+
+
+def test_labels_of_other_formats_give_the_same(command: Command, labels: Path, found: Path, tmp_path: Path) -> None:
+    images, shares = tmp_path / "images", tmp_path / "shares"
+    for folder in (images, shares):
+        folder.mkdir()
+    Image.new("RGB", (100, 50)).save(images / "P0001.png")
+    (shares / "classes.txt").write_text("boat\n")
+    (shares / "P0001.txt").write_text("0 0.1 0.2 0.3 0.2 0.3 0.6 0.1 0.6\n")
+    coco = tmp_path / "coco.json"
+    outline = [float(number) for number in SQUARE.split()]
+    listed = {"images": [{"id": 1, "file_name": "P0001.png"}], "categories": [{"id": 1, "name": "boat"}]}
+    coco.write_text(
+        json.dumps({**listed, "annotations": [{"image_id": 1, "category_id": 1, "segmentation": [outline]}]})
+    )
+    (expected,) = command("evaluate", "--truth", labels, "--found", found, "--json").lines
+    for words in (("--truth", shares, "--kind", "yolo-obb", "--images", images), ("--truth", coco, "--kind", "coco")):
+        (report,) = command("evaluate", *words, "--found", found, "--rename", "boat=ship", "--json").lines
+        assert report == expected
+
+
+def test_what_went_wrong_is_drawn(command: Command, labels: Path, found: Path, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("P0001", "P0002"):
+        Image.new("RGB", (400, 300)).save(tmp_path / "images" / f"{name}.png")
+    (labels / "P0002.txt").write_text("100 100 200 100 200 150 100 150 ship 0\n")
+    words = ("evaluate", "--truth", labels, "--found", found, "--pictures", tmp_path / "wrong")
+    outcome = command(*words)
+    assert (outcome.code, outcome.is_one_error) == (2, True)
+    assert "--images" in outcome.err
+    outcome = command(*words, "--images", tmp_path / "images")
+    assert outcome.code == 0
+    assert [path.name for path in (tmp_path / "wrong").iterdir()] == ["P0002.jpg"]
+    assert Image.open(tmp_path / "wrong" / "P0002.jpg").size == (400, 300)
+    assert command(*words, "--images", tmp_path / "images").code == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--kind", "voc"), "--kind voc: must be one of dota"),
+        (("--kind", "yolo-obb"), "--images"),
+        (("--rename", "boat"), "--rename boat: must be pairs"),
+        (("--others", "keep"), "--others keep: must be one of"),
+    ],
+)
+def test_options_about_labels_are_checked(
+    command: Command, labels: Path, found: Path, words: tuple[str, ...], said: str
+) -> None:
+    outcome = command("evaluate", "--truth", labels, "--found", found, *words)
+    assert (outcome.code, outcome.is_one_error) == (2, True)
+    assert said in outcome.err
 
 
 @pytest.mark.parametrize("line", ["P0001 0.9 10 10 30 10", "P0001 high 10 10 30 10 30 30 10 30"])

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from detection_samples import ANTIMERIDIAN, PIXELS, UTM, random_detections
 from swathe.cli import remove as command_remove
 from swathe.query import Query
 from swathe.store.geoparquet import GeoParquetStore
 from swathe.store.lock import run_lock
+from swathe.testing.suites.samples import ANTIMERIDIAN, PIXELS, UTM, random_detections
 
 if TYPE_CHECKING:
     from command import Command

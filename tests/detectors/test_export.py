@@ -10,10 +10,10 @@ import pytest
 
 from requirements import need
 from swathe.detectors import export
-from swathe.detectors.files import read_onnx_info
+from swathe.detectors.onnx import BACKEND
 from swathe.errors import MissingExtraError, ModelError, StoreError, UsageError
 from swathe.model.checkpoint import load_safetensors, save_safetensors
-from swathe.model.info import ModelInfo
+from swathe.model.info import METADATA_KEY, ModelInfo
 
 need("torch")
 need("onnx")
@@ -26,7 +26,6 @@ def perturb(monkeypatch: pytest.MonkeyPatch, exported: Path, amount: float) -> N
 
     def write_wrong_graph(checkpoint: Path, path: Path) -> ModelInfo:
         model = onnx.load(str(exported))
-        del model.metadata_props[:]
         bias = next(tensor for tensor in model.graph.initializer if tensor.name == "heads.1.bias")
         values = onnx.numpy_helper.to_array(bias).copy()
         values[200] += amount
@@ -47,7 +46,8 @@ def test_the_file_is_valid_and_of_any_size(exported: Path, checkpoint: Path) -> 
     assert [entry.name for entry in session.get_outputs()] == ["p3", "p4", "p5"]
     maps = session.run(None, {"images": np.zeros((2, 3, 96, 160), np.float32)})
     assert [level.shape for level in maps] == [(2, 561, 12, 20), (2, 561, 6, 10), (2, 561, 3, 5)]
-    assert read_onnx_info(exported) == load_safetensors(checkpoint)[1]
+    described = session.get_modelmeta().custom_metadata_map[METADATA_KEY]
+    assert ModelInfo.from_json(described, where="here") == load_safetensors(checkpoint)[1]
 
 
 def test_an_existing_file_is_kept_unless_told_otherwise(
@@ -60,7 +60,7 @@ def test_an_existing_file_is_kept_unless_told_otherwise(
     assert output.read_text() == "precious"
     perturb(monkeypatch, exported, 0.0)
     report = export.export_onnx(checkpoint, output, overwrite=True)
-    assert read_onnx_info(output).classes == ("ship", "plane")
+    assert BACKEND.describe(str(output)).classes == ("ship", "plane")
     assert report.path == output
     assert report.backends[0] == "onnx"
     assert report.images == 6

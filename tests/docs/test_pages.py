@@ -29,6 +29,7 @@ SCENE = ROOT / "data" / "banepa" / "banepa.tif"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 GENERATED = {"docs/reference/cli.md", "docs/benchmarks.md"}
 NOT_RUN = re.compile(r"<!-- not run: \S.*? -->\s*$")
+FILE_NAME = re.compile(r"# (\w+\.py)\n")
 LANGUAGES = {"bash", "python", "sql", "toml", "json", "text"}
 WITH_STORE, WITH_LABELS = "<!-- with: detections -->", "<!-- with: labels -->"
 WITH_WHOLE_SCENE = "<!-- with: whole scene -->"
@@ -84,7 +85,10 @@ class Page:
                 subprocess.run(["bash", "-euo", "pipefail", "-c", line], check=True, env={**os.environ, "PATH": path})
 
     def python(self, code: str) -> None:
-        """Run Python; names stay known to the blocks below."""
+        """Run Python, names stay known to the blocks below; or write it, where its first line names a file."""
+        if name := FILE_NAME.match(code):
+            Path(name[1]).write_text(code, encoding="utf-8")
+            return
         exec(compile(code, "<page>", "exec"), self.scope)
 
     def sql(self, code: str) -> None:

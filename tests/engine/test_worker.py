@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from swathe.detectors.pixels import PADDING
 from swathe.detectors.protocol import DetectorSpec, TileDetections
 from swathe.detectors.registry import open_detector
 from swathe.engine.plan import make_plan
 from swathe.engine.settings import RunSettings
 from swathe.engine.task import BatchJob, Task, Work
-from swathe.engine.worker import PADDING, Worker, load_factory, make_tile, process_batch, to_scene, touches_inner_edge
+from swathe.engine.worker import Worker, load_factory, make_tile, process_batch, to_scene, touches_inner_edge
 from swathe.errors import UsageError
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import TileRead

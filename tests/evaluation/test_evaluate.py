@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 from swathe.datasets import dota
+from swathe.datasets.formats import LabelSet
 from swathe.datasets.sample import Sample
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.evaluation import Found, Report, evaluate_detections, evaluate_folders
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from swathe.datasets.classes import Others
 
 
 def corners(left: float, top: float, size: float = 10) -> str:
@@ -166,10 +169,54 @@ def report_of(truth: Path) -> Report:
 
 def test_table_has_a_line_per_class_and_says_which_form(truth: Path) -> None:
     lines = report_of(truth).as_table().splitlines()
-    assert lines[0].split() == ["class", "truths", "found", "AP50", "VOC07", "AP50", "area", "AP50:95", "area"]
-    assert lines[1].split() == ["plane", "2", "3", "1.0000", "1.0000", "1.0000"]
-    assert lines[-1].split() == ["mean", "over", "classes", "3", "4", "1.0000", "1.0000", "1.0000"]
+    heads = ["class", "truths", "found", "AP50", "VOC07", "AP50", "area", "AP50:95", "area", "best", "score", "missed"]
+    assert lines[0].split() == [*heads, "false"]
+    assert lines[1].split() == ["plane", "2", "3", "1.0000", "1.0000", "1.0000", "0.7000", "0", "0"]
+    assert lines[-1].split() == ["mean", "over", "classes", "3", "4", "1.0000", "1.0000", "1.0000", "0", "0"]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_perfect_result_is_exactly_one(tmp_path: Path) -> None:
+    places = [(float(place), 0.0) for place in range(0, 11 * 20, 20)]
+    labels = write(tmp_path / "labels", {"P.txt": [f"{corners(*place)} plane 0" for place in places]})
+    lines = [f"P 0.{90 - number} {corners(*place)}" for number, place in enumerate(places)]
+    report = evaluate_folders(labels, write(tmp_path / "found", {"Task1_plane.txt": lines}))
+    assert (report.map50_voc07, report.map50_area, report.map50_95_area) == (1.0, 1.0, 1.0)
+
+
+def test_what_is_false_and_missed_is_named_image_by_image(truth: Path, tmp_path: Path) -> None:
+    plane = [
+        f"P0001 0.9 {corners(0, 0)}",  # right
+        f"P0002 0.8 {corners(0, 0)}",  # on a difficult one
+        f"P0003 0.7 {corners(0, 0)}",  # false
+        f"P0001 0.6 {corners(30, 1)}",  # right
+        f"P0001 0.1 {corners(70, 70)}",  # false, below the best score
+    ]
+    report = evaluate_folders(truth, write(tmp_path / "found", {"Task1_plane.txt": plane}))
+    first, second = report.classes
+    assert (first.best and first.best.score, first.missed, first.false) == (0.6, 0, 1)
+    assert (second.best, second.missed, second.false) == (None, 1, 0)
+    assert [(item.name, item.verdicts.tolist()) for item in report.wrong] == [("P0002", [2]), ("P0003", [1])]
+    assert report.wrong[0].polygons[0].ravel().tolist() == list(map(float, corners(50, 50).split()))
+
+
+@pytest.mark.parametrize(("others", "area", "false"), [("drop", 4 / 9, 1), ("ignore", 2 / 3, 0)])
+def test_labels_of_other_classes_are_background_or_ignored(
+    truth: Path, tmp_path: Path, others: Others, area: float, false: int
+) -> None:
+    lines = [f"P0002 0.9 {corners(50, 50)}", f"P0001 0.8 {corners(0, 0)}", f"P0001 0.7 {corners(30, 0)}"]
+    found = write(tmp_path / "found", {"Task1_plane.txt": lines})
+    report = evaluate_folders(truth, found, classes=["plane"], others=others, difficult_as_normal=True)
+    assert report.classes[0].map50_area == pytest.approx(area)
+    assert report.classes[0].false == false
+
+
+def test_other_classes_may_be_an_error_or_renamed(truth: Path, tmp_path: Path) -> None:
+    found = write(tmp_path / "found", {"Task1_plane.txt": [f"P0002 0.9 {corners(50, 50)}"]})
+    with pytest.raises(SourceError, match="not wanted: ship"):
+        evaluate_folders(truth, found, classes=["plane"], others="error")
+    renamed = evaluate_folders(LabelSet(truth, rename={"ship": "plane"}), found)
+    assert (renamed.classes[0].name, renamed.classes[0].truths) == ("plane", 3)
 
 
 def test_curves_are_drawn(truth: Path, tmp_path: Path) -> None:

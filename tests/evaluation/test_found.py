@@ -65,7 +65,7 @@ def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="neither a store"):
         read_found(tmp_path)
     (tmp_path / "found.csv").write_text("a,b\n")
-    with pytest.raises(SourceError, match="no GeoParquet file"):
+    with pytest.raises(SourceError, match="not a GeoParquet file"):
         read_found(tmp_path / "found.csv")
 
 

@@ -32,7 +32,7 @@ def sealed(bench: Bench) -> Case:
 def unsealed(bench: Bench) -> Case:
     """The seal is taken off first, so that the damage reaches the graph: the runtime must not fall over it."""
     whole = bench.samples.model.read_bytes()
-    data, what = damaged(whole[: whole.rfind(b"swathe-seal") - 5], bench.chance)
+    data, what = damaged(whole[: whole.rfind(b"swathe-seal") - 4], bench.chance)
     return _detect(bench, bench.write("tiny.onnx", data), f"without seal, {what}", Allowed.VALID)
 
 
@@ -40,6 +40,8 @@ def unsealed(bench: Bench) -> Case:
 def rebuilt(bench: Bench) -> Case:
     """A graph that lies about itself, with a right seal."""
     import onnx
+
+    from swathe.detectors.files import seal_onnx
 
     model = onnx.load(str(bench.samples.model))
     del model.metadata_props[:]
@@ -69,7 +71,7 @@ def rebuilt(bench: Bench) -> Case:
         _rewire(model, what)
     path = bench.folder / "tiny.onnx"
     path.write_bytes(model.SerializeToString())
-    _describe(bench, path)
+    seal_onnx(path, _description(bench))
     return _detect(bench, path, f"graph with {what}", Allowed.VALID)
 
 
@@ -90,36 +92,26 @@ def _rewire(model: Any, what: str) -> None:
         node.domain = "com.unknown"
 
 
-def _describe(bench: Bench, path: Path) -> None:
-    """Append the description of the sample model and a right seal."""
-    from swathe.detectors.files import read_onnx_info, seal_onnx
+def _description(bench: Bench) -> str:
+    """Return what the sample model says about itself."""
+    import onnx
 
-    seal_onnx(path, read_onnx_info(bench.samples.model))
+    return next(entry.value for entry in onnx.load(bench.samples.model).metadata_props if entry.key == "swathe")
 
 
 @maker
 def description(bench: Bench) -> Case:
     """A right seal over a description that makes no sense."""
-    from swathe.detectors.files import file_sha256, read_onnx_info
+    from swathe.detectors.files import seal_onnx
 
-    info = json.loads(read_onnx_info(bench.samples.model).to_json())
+    info = json.loads(_description(bench))
     key = bench.chance.choice(sorted(info))
     info[key] = bench.chance.choice(
         (None, -1, 10**9, 1e308, "x", [], {}, [None], "\n", True, ["a"] * 1000, 2**70, 0, "nan")
     )
-    whole = bench.samples.model.read_bytes()
-    bare = whole[: whole.rfind(b"swathe", 0, whole.rfind(b"swathe-seal") - 8) - 5]
-    path = bench.write("tiny.onnx", bare)
-    for name, value in (("swathe", json.dumps(info)), ("swathe-seal", None)):
-        _append(path, name, file_sha256(path) if value is None else value)
+    path = bench.write("tiny.onnx", bench.samples.model.read_bytes())
+    seal_onnx(path, json.dumps(info))
     return _detect(bench, path, f"description with {key} = {str(info[key])[:40]!r}", Allowed.VALID)
-
-
-def _append(path: Path, key: str, value: str) -> None:
-    from swathe.detectors import files
-
-    with path.open("ab") as stream:
-        stream.write(files._property(key, value))
 
 
 @maker

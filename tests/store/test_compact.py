@@ -14,18 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection_samples import PIXELS, UTM, random_detections
 from elsewhere import killed_at
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query
 from swathe.store import folder, swap
 from swathe.store.compact import plan_merges
-from swathe.store.detections_file import DetectionsFile
 from swathe.store.geoparquet import MARK, GeoParquetStore
 from swathe.store.index import FileEntry
+from swathe.store.old_file import DetectionsFile
 from swathe.store.schema import FileHead
 from swathe.store.seal import Seal
+from swathe.testing.suites.samples import PIXELS, UTM, keyed, random_detections
 
 SCENES = [replace(scene, id=f"{scene.id}{number}") for scene in (UTM, PIXELS) for number in range(2)]
 PARTS = [random_detections(scene, 5 + number, number) for number, scene in enumerate(SCENES)]
@@ -238,7 +238,7 @@ def test_the_plan_of_merges_is_stable(files):
             count,
             (number % 7, number % 5, number % 7 + 1, number % 5 + 1) if count else None,
             0.5 if count else None,
-            FileHead((UTM if on_ground else PIXELS,), (), {}, ()),
+            FileHead(keyed(UTM if on_ground else PIXELS), (), {}, ()),
         )
         for number, (count, on_ground) in enumerate(files)
     ]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import shapely
 
-from detection_samples import CLASSES, MERCATOR, PIXELS, UTM, random_detections
 from swathe.detections import Detections, SceneInfo
 from swathe.errors import StoreError, UsageError
 from swathe.evaluation.found import read_task1
 from swathe.store import exports
 from swathe.store.exports import write_dota_task1, write_geojson
+from swathe.testing.suites.samples import CLASSES, MERCATOR, PIXELS, UTM, random_detections
 
 BEACH = SceneInfo("beach", "beach.png", 500, 400)
 NAMES = ("ship", "small-vehicle", "घर")

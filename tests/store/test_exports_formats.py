@@ -16,11 +16,11 @@ import pytest
 import shapely
 from pycocotools.coco import COCO
 
-from detection_samples import ANTIMERIDIAN, MERCATOR, PIXELS, POLAR, UTM, random_detections
 from swathe.detections import Detections, SceneInfo
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.store.exports import Format, export, format_of, rows
 from swathe.store.exports.csv import COLUMNS
+from swathe.testing.suites.samples import ANTIMERIDIAN, MERCATOR, PIXELS, POLAR, UTM, keyed, random_detections
 
 GROUND = Detections.concat([random_detections(UTM, 30, 1), random_detections(MERCATOR, 20, 2)])
 ACROSS = Detections.concat(
@@ -72,7 +72,7 @@ def test_equal_detections_give_equal_bytes(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_found_is_a_file_too(tmp_path: Path, name: str) -> None:
-    nothing = Detections.empty(["ship"], [UTM])
+    nothing = Detections.empty(["ship"], keyed(UTM))
     assert export(nothing, tmp_path / name).stat().st_size > 0
 
 
@@ -93,7 +93,7 @@ def test_pixels_and_degrees_do_not_fit_into_one_layer(tmp_path: Path, name: str)
 
 @pytest.mark.parametrize("name", ["a.gpkg", "a.fgb", "a.geojson", "a.parquet"])
 def test_a_scene_without_detections_is_in_nobodys_way(tmp_path: Path, name: str) -> None:
-    found = Detections.concat([GROUND, Detections.empty([], MIXED.scenes.values())])
+    found = Detections.concat([GROUND, Detections.empty([], MIXED.scenes)])
     path = export(found, tmp_path / name)
     frame = geopandas.read_parquet(path) if name.endswith("parquet") else geopandas.read_file(path)
     assert len(frame) == len(GROUND)
@@ -118,7 +118,7 @@ def test_geopandas_reads_geopackage_and_flatgeobuf(
     times = [None if pandas.isna(time) else time.isoformat() for time in frame["acquired"]]
     assert times == [
         acquired and acquired.replace("Z", "+00:00")
-        for acquired in (ordered.scenes[scene].acquired for scene in ordered.scene_ids)
+        for acquired in (ordered.scenes["run-a", scene].acquired for scene in ordered.scene_ids)
     ]
 
 

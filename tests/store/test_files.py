@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from detection_samples import MERCATOR, PIXELS, UTM, random_detections
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query
 from swathe.store.geoparquet import GeoParquetStore, is_store
+from swathe.testing.suites.samples import MERCATOR, PIXELS, UTM, keyed, random_detections
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_no_detections_at_all(tmp_path):
     Detections.empty().save(tmp_path / "store")
     assert is_store(tmp_path / "store")
     assert Detections.open(tmp_path / "store").equals(Detections.empty())
-    nothing = Detections.empty(["a"], [UTM])
+    nothing = Detections.empty(["a"], keyed(UTM))
     assert Detections.open(nothing.save(tmp_path / "a.parquet")).equals(nothing)
 
 

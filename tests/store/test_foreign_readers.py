@@ -15,12 +15,12 @@ import pyogrio
 import pytest
 import shapely
 
-from detection_samples import ANTIMERIDIAN, MERCATOR, PIXELS, UTM, random_detections
 from requirements import need, need_ogr_parquet
 from swathe.detections import Detections
 from swathe.query import Query, reference_filter
 from swathe.store.geoparquet import GeoParquetStore
 from swathe.store.parquet import write_detections
+from swathe.testing.suites.samples import ANTIMERIDIAN, MERCATOR, PIXELS, UTM, random_detections
 
 PARTS = [random_detections(UTM, 60, 1), random_detections(MERCATOR, 50, 2), random_detections(ANTIMERIDIAN, 40, 3)]
 EVERYTHING = Detections.concat(PARTS)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection_samples import MERCATOR, PIXELS, UTM, random_detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query
 from swathe.store.geoparquet import GeoParquetStore, is_store
 from swathe.store.layout import file_name
+from swathe.testing.suites.samples import MERCATOR, PIXELS, UTM, random_detections
 
 
 def everything_below(folder: Path) -> dict[str, bytes]:
@@ -39,7 +39,7 @@ def test_the_layout_on_disk(store):
         f"detections/{path.name}",
         "detections/run%2Da-बनेपा%201.parquet",
     }
-    assert json.loads((store.path / "swathe-store.json").read_text()) == {"kind": "geoparquet", "schema_version": 2}
+    assert json.loads((store.path / "swathe-store.json").read_text()) == {"kind": "geoparquet", "schema_version": 3}
 
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -183,7 +183,7 @@ def test_what_is_no_store_is_refused(store, tmp_path):
         mark.write_bytes(content)
         with pytest.raises(StoreError, match=message):
             GeoParquetStore(store.path)
-    mark.write_bytes(b'{"kind":"geoparquet","schema_version":1}')
+    mark.write_bytes(b'{"kind":"geoparquet","schema_version":3}')
     (store.path / "runs").rmdir()
     with pytest.raises(StoreError, match="folder runs is missing"):
         GeoParquetStore(store.path)

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from detection_samples import MERCATOR, PIXELS, UTM, random_detections
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.query import Query, reference_filter
@@ -22,6 +21,7 @@ from swathe.store.detections_file import DetectionsFile
 from swathe.store.parquet import write_detections
 from swathe.store.schema import FILE_SCHEMA, NAME_COLUMNS
 from swathe.store.seal import Seal, seal_footer
+from swathe.testing.suites.samples import MERCATOR, PIXELS, UTM, keyed, random_detections
 
 
 def written(detections: Detections, path: Path, **options: int) -> Path:
@@ -139,9 +139,9 @@ def test_a_small_box_touches_few_row_groups(tmp_path, monkeypatch):
 
 
 def test_an_empty_file_describes_its_scene(tmp_path):
-    path = written(Detections.empty(["a"], [UTM]), tmp_path / "a.parquet")
+    path = written(Detections.empty(["a"], keyed(UTM)), tmp_path / "a.parquet")
     file = DetectionsFile(path)
-    assert file.head.scenes == (UTM,)
+    assert file.head.scenes == keyed(UTM)
     assert len(file.scan(Query(box=(0, 0, 90, 90)))) == 0
     assert len(geopandas.read_parquet(path)) == 0
     assert "bbox" not in json.loads(pq.read_metadata(path).metadata[b"geo"])["columns"]["geometry"]
@@ -228,8 +228,8 @@ def test_a_sealed_name_that_is_no_text_is_refused(tmp_path):
 def test_files_of_others_and_of_newer_versions_are_refused(tmp_path):
     path = written(random_detections(UTM, 5, 1), tmp_path / "a.parquet")
     head = json.loads(pq.read_metadata(path).metadata[b"swathe"])
-    with pytest.raises(StoreError, match="schema version 3, newer than 2"):
-        DetectionsFile(rewritten(path, {b"swathe": json.dumps({**head, "schema_version": 3}).encode()}))
+    with pytest.raises(StoreError, match="schema version 4, newer than 3"):
+        DetectionsFile(rewritten(path, {b"swathe": json.dumps({**head, "schema_version": 4}).encode()}))
     with pytest.raises(StoreError, match="description is damaged"):
         DetectionsFile(rewritten(path, {b"swathe": json.dumps({**head, "scenes": [{"id": "a"}]}).encode()}))
     with pytest.raises(StoreError, match="is damaged"):

@@ -17,6 +17,8 @@ need("cv2")
 
 import torch  # noqa: E402 - after the check
 
+from swathe.detectors.protocol import DetectorSpec  # noqa: E402
+from swathe.detectors.torch import around  # noqa: E402
 from swathe.model.info import ModelInfo  # noqa: E402
 from swathe.model.yolov5 import YWCSL  # noqa: E402
 from swathe.raster.opening import open_scene  # noqa: E402
@@ -43,13 +45,15 @@ def test_validation_does_not_judge_classes_that_a_set_does_not_label() -> None:
     for head in model.heads:
         head.get_parameter("bias").data.view(3, -1)[:, 4:7] = torch.tensor([4.0, 1.0, 1.0])
         torch.nn.init.normal_(head.get_parameter("weight"), std=0.5)
+    spec = DetectorSpec("torch", "two", model.info.classes, "", 0.01, 0.3, tile=64)
     pixels = np.random.default_rng(1).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     every, ships = (
         validate._detect(
-            model, TrainingImage(pixels, np.empty((0, 5)), np.empty(0, np.int64), np.zeros((64, 64), np.uint8), known)
+            around(model, spec),
+            TrainingImage(pixels, np.empty((0, 5)), np.empty(0, np.int64), np.zeros((64, 64), np.uint8), known),
         )
         for known in (np.array([True, True]), np.array([True, False]))
     )
-    assert set(every[2].tolist()) == {0, 1}
-    np.testing.assert_array_equal(ships[0], every[0][every[2] == 0])
-    assert set(ships[2].tolist()) == {0}
+    assert set(every.classes.tolist()) == {0, 1}
+    np.testing.assert_array_equal(ships.boxes, every.boxes[every.classes == 0])
+    assert set(ships.classes.tolist()) == {0}

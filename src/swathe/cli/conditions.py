@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from swathe.cli.options import names, numbers, span
-from swathe.errors import StoreError, UsageError
+from swathe.errors import Argument, SourceError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +26,9 @@ AreaNames = Annotated[
     typer.Option("--area", metavar="NAME", help="Only what touches this area of the store, or of --areas; repeatable."),
 ]
 AreaFile = Annotated[Path | None, typer.Option("--areas", metavar="FILE", help="GeoJSON file to take the areas from.")]
+PolygonFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Only what touches the polygon of this GeoJSON file.")
+]
 Period = Annotated[
     str | None, typer.Option("--acquired", metavar="FROM..TO", help="Only scenes taken in this time, TO excluded; UTC.")
 ]
@@ -42,19 +45,18 @@ Runs = Annotated[str | None, typer.Option("--runs", "--run", metavar="LIST", hel
 
 _READ: dict[str, Callable[[str, str | None], Any]] = {
     "near": numbers,
-    "acquired": lambda option, text: span(option, text, str),
-    "length": lambda option, text: span(option, text, float),
-    "width": lambda option, text: span(option, text, float),
-    "azimuth": lambda option, text: span(option, text, float),
+    "acquired": lambda argument, text: span(argument, text, str),
+    "length": lambda argument, text: span(argument, text, float),
+    "width": lambda argument, text: span(argument, text, float),
+    "azimuth": lambda argument, text: span(argument, text, float),
     "classes": names,
     "scenes": names,
     "runs": names,
 }
-_OPTIONS = {*_READ, "box", "limit", "min_score"}
 
 
 def make_condition(**given: Any) -> Query:
-    """Make a query of the values of options, and let its errors name the options.
+    """Make a query of the values of options.
 
     Args:
         **given: Fields of the query; those that an option gives as text are read.
@@ -67,18 +69,39 @@ def make_condition(**given: Any) -> Query:
     """
     from swathe.query import Query
 
-    texts = {name: read(f"--{name}", given[name]) or None for name, read in _READ.items() if name in given}
+    texts = {name: read(name, given[name]) or None for name, read in _READ.items() if name in given}
+    return Query(**{**given, **texts})
+
+
+def read_polygon(path: Path) -> tuple[tuple[float, float], ...]:
+    """Read the outer ring of the only polygon of a GeoJSON file.
+
+    Args:
+        path: A geometry, a feature, or a collection of one feature.
+
+    Returns:
+        The corners: longitude, latitude if the file names a reference system, otherwise as they are.
+
+    Raises:
+        SourceError: If the file cannot be read or holds anything else than one simple polygon without holes.
+    """
+    import shapely
+
+    from swathe.geojson import LONGITUDE_LATITUDE, read_polygons
+    from swathe.query.values import ring
+    from swathe.raster.georeference import convert
+
+    polygons = read_polygons(path, "polygon")
+    outlines = [feature.geometry for feature in polygons.features if feature.geometry is not None]
+    if [outline.geom_type for outline in outlines] != ["Polygon"] or outlines[0].interiors:
+        hint = "holds something else than one polygon without holes; save it so, or give the file as "
+        raise SourceError(f"polygon {path}: {hint}", Argument("areas"))
+    corners = shapely.get_coordinates(outlines[0].exterior)
     try:
-        return Query(**{**given, **texts})
-    except UsageError as error:
-        field, _, rest = str(error).partition(" ")
-        if field not in _OPTIONS:
-            raise
-        read = texts.get(field, given.get(field))
-        if isinstance(read, tuple):  # told as it was typed
-            typed = given[field] if field in texts else " ".join(f"{value:g}" for value in read)
-            rest = rest.replace(str(read), typed, 1)
-        raise UsageError(f"--{field.replace('_', '-')} {rest}") from error
+        placed = polygons.crs == LONGITUDE_LATITUDE
+        return ring(corners if placed else convert(polygons.crs, LONGITUDE_LATITUDE, corners))
+    except (SourceError, UsageError) as error:
+        raise SourceError(f"polygon {path}: ", *error.args) from error
 
 
 def find_areas(

@@ -12,7 +12,6 @@ from swathe.api import DEFAULT_MERGE_IOU
 from swathe.cli.advice import advice, say_advice
 from swathe.cli.found import check_target
 from swathe.cli.options import (
-    CHOICES,
     Acquired,
     Bands,
     Classes,
@@ -27,10 +26,8 @@ from swathe.cli.options import (
     TileSize,
     ValueRange,
     names,
-    naming_options,
     numbers,
     print_json,
-    read_time,
     value_limits,
     whole_numbers,
 )
@@ -104,21 +101,19 @@ def detect(
     from swathe.api import Choices, open_output, open_readable, raise_for_failures, with_time
     from swathe.engine.plan import make_plan
 
-    taken = None if acquired is None else read_time("--acquired", acquired)
     targets = _targets(export or (), geojson, overwrite=overwrite)
-    with naming_options(*CHOICES):
-        looks, kept = numbers("--scales", scales), names("--classes", classes)
-        chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory)
-        spec, info = chosen.detector(model)
-        settings = chosen.settings(info)
-    limits = value_limits("--value-range", value_range)
-    scenes, unopened = open_readable(sources, bands=whole_numbers("--bands", bands), value_range=limits)
+    looks, kept = numbers("scales", scales), names("classes", classes)
+    chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory)
+    spec, card = chosen.detector(model)
+    settings = chosen.settings(card)
+    limits = value_limits("value_range", value_range)
+    scenes, unopened = open_readable(sources, bands=whole_numbers("bands", bands), value_range=limits)
     _check_one_kind(scenes, targets)
-    plan = make_plan(with_time(scenes, taken), settings, spec)
+    plan = make_plan(with_time(scenes, acquired), settings, spec)
     _check_before(plan)
     store = open_output(output, plan, append=append, overwrite=overwrite)
     if not json and not quiet:
-        model_line = f"Model    {info.name}, {', '.join(spec.keep or info.classes)}, from score {spec.min_score:g}"
+        model_line = f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {spec.min_score:g}"
         echo(model_line, describe(plan), *notes(plan))
     summary = _run(plan, store, unopened, supersede=not append, json=json, quiet=quiet)
     _write(store, plan.run, targets, overwrite=overwrite)

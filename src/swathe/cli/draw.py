@@ -96,12 +96,12 @@ def draw(
     is_page = output.suffix.lower() in SUFFIXES
     side = size if size is not None else PAGE_SIDE if is_page else PICTURE_SIDE
     view = View(pixels, box, north_up=north_up, longest_side=side, scores=scores, chosen=detection)
-    wanted_runs = names("--runs", runs) or None
+    wanted_runs = names("runs", runs) or None
     if detection is not None:
         run, scene = _run_and_scene(detection)
         wanted_runs = wanted_runs or (run,)
     condition = Query(
-        classes=names("--classes", classes) or None,
+        classes=names("classes", classes) or None,
         min_score=min_score,
         scenes=None if scene is None else (scene,),
         runs=wanted_runs,
@@ -121,12 +121,12 @@ def draw(
 
 def _only_scene(store: Path, found: Detections, scene: str | None) -> SceneInfo:
     """Return the scene to draw, if there is exactly one."""
-    known = sorted(found.scenes)
+    known = sorted({scene for _, scene in found.scenes})
     if len(known) != 1:
         shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
         wanted = f"no scene {scene!r}" if scene is not None else f"{len(known)} scenes ({shown})"
         raise UsageError(f"{store}: holds {wanted}; choose one with --scene")
-    return found.scenes[known[0]]
+    return next(iter(found.scenes.values()))
 
 
 def _opened(info: SceneInfo, image: str | None, bands: str | None, value_range: str | None) -> Scene:
@@ -137,8 +137,8 @@ def _opened(info: SceneInfo, image: str | None, bands: str | None, value_range: 
     try:
         opened = open_scene(
             image or info.uri,
-            bands=whole_numbers("--bands", bands),
-            value_range=value_limits("--value-range", value_range),
+            bands=whole_numbers("bands", bands),
+            value_range=value_limits("value_range", value_range),
             scene_id=info.id,
         )
     except SourceError as error:

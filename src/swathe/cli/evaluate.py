@@ -1,18 +1,25 @@
-"""`swathe evaluate`: average precision of stored detections against DOTA labels."""
+"""`swathe evaluate`: average precision of stored detections against labels, and pictures of what went wrong."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
 from swathe.cli.options import Json, free_output, names, print_json
 from swathe.cli.output import echo
+from swathe.datasets.classes import Others
+from swathe.errors import Argument, StoreError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from swathe.evaluation.judged import JudgedImage
 
 
 def evaluate(
-    truth: Annotated[Path, typer.Option(metavar="FOLDER", help="DOTA label files, one per image that was searched.")],
+    truth: Annotated[Path, typer.Option(metavar="LABELS", help="Label files, one per searched image; or COCO's.")],
     found: Annotated[
         Path, typer.Option(metavar="PATH", help="A store, a GeoParquet file, or a folder of DOTA Task 1 files.")
     ],
@@ -26,25 +33,75 @@ def evaluate(
         bool, typer.Option("--ignore-unlabelled", help="Leave out detections in images without a label file.")
     ] = False,
     run: Annotated[str | None, typer.Option(help="Which run of a store with several.")] = None,
+    kind: Annotated[str, typer.Option(metavar="FORMAT", help="Of labels: dota, dior-r, coco, yolo-obb.")] = "dota",
+    images: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The labelled images; for yolo-obb, and for --pictures.")
+    ] = None,
+    rename: Annotated[
+        str | None, typer.Option(metavar="OLD=NEW,...", help="Classes of the labels, and what detections call them.")
+    ] = None,
+    others: Annotated[
+        str, typer.Option(metavar="WHAT", help="Labels of classes not in --classes: drop, ignore (regions) or error.")
+    ] = "drop",
     curves: Annotated[Path | None, typer.Option(metavar="PICTURE", help="Draw precision over recall.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Draw the images in which something is false or missed.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compute average precision as DOTA task 1 does; docs/reference/evaluation.md has the definitions."""
+    from swathe.datasets.formats import LabelSet
     from swathe.evaluation.evaluate import evaluate_folders
 
     if curves is not None:
         free_output(curves, overwrite=False)
+    if pictures is not None and pictures.exists():
+        raise StoreError(f"{pictures}: exists already; choose another name for the folder of pictures")
+    if others not in get_args(Others):
+        raise UsageError(argument="others", value=others, accepted=f"one of {', '.join(get_args(Others))}")
     report = evaluate_folders(
-        truth,
+        LabelSet(truth, kind, images, _renamed(rename)),
         found,
-        classes=names("--classes", classes) or None,
+        classes=names("classes", classes) or None,
         difficult_as_normal=difficult_as_normal,
         ignore_unlabelled=ignore_unlabelled,
         run=run,
+        others=cast("Others", others),
     )
+    if pictures is not None:
+        _draw_wrong(report.wrong, pictures)
     if curves is not None:
         report.draw_curves(curves)
     if json:
         print_json(report.to_json())
     else:
         echo(*report.as_table().split("\n"))
+
+
+def _renamed(text: str | None) -> dict[str, str]:
+    """Read pairs of names."""
+    pairs = [pair.partition("=") for pair in names("rename", text)]
+    if not all(old.strip() and new.strip() for old, _, new in pairs):
+        raise UsageError(argument="rename", value=text, accepted="pairs such as vehicle=small-vehicle,airplane=plane")
+    return {old.strip(): new.strip() for old, _, new in pairs}
+
+
+def _draw_wrong(wrong: Sequence[JudgedImage], folder: Path) -> None:
+    """Draw each image in which something is false or missed, with what is right beside it."""
+    from swathe import boxes
+    from swathe.detections import Detections, SceneInfo
+    from swathe.drawing import draw
+    from swathe.evaluation.judged import VERDICTS
+    from swathe.raster.opening import open_scene
+
+    unknown = next((item.name for item in wrong if item.image is None), None)
+    if unknown is not None:
+        raise UsageError(f"the pixels of {unknown} are not known; say where they are (", Argument("images"), ")")
+    for item in wrong:
+        scene = open_scene(item.image or "", scene_id=item.name)
+        info = SceneInfo(item.name, scene.uri, scene.width, scene.height, scene.crs, scene.transform)
+        rectangles = boxes.from_polygons(item.polygons)
+        judged = Detections.from_arrays(rectangles, item.scores, item.verdicts, VERDICTS, info, "evaluation")
+        path = folder / f"{item.name}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw(judged, scene, path)

@@ -12,6 +12,7 @@ import typer
 from typer.main import get_command
 
 from swathe.cli.areas import areas
+from swathe.cli.command import Command
 from swathe.cli.compact import compact
 from swathe.cli.convert import convert
 from swathe.cli.detect import detect
@@ -72,7 +73,7 @@ for command in (
     figures,
     doctor,
 ):
-    app.command(epilog=EPILOG)(command)
+    app.command(cls=Command, epilog=EPILOG)(command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -15,13 +15,12 @@ def models(json: Json = False) -> None:
         entries = [
             {
                 "name": model.name,
-                "size": model.info.size,
-                "classes": model.info.classes,
-                "scales": model.info.scales,
-                "metres_per_pixel": model.info.ground_sample_distance,
-                "min_score": model.info.min_score,
+                "classes": model.card.classes,
+                "scales": model.card.scales,
+                "metres_per_pixel": model.card.resolution,
+                "min_score": model.card.min_score,
                 "files": [str(path) for path in model.files],
-                "card": None if model.card is None else str(model.card),
+                "page": None if model.page is None else str(model.page),
             }
             for model in shipped
         ]
@@ -30,12 +29,12 @@ def models(json: Json = False) -> None:
     if not shipped:
         echo("no models come with this installation; give the path of a .onnx or .safetensors file instead")
     for model in shipped:
-        resolution = model.info.ground_sample_distance
-        echo(f"{model.name}  (YWCSL {model.info.size})")
-        echo(f"  classes     {', '.join(model.info.classes)}")
+        resolution = model.card.resolution
+        echo(f"{model.name}  ({model.card.layout})")
+        echo(f"  classes     {', '.join(model.card.classes)}")
         if resolution is not None:
             echo(f"  resolution  {resolution:g} m per pixel")
-        echo(f"  scales      {', '.join(f'{scale:g}' for scale in model.info.scales)}")
-        echo(f"  min score   {model.info.min_score:g}")
-        if model.card is not None:
-            echo(f"  card        {model.card}")
+        echo(f"  scales      {', '.join(f'{scale:g}' for scale in model.card.scales)}")
+        echo(f"  min score   {model.card.min_score:g}")
+        if model.page is not None:
+            echo(f"  page        {model.page}")

@@ -6,6 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from swathe.cli.output import echo
+from swathe.errors import Argument, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,21 +27,36 @@ def say_notes(path: Path, condition: Query, found: Detections) -> None:
 
     Raises:
         StoreError: If something is damaged.
+        UsageError: If a box or polygon lies beyond all degrees, and all scenes are placed by degrees.
     """
     named = any(names is not None for names in (condition.classes, condition.scenes, condition.runs))
     placed = condition.on_ground or condition.acquired is not None
-    heads = _heads(path) if named or placed else ()
+    outside = _beyond_degrees(condition)
+    heads = _heads(path) if named or placed or outside else ()
+    scenes = sorted({scene for head in heads for scene in head.scenes.values()}, key=lambda scene: scene.id)
+    if outside and scenes and all(scene.georeferenced for scene in scenes):
+        raise UsageError(
+            Argument(outside, getattr(condition, outside)),
+            ": is not in longitude and latitude, by which all scenes here are placed; convert it to EPSG:4326",
+        )
     lines = _unknown(condition, heads) if named else []
     if placed:
-        lines += _unmatched(condition, sorted({scene for head in heads for scene in head.scenes}, key=lambda s: s.id))
+        lines += _unmatched(condition, scenes)
     for line in lines + _overlapping(found):
         echo(f"note: {line}", err=True)
 
 
+def _beyond_degrees(condition: Query) -> str | None:
+    """Name the condition, if there is one, whose numbers cannot be longitude and latitude."""
+    box, polygon = condition.box, condition.polygon
+    corners = {"box": () if box is None else (box[:2], box[2:]), "polygon": polygon or ()}
+    return next((name for name, places in corners.items() if any(abs(x) > 360 or abs(y) > 90 for x, y in places)), None)
+
+
 def _heads(path: Path) -> Sequence[FileHead]:
     """Return what the files of a store, or a single one, tell of themselves."""
-    from swathe.store.detections_file import DetectionsFile
     from swathe.store.geoparquet import GeoParquetStore
+    from swathe.store.old_file import DetectionsFile
 
     if path.is_dir():
         return [entry.head for entry in GeoParquetStore(path).files.entries()]
@@ -52,7 +68,7 @@ def _unknown(condition: Query, heads: Sequence[FileHead]) -> list[str]:
     lines = []
     for kind, wanted, known in (
         ("class", condition.classes, {name for head in heads for name in head.class_names}),
-        ("scene", condition.scenes, {scene.id for head in heads for scene in head.scenes}),
+        ("scene", condition.scenes, {scene for head in heads for _, scene in head.scenes}),
         ("run", condition.runs, {run for head in heads for run in head.runs}),
     ):
         for name in wanted or ():

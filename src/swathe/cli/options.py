@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -57,69 +56,43 @@ NameProperty = Annotated[
 Acquired = Annotated[
     str | None, typer.Option(metavar="TIME", help="When the scenes were taken, such as 2024-05-01T10:20:30Z, in UTC.")
 ]
-CHOICES = (  # about a run, of which the library speaks as it calls them
-    "model", "scales", "tile", "stride", "classes", "min_score", "merge_iou", "workers", "backend", "batch_timeout",
-    "memory",
-)  # fmt: skip
 Value = TypeVar("Value")
 
 
-@contextmanager
-def naming_options(*fields: str) -> Iterator[None]:
-    """Let errors name the option where they name an argument of Python.
-
-    Args:
-        *fields: The arguments that have options.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        UsageError: If one is raised, with the name changed.
-    """
-    try:
-        yield
-    except UsageError as error:
-        field, _, rest = str(error).partition(" ")
-        if field not in fields:
-            raise
-        raise UsageError(f"--{field.replace('_', '-')} {rest}") from error
-
-
-def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+def numbers(argument: str, text: str | None) -> tuple[float, ...] | None:
     """Read numbers with commas between them.
 
     Args:
-        option: The option, for the message.
+        argument: The option's name in Python, for the message.
         text: Its value.
 
     Returns:
         The numbers, or None if the option was not given.
 
     Raises:
-        UsageError: If a part is no number.
+        UsageError: If a part is not a number.
     """
-    return _parted(option, text, float, "numbers", "0.5,1")
+    return _parted(argument, text, float, "numbers", "0.5,1")
 
 
-def whole_numbers(option: str, text: str | None) -> tuple[int, ...] | None:
+def whole_numbers(argument: str, text: str | None) -> tuple[int, ...] | None:
     """Read whole numbers with commas between them.
 
     Args:
-        option: The option, for the message.
+        argument: The option's name in Python, for the message.
         text: Its value.
 
     Returns:
         The numbers, or None if the option was not given.
 
     Raises:
-        UsageError: If a part is no whole number.
+        UsageError: If a part is not a whole number.
     """
-    return _parted(option, text, int, "whole numbers", "3,2,1")
+    return _parted(argument, text, int, "whole numbers", "3,2,1")
 
 
 def _parted(
-    option: str, text: str | None, read: Callable[[str], Value], what: str, example: str
+    argument: str, text: str | None, read: Callable[[str], Value], what: str, example: str
 ) -> tuple[Value, ...] | None:
     """Read values with commas between them."""
     if text is None:
@@ -127,14 +100,15 @@ def _parted(
     try:
         return tuple(read(part) for part in text.split(","))
     except ValueError as error:
-        raise UsageError(f"{option} {text}: give {what} with commas between them, for instance {example}") from error
+        accepted = f"{what} with commas between them, for instance {example}"
+        raise UsageError(argument=argument, value=text, accepted=accepted) from error
 
 
-def value_limits(option: str, text: str | None) -> tuple[float, float] | Literal["percentile"] | None:
+def value_limits(argument: str, text: str | None) -> tuple[float, float] | Literal["percentile"] | None:
     """Read a lowest and a highest value, or the word for measuring them.
 
     Args:
-        option: The option, for the message.
+        argument: The option's name in Python, for the message.
         text: Its value.
 
     Returns:
@@ -147,17 +121,18 @@ def value_limits(option: str, text: str | None) -> tuple[float, float] | Literal
         return None
     if text == "percentile":
         return "percentile"
-    limits = numbers(option, text) or ()
+    limits = numbers(argument, text) or ()
     if len(limits) != 2 or not limits[0] < limits[1]:
-        raise UsageError(f"{option} {text}: give two numbers that rise, for instance 0,4095, or percentile")
+        accepted = "two numbers that rise, for instance 0,4095, or percentile"
+        raise UsageError(argument=argument, value=text, accepted=accepted)
     return limits[0], limits[1]
 
 
-def names(option: str, text: str | None) -> tuple[str, ...]:
+def names(argument: str, text: str | None) -> tuple[str, ...]:
     """Read names with commas between them.
 
     Args:
-        option: The option, for the message.
+        argument: The option's name in Python, for the message.
         text: Its value.
 
     Returns:
@@ -170,15 +145,16 @@ def names(option: str, text: str | None) -> tuple[str, ...]:
         return ()
     parts = tuple(part.strip() for part in text.split(","))
     if not all(parts):
-        raise UsageError(f"{option} {text!r}: give names with commas between them, for instance ship,harbor")
+        accepted = "names with commas between them, for instance ship,harbor"
+        raise UsageError(argument=argument, value=text, accepted=accepted)
     return parts
 
 
-def span(option: str, text: str | None, read: Callable[[str], Value]) -> tuple[Value | None, Value | None] | None:
+def span(argument: str, text: str | None, read: Callable[[str], Value]) -> tuple[Value | None, Value | None] | None:
     """Read a range with two dots between its ends.
 
     Args:
-        option: The option, for the message.
+        argument: The option's name in Python, for the message.
         text: Its value: `FROM..TO`, `FROM..` or `..TO`.
         read: What makes a value of the text of an end.
 
@@ -194,31 +170,9 @@ def span(option: str, text: str | None, read: Callable[[str], Value]) -> tuple[V
     try:
         low, high = (read(end) if end else None for end in ends)
     except ValueError as error:
-        raise UsageError(
-            f"{option} {text}: give both ends with two dots between, or one: FROM..TO, FROM.., ..TO"
-        ) from error
+        accepted = "both ends with two dots between, or one of them: FROM..TO, FROM.., ..TO"
+        raise UsageError(argument=argument, value=text, accepted=accepted) from error
     return low, high
-
-
-def read_time(option: str, text: str) -> str:
-    """Read a time.
-
-    Args:
-        option: The option, for the message.
-        text: Its value, ISO 8601; without zone in UTC.
-
-    Returns:
-        ISO 8601 in UTC, ending in Z.
-
-    Raises:
-        UsageError: If it is no time.
-    """
-    from swathe.times import parse_utc, utc_text
-
-    try:
-        return utc_text(parse_utc(text))
-    except UsageError as error:
-        raise UsageError(f"{option} {error}") from error
 
 
 def free_output(path: Path, *, overwrite: bool) -> Path:

@@ -10,7 +10,6 @@ import typer
 from swathe.cli.advice import advice, say_advice
 from swathe.cli.detect import Workers, describe, notes
 from swathe.cli.options import (
-    CHOICES,
     Bands,
     Json,
     Memory,
@@ -19,7 +18,6 @@ from swathe.cli.options import (
     Stride,
     TileSize,
     ValueRange,
-    naming_options,
     numbers,
     print_json,
     value_limits,
@@ -57,12 +55,11 @@ def plan(
     from swathe.engine.local import choose_executor
     from swathe.engine.plan import make_plan
 
-    with naming_options(*CHOICES):
-        chosen = Choices(numbers("--scales", scales), tile, stride, workers=workers, memory=memory)
-        spec, info = (None, None) if model is None else chosen.detector(model)
-        settings = chosen.settings(info)
+    chosen = Choices(numbers("scales", scales), tile, stride, workers=workers, memory=memory)
+    spec, card = (None, None) if model is None else chosen.detector(model)
+    settings = chosen.settings(card)
     scenes, unopened = open_readable(
-        sources, bands=whole_numbers("--bands", bands), value_range=value_limits("--value-range", value_range)
+        sources, bands=whole_numbers("bands", bands), value_range=value_limits("value_range", value_range)
     )
     planned = make_plan(scenes, settings, spec)
     processes = choose_executor(workers).workers

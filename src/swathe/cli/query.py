@@ -15,11 +15,13 @@ from swathe.cli.conditions import (
     Length,
     Near,
     Period,
+    PolygonFile,
     Runs,
     Scenes,
     Width,
     find_areas,
     make_condition,
+    read_polygon,
     scan,
 )
 from swathe.cli.found import check_target, print_best, print_counts, print_features
@@ -27,15 +29,11 @@ from swathe.cli.notes import say_notes
 from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, print_json
 from swathe.cli.output import echo
 from swathe.counts import counted
-from swathe.errors import SourceError, UsageError
-from swathe.inputs import read_input
+from swathe.errors import UsageError
 
 if TYPE_CHECKING:
     from swathe.detections import Detections
 
-PolygonFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Only what touches the polygon of this GeoJSON file.")
-]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -116,38 +114,3 @@ def _report(found: Detections, output: Path | None, *, count: bool, json: bool) 
         echo(f"{output}: {counted(len(found), 'detection')}")
     else:
         (print_counts if count else print_best)(found)
-
-
-def read_polygon(path: Path) -> tuple[tuple[float, float], ...]:
-    """Read the outer ring of the only polygon of a GeoJSON file.
-
-    Args:
-        path: A geometry, a feature, or a collection of one feature.
-
-    Returns:
-        The corners (x, y).
-
-    Raises:
-        SourceError: If the file cannot be read or holds anything else than one simple polygon without holes.
-    """
-    import json
-
-    from swathe.query.values import ring as checked_ring
-
-    try:
-        value = json.loads(read_input(path).decode())
-        if value["type"] == "FeatureCollection":
-            (value,) = value["features"]
-        if value["type"] == "Feature":
-            value = value["geometry"]
-        rings = value["coordinates"] if value["type"] == "Polygon" else []
-        (ring,) = rings
-        return checked_ring([(float(x), float(y)) for x, y, *_ in ring])
-    except UsageError as error:
-        raise SourceError(f"--polygon {path}: {error}; correct it, or give it to --areas") from error
-    except OSError as error:
-        raise SourceError(f"--polygon {path}: cannot be read ({error.strerror}); check the name") from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise SourceError(
-            f"--polygon {path}: is no GeoJSON of exactly one polygon without holes; save it so, or give it to --areas"
-        ) from error

@@ -14,7 +14,7 @@ from swathe.errors import UsageError
 
 if TYPE_CHECKING:
     from swathe.store.geoparquet import GeoParquetStore
-    from swathe.store.protocol import Published
+    from swathe.store.published import Published
 
 
 def remove(

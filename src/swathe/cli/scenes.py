@@ -12,7 +12,7 @@ from swathe.cli.tables import print_table
 from swathe.counts import counted
 
 if TYPE_CHECKING:
-    from swathe.store.protocol import Published
+    from swathe.store.published import Published
 
 TITLES = ("scene", "size, px", "m per px", "detections", "acquired", "run")
 

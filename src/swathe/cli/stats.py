@@ -16,17 +16,18 @@ from swathe.cli.conditions import (
     Length,
     Near,
     Period,
+    PolygonFile,
     Runs,
     Scenes,
     Width,
     find_areas,
     make_condition,
+    read_polygon,
     scan,
 )
 from swathe.cli.notes import say_notes
 from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, free_output, print_json
 from swathe.cli.output import echo
-from swathe.cli.query import PolygonFile, read_polygon
 from swathe.counts import counted
 from swathe.errors import MissingExtraError, UsageError
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from swathe import boxes
+from swathe import boxes, geojson
 from swathe.datasets.sample import Sample
 from swathe.errors import SourceError, UsageError
-from swathe.inputs import read_input
 from swathe.raster import georeference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from shapely.geometry.base import BaseGeometry
-
-DEFAULT_CRS = "OGC:CRS84"  # RFC 7946: longitude, latitude
 
 Ring = npt.NDArray[np.float64]  # (k, 2) corners, the first not repeated at the end
 
@@ -111,17 +107,20 @@ def read_rings(
         SourceError: If the file is damaged, holds anything but polygons, or does not lie over the scene.
         UsageError: If not exactly one of `class_name` and `class_property` is given.
     """
+    import shapely
+
     if (class_name is None) == (class_property is None):
         raise UsageError("give either the class name of all polygons or the property that holds it, not both")
-    document = _document(path)
+    document = geojson.read_polygons(path, "label file")
     drawn: list[Ring] = []
     classes: list[str] = []
-    for number, feature in enumerate(_features(document, path), start=1):
-        where = f"{path}, feature {number}"
-        for ring in _outer_rings(feature.get("geometry"), where):
-            drawn.append(ring)
-            classes.append(_class_of(feature, class_property, where) if class_name is None else class_name)
-    rings = _to_pixels(drawn, _crs_of(document, path), scene, path)
+    for feature in document.features:
+        outlines = shapely.get_exterior_ring(shapely.get_parts(feature.geometry))
+        drawn.extend(shapely.get_coordinates(ring)[:-1] for ring in outlines)
+        if len(outlines):
+            name = _class_of(feature, class_property) if class_name is None else class_name
+            classes.extend([name] * len(outlines))
+    rings = _to_pixels(drawn, document.crs, scene, path)
     kept = [index for index, ring in enumerate(rings) if _touches(ring, scene)]
     if drawn and not kept:
         raise SourceError(
@@ -154,70 +153,12 @@ def labelled_area(rings: Sequence[Ring], margin: float, *, ratio: float = 0.2) -
     return shapely.buffer(shapely.union_all([hull, *outlines]), margin)
 
 
-def _document(path: Path) -> dict[str, Any]:
-    """Parse a GeoJSON file."""
-    try:
-        document = json.loads(read_input(path).decode("utf-8-sig"))
-    except OSError as error:
-        raise SourceError(f"label file {path} cannot be read ({error.strerror}); check its name and rights") from error
-    except (ValueError, RecursionError) as error:
-        raise SourceError(f"label file {path} is not GeoJSON ({error}); fetch or export it again") from error
-    if not isinstance(document, dict) or not isinstance(document.get("type"), str):
-        raise SourceError(f"label file {path} is JSON but not GeoJSON: it has no type; export it again")
-    return document
-
-
-def _features(document: dict[str, Any], path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the features of a collection, a single feature, or a bare geometry."""
-    kind = document["type"]
-    if kind == "FeatureCollection":
-        features = document.get("features")
-        if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
-            raise SourceError(f"label file {path}: its list of features is missing or damaged; export it again")
-        yield from features
-    elif kind == "Feature":
-        yield document
-    else:
-        yield {"geometry": document}
-
-
-def _outer_rings(geometry: object, where: str) -> Iterator[Ring]:
-    """Yield the outer ring of each polygon of a geometry; a feature without geometry has none."""
-    if geometry is None:
-        return
-    kind = geometry.get("type") if isinstance(geometry, dict) else None
-    if not isinstance(geometry, dict) or kind not in ("Polygon", "MultiPolygon"):
-        raise SourceError(f"{where} is a {kind}, not a Polygon or MultiPolygon; keep only the polygons")
-    try:
-        polygons = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
-        rings = [np.asarray([position[:2] for position in polygon[0]], dtype=np.float64) for polygon in polygons]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise SourceError(f"{where}: its coordinates are damaged ({error}); correct or delete the feature") from error
-    for ring in rings:
-        if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 4 or not np.isfinite(ring).all():
-            raise SourceError(f"{where}: a ring needs four or more finite positions; correct or delete the feature")
-        yield ring[:-1] if np.array_equal(ring[0], ring[-1]) else ring
-
-
-def _class_of(feature: dict[str, Any], class_property: str | None, where: str) -> str:
+def _class_of(feature: geojson.Feature, class_property: str | None) -> str:
     """Return the class that a property of the feature names."""
-    properties = feature.get("properties")
-    value = properties.get(class_property) if isinstance(properties, dict) else None
+    value = feature.properties.get(class_property or "")
     if not isinstance(value, str) or not value:
-        raise SourceError(f"{where} has no text in its property {class_property!r}; give its class there")
+        raise SourceError(f"{feature.where} has no text in its property {class_property!r}; give its class there")
     return value
-
-
-def _crs_of(document: dict[str, Any], path: Path) -> str:
-    """Return the name of the coordinate reference system of a file."""
-    member = document.get("crs")
-    if member is None:
-        return DEFAULT_CRS
-    properties = member.get("properties") if isinstance(member, dict) else None
-    name = properties.get("name") if isinstance(properties, dict) else None
-    if not isinstance(name, str):
-        raise SourceError(f"label file {path}: its `crs` member has no name; write one or delete the member")
-    return name
 
 
 def _to_pixels(rings: list[Ring], crs: str, scene: GeoreferencedScene, path: Path) -> list[Ring]:

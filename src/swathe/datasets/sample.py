@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from swathe import boxes
 from swathe.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
 IMAGE_SUFFIXES = (".bmp", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".vrt", ".webp")
@@ -38,6 +38,11 @@ class Sample:
             )
         if not np.isfinite(self.polygons).all():
             raise UsageError(f"sample {self.name!r} has a corner that is not a finite number; correct its labels")
+
+    @classmethod
+    def empty(cls, image: Path) -> Self:
+        """Describe an image in which there is no object."""
+        return cls(image.stem, image, np.empty((0, 4, 2)), (), np.empty(0, dtype=np.bool_))
 
     def __len__(self) -> int:
         """Return the number of labelled objects, ignore regions included."""
@@ -136,3 +141,7 @@ class ImageFolder:
             )
         names = ", ".join(path.name for path in found)
         raise SourceError(f"{label}: more than one image has its name ({names} in {self._folder}); keep one of them")
+
+    def without(self, stems: Collection[str]) -> list[Path]:
+        """Return the images that have none of some names, sorted."""
+        return [path for stem, paths in self._images.items() if stem not in stems for path in paths]

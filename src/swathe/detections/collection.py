@@ -17,7 +17,16 @@ from swathe.counts import counted
 from swathe.detections import footprints
 from swathe.detections.notebook import as_html
 from swathe.detections.scene import SceneInfo, check_coordinates
-from swathe.detections.table import BOX_COLUMNS, NAME_TYPE, SCHEMA, as_indexes, make_table, order_rows, ranks
+from swathe.detections.table import (
+    BOX_COLUMNS,
+    NAME_TYPE,
+    SCHEMA,
+    as_indexes,
+    make_table,
+    order_rows,
+    pair_codes,
+    ranks,
+)
 from swathe.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -31,6 +40,10 @@ if TYPE_CHECKING:
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IndexArray: TypeAlias = npt.NDArray[np.int64]
+SceneKey: TypeAlias = tuple[str, str]  # run id, scene id: two runs may mean different pictures by one id
+
+
+SCENES = "a mapping from run and scene id to SceneInfo"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,31 +55,33 @@ class Detections:
     """
 
     table: pa.Table  # columns of SCHEMA; boxes in scene pixels, theta in radians, clockwise on screen
-    scenes: Mapping[str, SceneInfo] = field(default_factory=dict)  # by id; scenes without detections too
+    scenes: Mapping[SceneKey, SceneInfo] = field(default_factory=dict)  # by run and id; those without detections too
     class_names: tuple[str, ...] = ()  # classes the models know, in their order; not all need occur
     runs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # run id -> model, settings (JSON values)
 
     def __post_init__(self) -> None:
         """Refuse a table of other columns, and rows of unknown scenes, classes or runs."""
         arguments.instance("table", self.table, pa.Table, "a pyarrow.Table")
-        arguments.mapping("scenes", self.scenes, "a mapping from ids to SceneInfo")
-        for scene in self.scenes.values():
-            arguments.instance("scenes", scene, SceneInfo, "a mapping from ids to SceneInfo")
+        arguments.mapping("scenes", self.scenes, SCENES)
+        for key, scene in self.scenes.items():
+            arguments.instance("scenes", scene, SceneInfo, SCENES)
+            if key[1:] != (scene.id,):
+                raise UsageError(argument="scenes", value=key, accepted=SCENES)
         object.__setattr__(self, "class_names", arguments.names("class_names", self.class_names))
         arguments.mapping("runs", self.runs, "a mapping from ids to what is known of the runs")
         if not self.table.schema.equals(SCHEMA):
             raise UsageError(f"detections need the columns {', '.join(SCHEMA.names)}, not {self.table.schema.names}")
-        known: tuple[tuple[str, Iterable[str]], ...] = (
-            ("scene", self.scenes),
-            ("class", self.class_names),
-            ("run", self.runs),
-        )
-        for column, names in known:
-            unknown = set(pc.unique(self.table.column(column)).to_pylist()).difference(names)
-            if unknown:
-                raise UsageError(
-                    f"detections name the {column} {sorted(unknown, key=str)[0]!r}, which is not described"
-                )
+        held: dict[str, set[Any]] = {
+            name: set(pc.unique(self.table.column(name)).to_pylist()) for name in ("class", "run")
+        }
+        unknown = [
+            *(("class", name) for name in held["class"].difference(self.class_names)),
+            *(("run", run) for run in held["run"].difference(self.runs)),
+            *(("scene", scene) for _, scene in set(self.scene_codes()[0]).difference(self.scenes)),
+        ]
+        if unknown:
+            column, name = min(unknown, key=str)
+            raise UsageError(f"detections name the {column} {name!r}, which is not described")
         object.__setattr__(self, "scenes", dict(self.scenes))
         object.__setattr__(self, "runs", dict(self.runs))
 
@@ -106,20 +121,26 @@ class Detections:
         about = arguments.mapping("run_info", {} if run_info is None else run_info, "a mapping of JSON values")
         canonical = box_math.canonical(boxes) + 0.0  # -0.0 becomes 0.0: equal boxes shall be equal bytes
         table = make_table(canonical, scores, class_indices, cut, names, scene.id, run)
-        return cls(table, {scene.id: scene}, names, {run: dict(about)})
+        return cls(table, {(run, scene.id): scene}, names, {run: dict(about)})
 
     @classmethod
-    def empty(cls, class_names: Sequence[str] = (), scenes: Iterable[SceneInfo] = ()) -> Self:
+    def empty(
+        cls,
+        class_names: Sequence[str] = (),
+        scenes: Mapping[SceneKey, SceneInfo] | None = None,
+        runs: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Self:
         """Make detections without a row.
 
         Args:
             class_names: Classes that were looked for.
-            scenes: Scenes that were looked at.
+            scenes: Scenes that were looked at, by run and id.
+            runs: What is known of the runs, by id.
 
         Returns:
             No detections.
         """
-        return cls(SCHEMA.empty_table(), {scene.id: scene for scene in scenes}, tuple(class_names))
+        return cls(SCHEMA.empty_table(), scenes or {}, tuple(class_names), runs or {})
 
     @classmethod
     def concat(cls, parts: Iterable[Detections]) -> Self:
@@ -132,21 +153,21 @@ class Detections:
             All rows, scenes, runs, and classes in the order in which they first appear.
 
         Raises:
-            UsageError: If two parts describe a scene differently.
+            UsageError: If two parts describe a scene of a run differently.
         """
         accepted = "a list of Detections"
         parts = [
             arguments.instance("parts", part, Detections, accepted)
             for part in arguments.several("parts", parts, accepted)
         ]
-        scenes: dict[str, SceneInfo] = {}
+        scenes: dict[SceneKey, SceneInfo] = {}
         runs: dict[str, Mapping[str, Any]] = {}
         for part in parts:
-            for scene in part.scenes.values():
-                if scenes.setdefault(scene.id, scene) != scene:
+            for key, scene in part.scenes.items():
+                if scenes.setdefault(key, scene) != scene:
                     raise UsageError(
-                        f"scene {scene.id!r} is described in two ways ({scenes[scene.id].uri} and {scene.uri}); "
-                        "filter by run, or give the scenes different names"
+                        f"scene {scene.id!r} of run {key[0]!r} is described in two ways ({scenes[key].uri} and "
+                        f"{scene.uri}); join detections that were made together"
                     )
             runs.update({run: info for run, info in part.runs.items() if info or run not in runs})
         names = tuple(dict.fromkeys(name for part in parts for name in part.class_names))
@@ -165,7 +186,7 @@ class Detections:
             All its detections in canonical order.
 
         Raises:
-            UsageError: If runs in the store describe a scene differently, or it is no path.
+            UsageError: If it is no path.
             StoreError: If there is nothing, or something else or something damaged.
         """
         from swathe.store.files import open_detections
@@ -262,7 +283,7 @@ class Detections:
             without = next(scene.id for scene in present if not scene.georeferenced)
             raise UsageError(
                 f"some scenes have a georeference and others, such as {without!r}, have none, so their geometries do "
-                "not fit into one table or file; choose scenes of one kind (--scenes)"
+                "not fit into one table or file; choose scenes of one kind"
             )
         return kinds == {True}
 
@@ -376,7 +397,7 @@ class Detections:
             SourceError: If a footprint has no longitude and latitude.
         """
         if not hasattr(query, "select"):  # its type lies in a room above
-            raise UsageError(arguments.refusal("query", query, "a Query, such as Query(min_score=0.5)"))
+            raise UsageError(argument="query", value=query, accepted="a Query, such as Query(min_score=0.5)")
         return query.select(self)
 
     def take(self, rows: npt.ArrayLike) -> Self:
@@ -475,18 +496,29 @@ class Detections:
             UsageError: If there is no such column, or the names are no list.
         """
         if column not in ("run", "scene", "class"):
-            raise UsageError(arguments.refusal("column", column, "'run', 'scene' or 'class'"))
+            raise UsageError(argument="column", value=column, accepted="'run', 'scene' or 'class'")
         wanted = arguments.names("names", names)
         present, codes = self._coded(column)
         return np.isin(present, list(wanted))[codes] if len(codes) else np.zeros(0, dtype=np.bool_)
 
+    def scene_codes(self) -> tuple[list[SceneKey], IndexArray]:
+        """Tell which scene each detection lies in.
+
+        Returns:
+            The scenes that have detections, by run and id; and for each detection (n,) the place of its scene in them.
+        """
+        return pair_codes(self.table.column("run"), self.table.column("scene"))
+
     def _rows_by_scene(self) -> Iterator[tuple[SceneInfo, IndexArray]]:
         """Yield each scene that has detections, with the indexes of its rows."""
-        names, codes = self._coded("scene")
+        keys, codes = self.scene_codes()
+        if len(keys) == 1:  # mostly
+            yield self.scenes[keys[0]], np.arange(len(self))
+            return
         order = np.argsort(codes, kind="stable")
-        present, starts = np.unique(codes[order], return_index=True)
-        for code, rows in zip(present.tolist(), np.split(order, starts[1:]), strict=False):
-            yield self.scenes[str(names[code])], rows
+        starts = np.searchsorted(codes[order], np.arange(len(keys)))
+        for key, rows in zip(keys, np.split(order, starts[1:]), strict=False):
+            yield self.scenes[key], rows
 
     def _names(self, column: str) -> npt.NDArray[np.str_]:
         """Decode a dictionary column to text."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,8 @@ import numpy.typing as npt
 from swathe import arguments
 from swathe.arguments import is_text
 from swathe.errors import SourceError, UsageError
+from swathe.raster.georeference import Transform
 from swathe.times import parse_utc, utc_text
-
-if TYPE_CHECKING:
-    from swathe.raster.georeference import Transform
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Coordinates: TypeAlias = Literal["pixel", "lonlat", "crs", "geometry"]
@@ -50,7 +48,7 @@ class SceneInfo:
             accepted = "six finite numbers a, b, c, d, e, f"
             given = arguments.several("transform", self.transform, accepted)
             if len(given) != len("abcdef"):
-                raise UsageError(f"scene {self.id!r}: {arguments.refusal('transform', self.transform, accepted)}")
+                raise UsageError(f"scene {self.id!r}: ", argument="transform", value=self.transform, accepted=accepted)
             values = tuple(arguments.number("transform", value, accepted) for value in given)
             object.__setattr__(self, "transform", values)
         if self.acquired is not None:
@@ -99,4 +97,4 @@ def check_coordinates(coordinates: object) -> None:
     """Refuse coordinates that there are not."""
     known = get_args(Coordinates)
     if not isinstance(coordinates, str) or coordinates not in known:
-        raise UsageError(arguments.refusal("coordinates", coordinates, " or ".join(map(repr, known))))
+        raise UsageError(argument="coordinates", value=coordinates, accepted=" or ".join(map(repr, known)))

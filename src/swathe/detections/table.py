@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from swathe.arguments import is_label, is_text, refusal, text
+from swathe.arguments import is_label, is_text, text
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,6 +85,25 @@ def make_table(
     return pa.table(columns, schema=SCHEMA)
 
 
+def pair_codes(runs: pa.ChunkedArray, scenes: pa.ChunkedArray) -> tuple[list[tuple[str, str]], IndexArray]:
+    """Tell which pairs of run and scene there are.
+
+    Args:
+        runs: Run ids (n,), a dictionary column.
+        scenes: Scene ids (n,), a dictionary column.
+
+    Returns:
+        The pairs that occur, and for each row (n,) the place of its pair among them.
+    """
+    run, scene = runs.combine_chunks(), scenes.combine_chunks()
+    pairs = run.indices.to_numpy().astype(np.int64) * len(scene.dictionary) + scene.indices.to_numpy()
+    present = np.flatnonzero(np.bincount(pairs))
+    names = run.dictionary.to_pylist(), scene.dictionary.to_pylist()
+    found = np.divmod(present, max(1, len(scene.dictionary)))
+    keys = [(names[0][one], names[1][other]) for one, other in zip(*(part.tolist() for part in found), strict=True)]
+    return keys, np.searchsorted(present, pairs)
+
+
 def as_indexes(rows: npt.ArrayLike, count: int) -> IndexArray:
     """Check numbers of rows.
 
@@ -102,12 +121,12 @@ def as_indexes(rows: npt.ArrayLike, count: int) -> IndexArray:
     try:
         chosen = np.asarray(rows)
     except ValueError as error:  # of lists of different lengths
-        raise UsageError(refusal("rows", rows, accepted)) from error
+        raise UsageError(argument="rows", value=rows, accepted=accepted) from error
     if chosen.dtype == np.bool_ and chosen.shape == (count,):
         return np.flatnonzero(chosen)
     whole = chosen.dtype.kind in "iu" or chosen.size == 0
     if chosen.ndim != 1 or not whole or (chosen.size and not -count <= chosen.min() <= chosen.max() < count):
-        raise UsageError(refusal("rows", rows, accepted))
+        raise UsageError(argument="rows", value=rows, accepted=accepted)
     indexes = chosen.astype(np.int64)
     return np.where(indexes < 0, indexes + count, indexes)
 
@@ -140,13 +159,13 @@ def _column(values: npt.ArrayLike, count: int, name: str, dtype: type[Any]) -> n
     try:
         array = np.asarray(values)
     except ValueError as error:  # of lists of different lengths
-        raise UsageError(refusal(name, values, f"{count}, one for each box")) from error
+        raise UsageError(argument=name, value=values, accepted=f"{count}, one for each box") from error
     if array.shape != (count,) and not (count == 0 and array.size == 0):
         raise UsageError(f"{count} boxes need {count} {name}, not an array of shape {array.shape}")
     array = array.reshape(count)
     is_number = array.dtype.kind in "biuf"
     if count and not (is_number and (dtype is np.float64 or np.array_equal(array, array.astype(dtype)))):
-        raise UsageError(refusal(name, values, KINDS[dtype]))
+        raise UsageError(argument=name, value=values, accepted=KINDS[dtype])
     return array.astype(dtype)
 
 

@@ -6,26 +6,28 @@ import importlib.util
 import math
 import tempfile
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from swathe.atomic import published_file
-from swathe.detectors.base import INPUT_NAME, RawMapDetector, output_names
+from swathe.detectors.card import make_card
 from swathe.detectors.extras import install_hint
 from swathe.detectors.files import file_sha256, seal_onnx
-from swathe.detectors.onnx import OnnxDetector
-from swathe.detectors.openvino import OpenVinoDetector
+from swathe.detectors.heads.ywcsl import card_values, output_names
+from swathe.detectors.network import NetworkDetector
 from swathe.detectors.protocol import DetectorSpec
-from swathe.detectors.torch import TorchDetector, load_network
+from swathe.detectors.registry import open_detector
+from swathe.detectors.torch import load_network
 from swathe.errors import MissingExtraError, ModelError, StoreError, UsageError
 from swathe.model.decode import Maps, decode
 from swathe.model.info import ModelInfo
 
 OPSET = 17
+INPUT_NAME = "images"
 TILES = (256, 320)  # sides of the images compared, pixels: two, because the graph must not have a size built in
 SEED = 20
 
@@ -74,13 +76,13 @@ def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False) -> E
         MissingExtraError: If PyTorch, onnx or ONNX Runtime is not installed.
     """
     _check_output_path(output, overwrite)
-    for module, library in (("torch", "PyTorch"), ("onnx", "onnx")):
+    for module, library in (("torch", "PyTorch"), ("onnx", "onnx"), ("onnxruntime", "ONNX Runtime")):
         if importlib.util.find_spec(module) is None:
             raise MissingExtraError(install_hint(library, "train"))
     with tempfile.TemporaryDirectory(prefix="swathe-export-") as folder:
         draft = Path(folder) / output.name
         info = write_graph(checkpoint, draft)
-        seal_onnx(draft, info)
+        seal_onnx(draft, info.to_json())
         report = _compare_backends(checkpoint, draft, info, output)
         with published_file(output, overwrite=True) as stream:
             stream.write(draft.read_bytes())
@@ -133,18 +135,16 @@ def write_graph(checkpoint: Path, path: Path) -> ModelInfo:
 
 def _compare_backends(checkpoint: Path, draft: Path, info: ModelInfo, output: Path) -> ExportReport:
     """Compare the graph with the checkpoint on every backend that is installed."""
-    backends: dict[str, Callable[[DetectorSpec], RawMapDetector]] = {"onnx": OnnxDetector}
-    if importlib.util.find_spec("openvino") is not None:
-        backends["openvino"] = OpenVinoDetector
+    backends = ["onnx", *(["openvino"] if importlib.util.find_spec("openvino") is not None else [])]
     largest, images, boxes = 0.0, 0, 0
     for tile in TILES:
-        reference = TorchDetector(_spec("torch", checkpoint, info, tile))
-        others = {name: opener(_spec(name, draft, info, tile)) for name, opener in backends.items()}
+        reference = _open("torch", checkpoint, info, tile)
+        others = {name: _open(name, draft, info, tile) for name in backends}
         for pixels in parity_images(tile):
-            expected = [np.ascontiguousarray(level_map) for level_map in reference.raw_maps(pixels)]
+            expected = _maps(reference, pixels)
             images += 1
             for name, other in others.items():
-                found = other.raw_maps(pixels)
+                found = _maps(other, pixels)
                 where = f"{output}: not written, because {name} does not give PyTorch's results on this checkpoint"
                 largest = max(largest, compare_maps(expected, found, where))
                 count = compare_boxes(expected, found, info, where)
@@ -152,8 +152,16 @@ def _compare_backends(checkpoint: Path, draft: Path, info: ModelInfo, output: Pa
     return ExportReport(output, file_sha256(draft), tuple(backends), images, boxes, largest)
 
 
-def _spec(backend: str, path: Path, info: ModelInfo, tile: int) -> DetectorSpec:
-    return DetectorSpec(backend, str(path), info.classes, file_sha256(path), info.min_score, 1.0, tile=tile)
+def _open(backend: str, path: Path, info: ModelInfo, tile: int) -> NetworkDetector:
+    """Open a file on one of the project's own backends."""
+    card = make_card(card_values(info), where=path)
+    spec = DetectorSpec(backend, str(path), info.classes, file_sha256(path), info.min_score, 1.0, tile=tile, card=card)
+    return cast("NetworkDetector", open_detector(spec))
+
+
+def _maps(detector: NetworkDetector, pixels: npt.NDArray[np.uint8]) -> Maps:
+    """Return the raw maps of one image, (anchors * channels, grid height, grid width) for each level."""
+    return [np.ascontiguousarray(output[0]) for output in detector.outputs([pixels])]
 
 
 def parity_images(tile: int) -> list[npt.NDArray[np.uint8]]:

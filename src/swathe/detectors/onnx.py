@@ -1,112 +1,133 @@
-"""Detector on ONNX Runtime: the default, the same bits on every run of one machine."""
+"""ONNX Runtime: the default, the same bits on every run of one machine."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from swathe.detectors.base import (
-    INPUT_NAME,
-    RawMapDetector,
-    check_output,
-    output_names,
-    output_shapes,
-)
+from swathe.detectors.card import ModelCard
 from swathe.detectors.extras import install_hint
-from swathe.detectors.files import read_onnx_info
+from swathe.detectors.files import check_file
+from swathe.detectors.heads import check_graph, describe_graph, open_head
+from swathe.detectors.heads.head import Graph, Head, Outputs, Shape
+from swathe.detectors.network import NetworkDetector
+from swathe.detectors.pixels import PixelBuffer
 from swathe.detectors.protocol import DetectorSpec
 from swathe.errors import MissingExtraError, ModelError
-from swathe.model.decode import Maps
 
 if TYPE_CHECKING:
     import onnxruntime
 
-ERRORS_ONLY = 3  # log level of ONNX Runtime
+FATAL_ONLY = 4  # log level of ONNX Runtime: errors are raised, and need not stand on the terminal too
 
 
-class OnnxDetector(RawMapDetector):
-    """Runs the graph of an ONNX file on the CPU; input and outputs are bound once and reused."""
+class OnnxBackend:
+    """Runs the graph of an ONNX file on the CPU."""
 
-    def __init__(self, spec: DetectorSpec) -> None:
-        """Open the file.
+    suffixes = frozenset({".onnx"})
+
+    def describe(self, path: str) -> ModelCard:
+        """Say what an ONNX file holds.
 
         Args:
-            spec: Path of the model, number of threads, side of the tiles.
+            path: The file; a card beside it goes before what the file says.
+
+        Returns:
+            The card.
+
+        Raises:
+            MissingExtraError: If ONNX Runtime is not installed.
+            ModelError: If the file is missing, damaged, or of no known layout.
+        """
+        check_file(Path(path))
+        return describe_graph(Path(path), _graph(_session(path, threads=1, optimise=False)))
+
+    def open(self, spec: DetectorSpec) -> NetworkDetector:
+        """Open an ONNX file.
+
+        Args:
+            spec: Path and card of the model, number of threads, side of the tiles.
+
+        Returns:
+            The detector.
 
         Raises:
             MissingExtraError: If ONNX Runtime is not installed.
             ModelError: If the file is missing, damaged, or its graph is not the described network.
-            UsageError: If the tile of the specification has no pixels.
+            UsageError: If the model takes no tiles of that size.
         """
-        super().__init__(spec, read_onnx_info(Path(spec.path)))
-        self._session = _open_session(spec)
-        outputs = {output.name: output.shape for output in self._session.get_outputs()}
-        self._binding = self._session.io_binding()
-        self._maps: list[npt.NDArray[np.float32]] = []
-        for name, shape in zip(output_names(self.info), output_shapes(self.info, spec.tile), strict=True):
-            declared = outputs.get(name)
-            check_output(spec, name, declared[1] if declared is not None and len(declared) == 4 else None, shape[1])
-            level_map = np.zeros(shape, np.float32)
-            self._binding.bind_output(name, "cpu", 0, np.float32, shape, level_map.ctypes.data)
-            self._maps.append(level_map)
-        self._bind_input()
+        session = _session(spec.path, spec.threads)
+        graph = _graph(session)
+        head = open_head(spec, graph)
+        pixels = PixelBuffer(spec.card or self.describe(spec.path), spec.tile, graph.batch(spec.batch))
+        check_graph(spec, head, graph, pixels.array.shape)
+        return NetworkDetector(spec, head, pixels, _runner(session, head, pixels, spec))
 
-    def raw_maps(self, pixels: npt.NDArray[np.uint8]) -> Maps:
-        """Run the network on one tile.
 
-        Args:
-            pixels: RGB, (tile, tile, 3).
+BACKEND = OnnxBackend()
 
-        Returns:
-            Per level, float32 logits (anchors * channels, grid height, grid width), valid until the next call.
 
-        Raises:
-            ModelError: If ONNX Runtime cannot run the graph.
-            UsageError: If the pixels have another size or type.
-        """
-        self.pixels.fill(pixels)
+def _runner(
+    session: onnxruntime.InferenceSession, head: Head, pixels: PixelBuffer, spec: DetectorSpec
+) -> Callable[[], Outputs]:
+    """Return what runs the graph; input and outputs are bound once and used again."""
+    batch, side = pixels.array.shape[0], pixels.array.shape[-1]
+    binding = session.io_binding()
+    binding.bind_cpu_input(session.get_inputs()[0].name, pixels.array)
+    outputs = [np.zeros(shape, np.float32) for shape in head.shapes(batch, side) or ()]
+    for name, output in zip(head.outputs, outputs, strict=False):
+        binding.bind_output(name, "cpu", 0, np.float32, output.shape, output.ctypes.data)
+
+    def run() -> Outputs:
         try:
-            self._session.run_with_iobinding(self._binding)
+            if outputs:
+                session.run_with_iobinding(binding)
+                return outputs
+            return _plain_run(session, head, pixels)
         except _runtime_errors() as error:
-            raise ModelError(f"{self.spec.path}: ONNX Runtime cannot run the graph ({_first_line(error)})") from error
-        return [level_map[0] for level_map in self._maps]
+            raise ModelError(f"{spec.path}: ONNX Runtime cannot run the graph ({_first_line(error)})") from error
 
-    def _bind_input(self) -> None:
-        """Bind the pixel buffer, after a look at what the graph takes."""
-        declared = {graph_input.name: graph_input.shape for graph_input in self._session.get_inputs()}
-        wanted = self.pixels.array.shape
-        shape = declared.get(INPUT_NAME, ())
-        fits = len(shape) == 4 and all(
-            not isinstance(side, int) or side == size for side, size in zip(shape, wanted, strict=True)
-        )
-        if len(declared) != 1 or not fits:
-            raise ModelError(
-                f"{self.spec.path}: the graph takes {declared} and cannot be given {INPUT_NAME!r} of shape {wanted}; "
-                "use the tile size it was made for, or export the model again with `swathe export`"
-            )
-        self._binding.bind_cpu_input(INPUT_NAME, self.pixels.array)
+    return run
 
 
-def _open_session(spec: DetectorSpec) -> onnxruntime.InferenceSession:
+def _plain_run(session: onnxruntime.InferenceSession, head: Head, pixels: PixelBuffer) -> Outputs:
+    """Run a graph whose outputs have shapes that only it knows."""
+    found: Any = session.run(list(head.outputs), {session.get_inputs()[0].name: pixels.array})
+    return [np.asarray(output, np.float32) for output in found]
+
+
+def _graph(session: onnxruntime.InferenceSession) -> Graph:
+    """Read what the file says of itself."""
+
+    def shapes(ports: Any) -> dict[str, Shape]:
+        return {port.name: tuple(side if isinstance(side, int) else None for side in port.shape) for port in ports}
+
+    metadata = session.get_modelmeta().custom_metadata_map
+    return Graph(metadata, shapes(session.get_inputs()), shapes(session.get_outputs()))
+
+
+def _session(path: str, threads: int, *, optimise: bool = True) -> onnxruntime.InferenceSession:
     """Load the graph with exactly the planned threads: workers share the cores, so waiting threads must not spin."""
     try:
         import onnxruntime
     except ImportError as error:
         raise MissingExtraError(install_hint("ONNX Runtime", "onnx")) from error
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = spec.threads
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(spec.path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except _runtime_errors() as error:
         raise ModelError(
-            f"{spec.path}: ONNX Runtime cannot load the graph ({_first_line(error)}); export the model again"
+            f"{path}: ONNX Runtime cannot load the graph ({_first_line(error)}); get another copy or export it again"
         ) from error
 
 

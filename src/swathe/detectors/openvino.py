@@ -1,25 +1,19 @@
-"""Detector on OpenVINO: reads the same ONNX file; in 32-bit floats by default, in bfloat16 where asked."""
+"""OpenVINO: runs the same ONNX file; in 32-bit floats by default, in bfloat16 where asked."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from swathe.detectors.base import (
-    INPUT_NAME,
-    RawMapDetector,
-    check_output,
-    output_names,
-    output_shapes,
-)
+from swathe.detectors.card import ModelCard
 from swathe.detectors.extras import install_hint
-from swathe.detectors.files import read_onnx_info
+from swathe.detectors.files import check_file
+from swathe.detectors.heads import check_graph, describe_graph, open_head
+from swathe.detectors.heads.head import Graph, Outputs, Shape
+from swathe.detectors.network import NetworkDetector
+from swathe.detectors.pixels import PixelBuffer
 from swathe.detectors.protocol import DetectorSpec
 from swathe.errors import MissingExtraError, ModelError, UsageError
-from swathe.model.decode import Maps
 
 if TYPE_CHECKING:
     import openvino
@@ -28,62 +22,111 @@ HALF_BACKEND = "openvino-bf16"  # the backend's name says so, because the result
 DEVICE = "CPU"
 
 
-class OpenVinoDetector(RawMapDetector):
-    """Runs the graph of an ONNX file as one stream on the CPU."""
+class OpenVinoBackend:
+    """Runs the graph of an ONNX file as one stream on the CPU; the specification's backend chooses the precision."""
 
-    def __init__(self, spec: DetectorSpec) -> None:
-        """Open and compile the file.
+    suffixes = frozenset({".onnx"})
+
+    def describe(self, path: str) -> ModelCard:
+        """Say what an ONNX file holds.
 
         Args:
-            spec: Path of the model, number of threads, side of the tiles; the backend's name chooses the precision.
+            path: The file; a card beside it goes before what the file says.
+
+        Returns:
+            The card.
+
+        Raises:
+            MissingExtraError: If OpenVINO is not installed.
+            ModelError: If the file is missing, damaged, or of no known layout.
+        """
+        check_file(Path(path))
+        return describe_graph(Path(path), _graph(_read(_core(), path)))
+
+    def open(self, spec: DetectorSpec) -> NetworkDetector:
+        """Open and compile an ONNX file.
+
+        Args:
+            spec: Path and card of the model, number of threads, side of the tiles, precision.
+
+        Returns:
+            The detector.
 
         Raises:
             MissingExtraError: If OpenVINO is not installed.
             ModelError: If the file is missing, damaged, or its graph is not the described network.
-            UsageError: If bfloat16 is asked for on a CPU without it, or the tile has no pixels.
+            UsageError: If bfloat16 is asked for on a CPU without it, or the model takes no tiles of that size.
         """
-        super().__init__(spec, read_onnx_info(Path(spec.path)))
-        try:
-            import openvino
-        except ImportError as error:
-            raise MissingExtraError(install_hint("OpenVINO", "openvino")) from error
-        core = openvino.Core()
+        core = _core()
         settings = _settings(core, spec)
-        try:
-            model = core.read_model(spec.path)
-            model.reshape({INPUT_NAME: list(self.pixels.array.shape)})
-            self._check_outputs(model)
-            self._request = core.compile_model(model, DEVICE, settings).create_infer_request()
-        except RuntimeError as error:
-            raise ModelError(
-                f"{spec.path}: OpenVINO cannot load the graph ({str(error).strip().splitlines()[-1]}); "
-                "export the model again"
-            ) from error
-        self._request.set_tensor(INPUT_NAME, openvino.Tensor(self.pixels.array, shared_memory=True))
+        model = _read(core, spec.path)
+        graph = _graph(model)
+        head = open_head(spec, graph)
+        pixels = PixelBuffer(spec.card or self.describe(spec.path), spec.tile, graph.batch(spec.batch))
+        check_graph(spec, head, graph, pixels.array.shape)
+        request = _compile(core, model, settings, pixels, spec)
 
-    def raw_maps(self, pixels: npt.NDArray[np.uint8]) -> Maps:
-        """Run the network on one tile.
+        def run() -> Outputs:
+            request.infer()
+            return [request.get_tensor(name).data for name in head.outputs]
 
-        Args:
-            pixels: RGB, (tile, tile, 3).
+        return NetworkDetector(spec, head, pixels, run)
 
-        Returns:
-            Per level, float32 logits (anchors * channels, grid height, grid width), valid until the next call.
 
-        Raises:
-            UsageError: If the pixels have another size or type.
-        """
-        self.pixels.fill(pixels)
-        self._request.infer()
-        return [self._request.get_tensor(name).data[0] for name in output_names(self.info)]
+BACKEND = OpenVinoBackend()
 
-    def _check_outputs(self, model: openvino.Model) -> None:
-        """Compare the shapes of the outputs with the description."""
-        declared = {name: output for output in model.outputs for name in output.get_names()}
-        for name, shape in zip(output_names(self.info), output_shapes(self.info, self.spec.tile), strict=True):
-            output = declared.get(name)
-            found = None if output is None or output.partial_shape.is_dynamic else tuple(output.shape)
-            check_output(self.spec, name, found, shape)
+
+def _core() -> openvino.Core:
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtraError(install_hint("OpenVINO", "openvino")) from error
+    return openvino.Core()
+
+
+def _read(core: openvino.Core, path: str) -> openvino.Model:
+    """Read a graph without compiling it."""
+    try:
+        return core.read_model(path)
+    except RuntimeError as error:
+        raise _cannot_load(path, error) from error
+
+
+def _compile(
+    core: openvino.Core,
+    model: openvino.Model,
+    settings: dict[str, str | int | bool],
+    pixels: PixelBuffer,
+    spec: DetectorSpec,
+) -> openvino.InferRequest:
+    """Compile a graph for one shape of input, and share the pixel buffer with it."""
+    import openvino
+
+    try:
+        model.reshape(list(pixels.array.shape))
+        request = core.compile_model(model, DEVICE, settings).create_infer_request()
+    except RuntimeError as error:
+        raise _cannot_load(spec.path, error) from error
+    request.set_input_tensor(openvino.Tensor(pixels.array, shared_memory=True))
+    return request
+
+
+def _cannot_load(path: str, error: RuntimeError) -> ModelError:
+    reason = str(error).strip().splitlines()[-1]
+    return ModelError(f"{path}: OpenVINO cannot load the graph ({reason}); get another copy or export it again")
+
+
+def _graph(model: openvino.Model) -> Graph:
+    """Read what the file says of itself."""
+
+    def shapes(ports: Any) -> dict[str, Shape]:
+        return {
+            port.get_any_name(): tuple(None if side.is_dynamic else side.get_length() for side in port.partial_shape)
+            for port in ports
+        }
+
+    metadata = model.get_rt_info("framework").value if model.has_rt_info("framework") else {}
+    return Graph({key: str(value) for key, value in metadata.items()}, shapes(model.inputs), shapes(model.outputs))
 
 
 def _settings(core: openvino.Core, spec: DetectorSpec) -> dict[str, str | int | bool]:

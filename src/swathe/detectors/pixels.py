@@ -1,59 +1,87 @@
-"""From the pixels of a tile to the input of a network, in a buffer that is used again for every tile."""
+"""From the pixels of tiles to the input of a network, in a buffer that is used again for every batch."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from swathe.detectors.card import ModelCard
 from swathe.errors import UsageError
-from swathe.model.info import ModelInfo
+
+PADDING = 114  # grey level outside of images, as in training
 
 
-def padded_side(tile: int, info: ModelInfo) -> int:
-    """Return the side of the network's input for tiles of a given side: the next multiple of the largest stride."""
-    largest = max(info.strides)
-    return -(-tile // largest) * largest
+def square(pixels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """Pad a picture with grey at the right and bottom.
+
+    Args:
+        pixels: (height, width, 3), neither side longer than the square's.
+        side: Side of the square, pixels.
+
+    Returns:
+        (side, side, 3); the same array if it fills the square already.
+    """
+    height, width = pixels.shape[:2]
+    if (height, width) == (side, side):
+        return pixels
+    padded = np.full((side, side, 3), PADDING, dtype=np.uint8)
+    padded[:height, :width] = pixels
+    return padded
 
 
 class PixelBuffer:
     """One float32 NCHW input buffer: fresh buffers of this size cost more in page faults than the arithmetic."""
 
-    def __init__(self, info: ModelInfo, tile: int) -> None:
+    def __init__(self, card: ModelCard, tile: int, batch: int = 1) -> None:
         """Allocate the buffer.
 
         Args:
-            info: The model: its colour order, input scale and strides.
+            card: The model: its colour order, the scaling of its input and its size.
             tile: Side of the square tiles it will be given, pixels.
+            batch: Tiles that it holds.
 
         Raises:
-            UsageError: If the tile has no pixels.
+            UsageError: If the tile has no pixels, or is not the only one that the model takes.
         """
         if tile < 1:
             raise UsageError(f"the tile is {tile} pixels wide; give at least 1, 1024 is usual")
-        side = padded_side(tile, info)
+        if card.input_size not in (None, tile):
+            accepted = f"{card.input_size}, the only side in pixels of the input of model {card.name!r}"
+            raise UsageError(argument="tile", value=tile, accepted=accepted)
+        side = card.input_size or -(-tile // card.stride) * card.stride
         self.tile = tile
-        self.array: npt.NDArray[np.float32] = np.zeros((1, 3, side, side), np.float32)
-        self._scale = np.float32(info.input_scale)
-        self._channels = slice(None, None, -1) if info.colour_order == "BGR" else slice(None)
+        self.array: npt.NDArray[np.float32] = np.zeros((batch, 3, side, side), np.float32)
+        self._scale = np.float32(card.input_scale)
+        self._channels = slice(None, None, -1) if card.colour_order == "BGR" else slice(None)
+        self._mean = np.array(card.mean, np.float32)[:, None, None]
+        self._deviation = np.array(card.deviation, np.float32)[:, None, None]
+        self._shifted = bool(self._mean.any()) or bool((self._deviation != 1.0).any())
 
-    def fill(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Scale the pixels of a tile into the buffer; what lies beyond the tile stays zero.
+    def fill(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+        """Scale the pixels of tiles into the buffer; what lies beyond the tiles stays zero.
 
         Args:
-            pixels: RGB, (tile, tile, 3).
+            pictures: RGB, (tile, tile, 3) each; as many as the buffer holds, or fewer.
 
         Returns:
-            The buffer (1, 3, side, side), valid until the next call.
+            The buffer (batch, 3, side, side), valid until the next call; its first rows are those tiles.
 
         Raises:
-            UsageError: If the pixels are not an RGB tile of 8 bits of the announced size.
+            UsageError: If the pixels are not RGB tiles of 8 bits of the announced size.
         """
-        if pixels.shape != (self.tile, self.tile, 3) or pixels.dtype != np.uint8:
-            raise UsageError(
-                f"the detector was opened for 8-bit RGB tiles of {self.tile} x {self.tile} pixels and got an array of "
-                f"shape {pixels.shape} and type {pixels.dtype}; pad the tile, or open the detector for another size"
-            )
-        planes = pixels[:, :, self._channels].transpose(2, 0, 1)
-        target = self.array[0, :, : self.tile, : self.tile]
-        np.multiply(planes, self._scale, out=target, dtype=np.float32, casting="unsafe")
+        for row, pixels in zip(self.array, pictures, strict=False):
+            if pixels.shape != (self.tile, self.tile, 3) or pixels.dtype != np.uint8:
+                raise UsageError(
+                    f"the detector was opened for 8-bit RGB tiles of {self.tile} x {self.tile} pixels and got an array "
+                    f"of shape {pixels.shape} and type {pixels.dtype}; pad the tile, or open the detector for another "
+                    "size"
+                )
+            planes = pixels[:, :, self._channels].transpose(2, 0, 1)
+            target = row[:, : self.tile, : self.tile]
+            np.multiply(planes, self._scale, out=target, dtype=np.float32, casting="unsafe")
+            if self._shifted:
+                np.subtract(target, self._mean, out=target)
+                np.divide(target, self._deviation, out=target)
         return self.array

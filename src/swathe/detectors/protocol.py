@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from swathe.detectors.card import ModelCard
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class TileDetections:
 class DetectorSpec:
     """Everything needed to open a detector in another process; small and picklable."""
 
-    backend: str  # "onnx", "openvino", "torch", an entry point's name, or "package.module:factory"
-    path: str  # model file (or whatever the backend's factory expects)
+    backend: str  # "onnx", "openvino", "torch", an entry point's name, or "package.module:backend"
+    path: str  # model file (or whatever the backend expects)
     classes: tuple[str, ...]  # class names in the model's order
     sha256: str  # hash of the model file: part of the run's identity
     min_score: float  # detections below are dropped inside the detector
@@ -50,6 +52,14 @@ class DetectorSpec:
     threads: int = 1  # inference threads per worker
     tile: int = 1024  # side of the square tile it will be given, pixels
     batch: int = 1  # most tiles handed over at once; what is found does not depend on it
+    card: ModelCard | None = None  # as the backend described the model; None for backends that need none
+
+    def identity(self) -> dict[str, Any]:
+        """Return what of this changes the result: not where the file lies, nor how many threads work."""
+        names = ("backend", "sha256", "min_score", "iou")
+        lists = {"classes": list(self.classes), "keep": list(self.keep)}
+        taken = None if self.card is None else self.card.input_identity()
+        return {**{name: getattr(self, name) for name in names}, **lists, "input": taken}
 
 
 class Detector(Protocol):
@@ -59,4 +69,18 @@ class Detector(Protocol):
 
     def detect(self, tiles: Sequence[Tile]) -> list[TileDetections]:
         """Find the objects of one to `spec.batch` tiles; one result per tile, in their order."""
+        ...
+
+
+class Backend(Protocol):
+    """What describes models of some kind and opens detectors on them; a module with these names will do."""
+
+    suffixes: frozenset[str]  # of the model files it takes, such as ".onnx"
+
+    def describe(self, path: str) -> ModelCard:
+        """Say what a model file holds; called where the run is planned."""
+        ...
+
+    def open(self, spec: DetectorSpec) -> Detector:
+        """Open a detector; called once in each process that detects."""
         ...

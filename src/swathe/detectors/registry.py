@@ -3,48 +3,31 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
 from swathe import arguments
-from swathe.detectors.extras import install_hint
-from swathe.detectors.files import file_sha256, read_onnx_info
-from swathe.detectors.protocol import Detector, DetectorSpec
-from swathe.errors import MissingExtraError, ModelError, UsageError
-from swathe.model.checkpoint import load_safetensors
-from swathe.model.info import ModelInfo
+from swathe.detectors.card import ModelCard
+from swathe.detectors.files import file_sha256
+from swathe.detectors.protocol import Backend, Detector, DetectorSpec
+from swathe.errors import ModelError, UsageError
 
 ENTRY_POINT_GROUP = "swathe.detectors"
 SHIPPED_FOLDER = Path(__file__).parents[1] / "models"
+DEFAULT_TILE = 1024  # side of tiles for models that take any, pixels
 FILE_STEMS = ("model", "best")  # of a shipped model, of a training run
 
-Factory = Callable[[DetectorSpec], Detector]
-
-
-@dataclass(frozen=True)
-class _Backend:
-    """A backend that ships with Swathe."""
-
-    factory: str  # "module:class", imported when a detector is opened
-    suffix: str  # kind of model file it reads
-    module: str  # library it needs
-    library: str  # that library's name, for people
-    extra: str  # the extra that installs it
-
-
-_BACKENDS = {
-    "onnx": _Backend("swathe.detectors.onnx:OnnxDetector", ".onnx", "onnxruntime", "ONNX Runtime", "onnx"),
-    "openvino": _Backend("swathe.detectors.openvino:OpenVinoDetector", ".onnx", "openvino", "OpenVINO", "openvino"),
-    "openvino-bf16": _Backend(
-        "swathe.detectors.openvino:OpenVinoDetector", ".onnx", "openvino", "OpenVINO", "openvino"
-    ),
-    "torch": _Backend("swathe.detectors.torch:TorchDetector", ".safetensors", "torch", "PyTorch", "train"),
+# What ships with Swathe, as "module:backend"; their libraries are loaded when they are used.
+BACKENDS = {
+    "onnx": "swathe.detectors.onnx:BACKEND",
+    "openvino": "swathe.detectors.openvino:BACKEND",
+    "openvino-bf16": "swathe.detectors.openvino:BACKEND",
+    "torch": "swathe.detectors.torch:BACKEND",
 }
-_AUTOMATIC = {".onnx": "onnx", ".safetensors": "torch"}  # the bit-stable backend for each kind of file
+AUTOMATIC = {".onnx": "onnx", ".safetensors": "torch"}  # the bit-stable backend for each kind of file
 
 
 @dataclass(frozen=True)
@@ -52,9 +35,9 @@ class ShippedModel:
     """A model that comes with Swathe."""
 
     name: str  # what users call it
-    info: ModelInfo  # what its file says about itself
+    card: ModelCard
     files: tuple[Path, ...]  # its model files, the preferred one first
-    card: Path | None  # data, licences, recipe, accuracy, weaknesses: for people
+    page: Path | None  # data, licences, recipe, accuracy, weaknesses: for people
 
 
 def list_models() -> list[ShippedModel]:
@@ -65,13 +48,15 @@ def list_models() -> list[ShippedModel]:
 
     Raises:
         ModelError: If the file of one of them is damaged.
+        MissingExtraError: If the library that reads them is not installed.
     """
     models = []
     for folder in sorted(SHIPPED_FOLDER.glob("*/")):
-        files = _files_in(folder)
+        files = _files_in(folder, AUTOMATIC)
         if files:
-            card = folder / "card.md"
-            models.append(ShippedModel(folder.name, read_info(files[0]), files, card if card.exists() else None))
+            page = folder / "card.md"
+            card = find_backend(AUTOMATIC[files[0].suffix]).describe(str(files[0]))
+            models.append(ShippedModel(folder.name, card, files, page if page.exists() else None))
     return models
 
 
@@ -82,52 +67,53 @@ def resolve_model(
     min_score: float | None = None,
     iou: float = 0.2,
     keep: Sequence[str] = (),
-    tile: int = 1024,
+    tile: int | None = None,
     threads: int = 1,
-) -> tuple[DetectorSpec, ModelInfo]:
-    """Find a model and describe the detector to be opened on it; no inference library is loaded.
+) -> tuple[DetectorSpec, ModelCard]:
+    """Find a model and describe the detector to be opened on it.
 
     Args:
-        name_or_path: Name of a shipped model, a .onnx or .safetensors file, or the folder of a training run. A
-            name goes before a file or folder of that name; write ./NAME for those.
-        backend: "onnx", "openvino", "openvino-bf16", "torch", the name of a plug-in, or "package.module:factory";
+        name_or_path: Name of a shipped model, a model file, or the folder of a training run. A name goes before a file
+            or folder of that name; write ./NAME for those.
+        backend: "onnx", "openvino", "openvino-bf16", "torch", the name of a plug-in, or "package.module:backend";
             "auto" takes ONNX Runtime for .onnx and PyTorch for .safetensors.
         min_score: Lowest score to report, 0 to 1; the model's own if not given.
         iou: Of two boxes of a class in one tile that overlap more, only the better stays, 0 to 1.
         keep: Names of the classes to report; all if empty.
-        tile: Side of the square tiles the detector will be given, pixels.
+        tile: Side of the square tiles the detector will be given, pixels; if not given, the only one that the model
+            takes, or 1024.
         threads: Inference threads of each worker.
 
     Returns:
-        The specification, and what the model says about itself.
+        The specification, and the card of the model.
 
     Raises:
         ModelError: If there is no such model, or its file is damaged or does not suit the backend.
         MissingExtraError: If the backend's library is not installed.
-        UsageError: If a setting is out of range, or a class to keep is none of the model's.
+        UsageError: If a setting is out of range, there is no such backend, or a class to keep is none of the model's.
     """
     arguments.file_path(
         "name_or_path", name_or_path, "the name of a model, a model file, or the folder of a training run"
     )
     arguments.text("backend", backend, 'the name of a backend, or "auto"')
     _check_settings(min_score, iou, tile, threads)
-    path = _choose(_candidates(name_or_path), backend, name_or_path)
-    info = read_info(path)
-    backend = _AUTOMATIC[path.suffix] if backend == "auto" else backend
-    _check_backend(backend)
-    _check_keep(arguments.names("keep", keep), info, path)
+    path = _choose(name_or_path, backend)
+    backend = AUTOMATIC[path.suffix] if backend == "auto" else backend
+    card = find_backend(backend).describe(str(path))
+    _check_keep(arguments.names("keep", keep), card, path)
     spec = DetectorSpec(
         backend=backend,
         path=str(path),
-        classes=info.classes,
+        classes=card.classes,
         sha256=file_sha256(path),
-        min_score=info.min_score if min_score is None else min_score,
+        min_score=card.min_score if min_score is None else min_score,
         iou=iou,
         keep=tuple(keep),
         threads=threads,
-        tile=tile,
+        tile=tile or card.input_size or DEFAULT_TILE,
+        card=card,
     )
-    return spec, info
+    return spec, card
 
 
 def open_detector(spec: DetectorSpec) -> Detector:
@@ -145,122 +131,92 @@ def open_detector(spec: DetectorSpec) -> Detector:
         UsageError: If there is no such backend.
     """
     arguments.instance("spec", spec, DetectorSpec, "what resolve_model returns first")
-    if spec.backend in _BACKENDS:
-        return _load(_BACKENDS[spec.backend].factory)(_verified(spec))
-    if ":" in spec.backend:
-        return _load(spec.backend)(spec)
-    for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=spec.backend):
-        return cast("Factory", entry_point.load())(spec)
-    raise UsageError(_unknown_backend(spec.backend))
+    if spec.backend in BACKENDS and file_sha256(Path(spec.path)) != spec.sha256:
+        raise ModelError(f"{spec.path}: the model file has changed since the run was planned; start the run again")
+    return find_backend(spec.backend).open(spec)
 
 
-def read_info(path: Path) -> ModelInfo:
-    """Read what a model file says about itself, and check the file on the way.
+def find_backend(name: str) -> Backend:
+    """Find a backend.
 
     Args:
-        path: A .onnx or .safetensors file.
+        name: One that ships with Swathe, the name of an entry point, or "package.module:backend".
 
     Returns:
-        The description.
+        The backend.
 
     Raises:
-        MissingExtraError: If the library that reads it is not installed.
-        ModelError: If the file is missing, damaged, or of another kind.
-        UsageError: If it is no path.
+        UsageError: If there is none of that name, or it cannot be imported.
     """
-    path = arguments.file_path("path", path)
-    if path.suffix == ".onnx":
-        return read_onnx_info(path)
-    if path.suffix == ".safetensors":
-        return load_safetensors(path)[1]
-    raise ModelError(
-        f"{path}: models are .onnx or .safetensors files, other kinds (pickles above all) are not opened; "
-        "train or export the model with Swathe"
-    )
+    reference = BACKENDS.get(name, name)
+    plug_ins = entry_points(group=ENTRY_POINT_GROUP)
+    try:
+        if name not in BACKENDS and name in plug_ins.names:
+            return cast("Backend", plug_ins[name].load())
+        module, colon, attribute = reference.partition(":")
+        if colon:
+            return cast("Backend", getattr(importlib.import_module(module), attribute))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"backend {name!r} cannot be imported ({error}); check its spelling") from error
+    known = ", ".join(["auto", *BACKENDS, *sorted(plug_ins.names)])
+    raise UsageError(argument="backend", value=name, accepted=f"one of {known}, or package.module:backend")
 
 
-def _check_settings(min_score: float | None, iou: float, tile: int, threads: int) -> None:
+def _check_settings(min_score: float | None, iou: float, tile: int | None, threads: int) -> None:
     """Refuse settings that no detector could follow."""
     if min_score is not None:
         arguments.number("min_score", min_score, "a number from 0 to 1", 0, 1)
     arguments.number("iou", iou, "a number from 0 to 1", 0, 1)
-    arguments.whole_number("tile", tile, "pixels, at least 1", 1)
+    if tile is not None:
+        arguments.whole_number("tile", tile, "pixels, at least 1", 1)
     arguments.whole_number("threads", threads, "a number, at least 1", 1)
 
 
-def _check_backend(backend: str) -> None:
-    """Refuse a backend that does not exist or is not installed, before any work is planned on it."""
-    built_in = _BACKENDS.get(backend)
-    if built_in is not None and importlib.util.find_spec(built_in.module) is None:
-        raise MissingExtraError(install_hint(built_in.library, built_in.extra))
-    if built_in is None and ":" not in backend and not entry_points(group=ENTRY_POINT_GROUP, name=backend):
-        raise UsageError(_unknown_backend(backend))
-
-
-def _check_keep(keep: Sequence[str], info: ModelInfo, path: Path) -> None:
+def _check_keep(keep: Sequence[str], card: ModelCard, path: Path) -> None:
     """Refuse classes that the model does not know."""
-    unknown = [name for name in keep if name not in info.classes]
+    unknown = [name for name in keep if name not in card.classes]
     if unknown:
         raise UsageError(
-            f"{path}: the model has no class {', '.join(map(repr, unknown))}; its classes are {', '.join(info.classes)}"
+            f"{path}: the model has no class {', '.join(map(repr, unknown))}; its classes are {', '.join(card.classes)}"
         )
 
 
-def _candidates(name_or_path: str | Path) -> tuple[Path, ...]:
+def _choose(name_or_path: str | Path, backend: str) -> Path:
+    """Choose the model file that suits the backend."""
+    suffixes = tuple(AUTOMATIC) if backend == "auto" else tuple(sorted(find_backend(backend).suffixes))
+    files = _candidates(name_or_path, suffixes)
+    for path in files:
+        if path.suffix in suffixes:
+            return path
+    if backend == "auto":
+        raise ModelError(
+            f"{files[0]}: Swathe itself runs .onnx and .safetensors files, other kinds (pickles above all) are not "
+            "opened; export the model, or name a plug-in that runs it as the backend"
+        )
+    kinds = " or ".join(suffixes)
+    raise ModelError(f"{name_or_path}: backend {backend!r} needs a {kinds} file and there is only {files[0].name}")
+
+
+def _candidates(name_or_path: str | Path, suffixes: Sequence[str]) -> tuple[Path, ...]:
     """Find the model files behind a name or a path, the preferred one first."""
     path = Path(name_or_path)
     is_name = isinstance(name_or_path, str) and path.name == name_or_path
-    if is_name and (files := _files_in(SHIPPED_FOLDER / path)):
+    if is_name and (files := _files_in(SHIPPED_FOLDER / path, (*AUTOMATIC, *suffixes))):
         return files
     if path.is_dir():
-        if files := _files_in(path):
+        if files := _files_in(path, (*AUTOMATIC, *suffixes)):
             return files
         raise ModelError(f"{path}: the folder holds no best.safetensors; give the folder of a finished training run")
     if path.exists():
         return (path.absolute(),)  # not resolved: messages shall name what was asked for
-    known = ", ".join(sorted(folder.name for folder in SHIPPED_FOLDER.glob("*/") if _files_in(folder)))
+    known = ", ".join(sorted(folder.name for folder in SHIPPED_FOLDER.glob("*/") if _files_in(folder, AUTOMATIC)))
     raise ModelError(
         f"no model {str(name_or_path)!r}: it is neither a file nor the name of a model that comes with Swathe "
         f"({known or 'there are none'}); see `swathe models`"
     )
 
 
-def _files_in(folder: Path) -> tuple[Path, ...]:
-    """Return the model files in the folder of a shipped model or of a training run, ONNX first."""
-    paths = (folder.resolve() / f"{stem}{suffix}" for suffix in _AUTOMATIC for stem in FILE_STEMS)
+def _files_in(folder: Path, suffixes: Iterable[str]) -> tuple[Path, ...]:
+    """Return the model files in the folder of a shipped model or of a training run, by kind in the order given."""
+    paths = (folder.resolve() / f"{stem}{suffix}" for suffix in suffixes for stem in FILE_STEMS)
     return tuple(path for path in paths if path.is_file())
-
-
-def _choose(files: tuple[Path, ...], backend: str, asked: str | Path) -> Path:
-    """Choose the file that suits the backend; plug-ins get the preferred one."""
-    if backend not in _BACKENDS:
-        return files[0]
-    suffix = _BACKENDS[backend].suffix
-    for path in files:
-        if path.suffix == suffix:
-            return path
-    hint = "write one with `swathe export`" if suffix == ".onnx" else "give the file that training wrote"
-    raise ModelError(f"{asked}: backend {backend!r} needs a {suffix} file and there is only {files[0].name}; {hint}")
-
-
-def _verified(spec: DetectorSpec) -> DetectorSpec:
-    """Make sure that the model file is still the one that was planned with."""
-    if file_sha256(Path(spec.path)) != spec.sha256:
-        raise ModelError(f"{spec.path}: the model file has changed since the run was planned; start the run again")
-    return spec
-
-
-def _load(reference: str) -> Factory:
-    """Import the factory behind "package.module:factory"."""
-    module, _, name = reference.partition(":")
-    try:
-        return cast("Factory", getattr(importlib.import_module(module), name))
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"detector {reference!r} cannot be imported ({error}); check its spelling") from error
-
-
-def _unknown_backend(backend: str) -> str:
-    """Name the backends there are."""
-    plug_ins = [entry_point.name for entry_point in entry_points(group=ENTRY_POINT_GROUP)]
-    known = ", ".join(["auto", *_BACKENDS, *plug_ins])
-    return f"no detector backend {backend!r}; there are {known}, and package.module:factory"

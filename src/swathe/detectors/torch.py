@@ -1,65 +1,106 @@
-"""Detector on PyTorch: runs a training checkpoint as it is, and is what the other backends are compared with."""
+"""PyTorch: runs a training checkpoint as it is, and is what the other backends are compared with."""
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from swathe.detectors.base import RawMapDetector
+from swathe.detectors.card import ModelCard, card_for, make_card
 from swathe.detectors.extras import install_hint
+from swathe.detectors.heads import ywcsl_head
+from swathe.detectors.heads.head import Outputs
+from swathe.detectors.heads.ywcsl import card_values
+from swathe.detectors.network import NetworkDetector
+from swathe.detectors.pixels import PixelBuffer
 from swathe.detectors.protocol import DetectorSpec
 from swathe.errors import MissingExtraError, ModelError
 from swathe.model.checkpoint import load_safetensors
-from swathe.model.decode import Maps
 from swathe.model.info import ModelInfo
 
 if TYPE_CHECKING:
     from swathe.model.yolov5 import YWCSL
 
 
-class TorchDetector(RawMapDetector):
-    """Runs the weights of a safetensors file eagerly on the CPU, channels last."""
+class TorchBackend:
+    """Runs the weights of a safetensors file eagerly on the CPU."""
 
-    def __init__(self, spec: DetectorSpec) -> None:
-        """Load the file.
+    suffixes = frozenset({".safetensors"})
+
+    def describe(self, path: str) -> ModelCard:
+        """Say what a training checkpoint holds.
+
+        Args:
+            path: The file; a card beside it goes before what the file says.
+
+        Returns:
+            The card.
+
+        Raises:
+            MissingExtraError: If PyTorch or safetensors is not installed.
+            ModelError: If the file is missing or damaged.
+        """
+        _need_torch()
+        return card_for(Path(path), card_values(load_safetensors(Path(path))[1]))
+
+    def open(self, spec: DetectorSpec) -> NetworkDetector:
+        """Load a training checkpoint.
 
         Args:
             spec: Path of the model, number of threads (of the whole process), side of the tiles.
+
+        Returns:
+            The detector.
 
         Raises:
             MissingExtraError: If PyTorch or safetensors is not installed.
             ModelError: If the file is missing, damaged, or its weights do not fit the described network.
             UsageError: If the tile of the specification has no pixels.
         """
-        try:
-            import torch
-        except ImportError as error:
-            raise MissingExtraError(install_hint("PyTorch", "train")) from error
-        network, info = load_network(Path(spec.path))
-        super().__init__(spec, info)
-        torch.set_num_threads(spec.threads)
-        self._network = network.to(memory_format=torch.channels_last)
-
-    def raw_maps(self, pixels: npt.NDArray[np.uint8]) -> Maps:
-        """Run the network on one tile.
-
-        Args:
-            pixels: RGB, (tile, tile, 3).
-
-        Returns:
-            Per level, float32 logits (anchors * channels, grid height, grid width), in whatever memory layout.
-
-        Raises:
-            UsageError: If the pixels have another size or type.
-        """
+        _need_torch()
         import torch
 
-        images = torch.from_numpy(self.pixels.fill(pixels)).contiguous(memory_format=torch.channels_last)
+        torch.set_num_threads(spec.threads)
+        return around(load_network(Path(spec.path))[0], spec)
+
+
+BACKEND = TorchBackend()
+
+
+def around(network: YWCSL, spec: DetectorSpec) -> NetworkDetector:
+    """Make a detector of a network in memory.
+
+    Args:
+        network: In evaluation mode.
+        spec: Lowest score, threshold of the suppression, side of the tiles.
+
+    Returns:
+        The detector, which runs the network channels last.
+
+    Raises:
+        ModelError: If the network finds other classes than the specification.
+        UsageError: If the tile of the specification has no pixels.
+    """
+    import torch
+
+    head = ywcsl_head(spec, network.info)
+    pixels = PixelBuffer(spec.card or make_card(card_values(network.info), where=spec.path), spec.tile, spec.batch)
+    network = network.to(memory_format=torch.channels_last)
+
+    def run() -> Outputs:
+        images = torch.from_numpy(pixels.array).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            return [level_map[0].numpy() for level_map in self._network(images)]
+            return [level_map.numpy() for level_map in network(images)]
+
+    return NetworkDetector(spec, head, pixels, run)
+
+
+def _need_torch() -> None:
+    """Refuse to go on without PyTorch; that it is there is seen without the seconds of loading it."""
+    if importlib.util.find_spec("torch") is None:
+        raise MissingExtraError(install_hint("PyTorch", "train"))
 
 
 def load_network(path: Path) -> tuple[YWCSL, ModelInfo]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from swathe.errors import UsageError
+from swathe.errors import Argument, UsageError
 from swathe.raster.ground import metres_per_pixel
 
 if TYPE_CHECKING:
@@ -103,7 +103,9 @@ def frame_of(scene: Scene, view: View) -> Frame:
     turn = np.eye(2)
     if view.north_up:
         if ground is None:
-            raise UsageError(f"scene {scene.id!r} has no georeference, so north is unknown; leave --north-up out")
+            raise UsageError(
+                f"scene {scene.id!r} has no georeference, so north is unknown; leave out ", Argument("north_up")
+            )
         turn = np.diag([1.0, -1.0]) @ ground / math.sqrt(abs(np.linalg.det(ground)))
     corners = np.array([[0, 0], [scene.width, 0], [scene.width, scene.height], [0, scene.height]]) @ turn.T
     shown = region @ turn.T
@@ -202,7 +204,7 @@ def _region(scene: Scene, view: View) -> FloatArray:
         left, top, right, bottom = view.box or (0.0, 0.0, float(scene.width), float(scene.height))
         return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], dtype=float)
     if scene.crs is None or scene.transform is None:
-        raise UsageError(f"scene {scene.id!r} has no georeference; give the box in pixels, with --pixels")
+        raise UsageError(f"scene {scene.id!r} has no georeference; give the box in pixels")
     west, south, east, north = view.lonlat
     east += 360.0 if east < west else 0.0
     steps = np.linspace(0.0, 1.0, POINTS_PER_SIDE)

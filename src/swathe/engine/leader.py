@@ -33,7 +33,7 @@ from swathe.engine.task import BatchJob, BatchResult, Retry, Work
 from swathe.errors import StoreError
 from swathe.raster.remote import shown
 from swathe.raster.scene import Scene
-from swathe.store.protocol import Store
+from swathe.store.published import Store
 
 
 class Leader:

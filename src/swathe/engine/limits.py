@@ -50,7 +50,7 @@ def parse_bytes(text: str) -> int:
         base = 1024 if found[3] else 1000
         amount = float(found[1]) * base ** UNITS[found[2].upper()]
     if not 1 <= amount < math.inf:
-        raise UsageError(f"memory {text!r}: give a number with a unit, for instance 1.5GB or 800MiB")
+        raise UsageError(argument="memory", value=text, accepted="a number with a unit, for instance 1.5GB or 800MiB")
     return int(amount)
 
 

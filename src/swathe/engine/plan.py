@@ -24,8 +24,6 @@ from swathe.raster.remote import shown
 from swathe.raster.scene import Scene
 
 IDENTITY_VERSION = 1
-# What of a `DetectorSpec` changes the result; not where the file lies, nor how many threads work.
-DETECTOR_IDENTITY = ("backend", "sha256", "classes", "min_score", "iou", "keep")
 # A batch is at least this long, so that handing it out and writing its part costs little beside the model.
 SHORTEST_BATCH = 4
 # And at most this long for tiled sources, so that an interrupted run loses seconds, not minutes.
@@ -162,10 +160,7 @@ class Plan:
 
     def description(self) -> dict[str, Any]:
         """Return the model and the settings that change the result: what travels with the detections."""
-        detector = None
-        if self.detector is not None:
-            detector = {name: getattr(self.detector, name) for name in DETECTOR_IDENTITY}
-            detector |= {name: list(detector[name]) for name in ("classes", "keep")}
+        detector = None if self.detector is None else self.detector.identity()
         return {"settings": self.settings.identity(), "detector": detector}
 
     def layout(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from swathe.engine.plan import Plan
 from swathe.errors import StoreError
 from swathe.query import Query
 from swathe.store.lock import is_at_work
-from swathe.store.protocol import Store
+from swathe.store.published import Store
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def taken_over(plan: Plan, scene: SceneInfo, earlier: Predecessor, store: Store)
         StoreError: If the store is damaged, or the scene of that run has been removed meanwhile.
     """
     found = store.scan(Query(runs=(earlier.run,), scenes=(scene.id,)))
-    if scene.id not in found.scenes:
+    if (earlier.run, scene.id) not in found.scenes:
         raise StoreError(
             f"scene {scene.id} of run {earlier.run} was to be taken over, but has been removed meanwhile; run the same "
             "command again: it looks at the scene"

@@ -20,7 +20,7 @@ from swathe.engine.succession import forget_successor, name_successor, remove_em
 from swathe.errors import UsageError
 from swathe.raster.scene import Scene
 from swathe.store.lock import run_lock
-from swathe.store.protocol import Store
+from swathe.store.published import Store
 
 RASTER_READER = "swathe.raster.reader:RasterReader"
 

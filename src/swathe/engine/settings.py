@@ -35,37 +35,39 @@ class RunSettings:
         """Refuse values that no run could follow."""
         object.__setattr__(self, "scales", tuple(float(scale) for scale in self.scales))
         if not 1 <= self.tile <= LARGEST_TILE:
-            raise UsageError(f"tile {self.tile}: windows need a side of 1 to {LARGEST_TILE} pixels")
+            raise UsageError(argument="tile", value=self.tile, accepted=f"from 1 to {LARGEST_TILE} pixels")
         if not 1 <= self.stride <= self.tile:
-            raise UsageError(f"stride {self.stride}: must lie between 1 and the tile size {self.tile}, or gaps appear")
+            accepted = f"from 1 to the tile size {self.tile}, or gaps appear"
+            raise UsageError(argument="stride", value=self.stride, accepted=accepted)
         self._check_scales()
         self._check_shares()
         if self.workers is not None and self.workers < 0:
-            raise UsageError(f"workers {self.workers}: give 0 for none, or leave it out for one per core")
+            raise UsageError(argument="workers", value=self.workers, accepted="a number of processes, or 0 for none")
         if self.prefetch < 1:
-            raise UsageError(f"prefetch {self.prefetch}: at least one window must be read ahead")
+            raise UsageError(argument="prefetch", value=self.prefetch, accepted="at least 1 window to read ahead")
         if self.batch_timeout is not None and not (math.isfinite(self.batch_timeout) and self.batch_timeout >= 0):
-            raise UsageError(f"batch timeout {self.batch_timeout}: give seconds, or 0 to wait for ever")
+            raise UsageError(argument="batch_timeout", value=self.batch_timeout, accepted="seconds, or 0 for no limit")
         if self.memory_limit is not None and self.memory_limit < 1:
-            raise UsageError(f"memory limit {self.memory_limit}: give bytes, or leave it out for what is free")
+            raise UsageError(
+                argument="memory_limit", value=self.memory_limit, accepted="bytes, or None for all that is free"
+            )
 
     def _check_scales(self) -> None:
         if not self.scales:
-            raise UsageError("scales: give at least one, for instance 1.0")
+            raise UsageError(argument="scales", value=self.scales, accepted="at least one number, for instance 1.0")
         for scale in self.scales:
             if not LEAST_SCALE <= scale <= MOST_SCALE:
-                raise UsageError(f"scale {scale}: must be a number from {LEAST_SCALE:g} to {MOST_SCALE:g}")
+                raise UsageError(argument="scales", value=scale, accepted=f"from {LEAST_SCALE:g} to {MOST_SCALE:g}")
         if len(set(self.scales)) != len(self.scales):
-            raise UsageError(f"scales {', '.join(map(str, self.scales))}: each may be given only once")
+            raise UsageError(argument="scales", value=self.scales, accepted="different from each other")
 
     def _check_shares(self) -> None:
         for name in ("merge_iou", "give_way"):
             value = getattr(self, name)
             if not 0.0 <= value <= 1.0:
-                option = f" (--{name.replace('_', '-')})" if name == "merge_iou" else ""
-                raise UsageError(f"{name} {value}{option}: must lie between 0 and 1")
+                raise UsageError(argument=name, value=value, accepted="from 0 to 1")
         if not (math.isfinite(self.cut_margin) and self.cut_margin >= 0):
-            raise UsageError(f"cut_margin {self.cut_margin}: must be zero or more pixels")
+            raise UsageError(argument="cut_margin", value=self.cut_margin, accepted="zero or more pixels")
 
     def identity(self) -> dict[str, object]:
         """Return the settings that change the result, for the run id."""

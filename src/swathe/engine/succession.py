@@ -14,7 +14,7 @@ from swathe.engine.plan import Plan
 from swathe.engine.predecessors import covers, find_predecessors
 from swathe.errors import StoreError
 from swathe.store.lock import is_at_work
-from swathe.store.protocol import Store
+from swathe.store.published import Store
 
 SUCCESSOR_NAME = "successor.json"
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.boxes import hulls
+from swathe.detectors.pixels import square
 from swathe.detectors.protocol import Detector, Tile, TileDetections
 from swathe.detectors.registry import open_detector
 from swathe.engine.parts import write_part
@@ -22,8 +23,6 @@ from swathe.raster.reader import Reader, TileRead
 from swathe.raster.scene import Scene
 from swathe.raster.window import Window
 
-# Grey of the padding at the right and bottom of windows that are smaller than the tile.
-PADDING = 114
 OpenReader = Callable[[Scene], Reader]
 
 
@@ -178,12 +177,8 @@ def make_tile(task: Task, pixels: npt.NDArray[np.uint8], side: int) -> Tile:
         The tile; its pixels are not copied if they fill it already.
     """
     window = task.window
-    if (window.height, window.width) != (side, side):
-        padded = np.full((side, side, 3), PADDING, dtype=np.uint8)
-        padded[: window.height, : window.width] = pixels
-        pixels = padded
     return Tile(
-        pixels=pixels,
+        pixels=square(pixels, side),
         scene=task.scene,
         scale=task.level.scale,
         col_off=window.col_off,

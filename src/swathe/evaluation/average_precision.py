@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,11 +52,8 @@ def voc07(curve: Curve) -> float:
     Returns:
         Mean of the largest precision at recall >= 0, 0.1, ..., 1; 0 without detections.
     """
-    total = 0.0
-    for threshold in np.arange(0.0, 1.1, 0.1):
-        reached = curve.precision[curve.recall >= threshold]
-        total += float(reached.max()) / 11.0 if len(reached) else 0.0
-    return total
+    reached = (curve.precision[curve.recall >= threshold] for threshold in np.arange(0.0, 1.1, 0.1))
+    return math.fsum(precision.max(initial=0.0) for precision in reached) / 11.0
 
 
 def area(curve: Curve) -> float:
@@ -68,4 +66,33 @@ def area(curve: Curve) -> float:
         The area in 0..1; 0 without detections.
     """
     falling = np.maximum.accumulate(curve.precision[::-1])[::-1]
-    return float(np.sum(np.diff(curve.recall, prepend=0.0) * falling))
+    steps = np.diff(curve.recall, prepend=0.0) > 0  # each right detection adds the same to recall
+    return math.fsum(falling[steps]) * float(curve.recall[-1]) / int(steps.sum()) if steps.any() else 0.0
+
+
+@dataclass(frozen=True)
+class Working:
+    """How a class does at one score threshold."""
+
+    score: float  # detections from this score on are kept
+    missed: int  # ground truths that none of them finds
+    false: int  # of them that find none
+
+
+def best_working(curve: Curve, truths: int) -> Working | None:
+    """Find the score threshold with the best balance of precision and recall: the largest F1.
+
+    Args:
+        curve: Precision over recall.
+        truths: Number of ground truths that count.
+
+    Returns:
+        The highest of equally good thresholds; None if no detection is right.
+    """
+    last = np.flatnonzero(np.append(curve.scores[1:] < curve.scores[:-1], [True] * (len(curve.scores) > 0)))
+    right = np.rint(curve.recall[last] * truths)
+    if not right.any():
+        return None
+    kept = last + 1  # detections that were judged up to there
+    best = int(np.argmax(2.0 * right / (kept + truths)))
+    return Working(float(curve.scores[last[best]]), truths - int(right[best]), int(kept[best] - right[best]))

@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.arguments import file_path
-from swathe.datasets import dota
+from swathe.datasets.classes import Others, map_classes
+from swathe.datasets.formats import LabelSet
 from swathe.datasets.sample import IMAGE_SUFFIXES, Sample
-from swathe.errors import SourceError, UsageError
-from swathe.evaluation.average_precision import area, precision_recall, voc07
+from swathe.errors import Argument, SourceError, UsageError
+from swathe.evaluation.average_precision import area, best_working, precision_recall, voc07
 from swathe.evaluation.found import Found, read_found
+from swathe.evaluation.judged import JudgedImage, judged_class
 from swathe.evaluation.match import IGNORED, RIGHT, Matches, best_truths, judge
 from swathe.evaluation.report import ClassReport, Report
 
@@ -26,23 +28,26 @@ _NAMES_SHOWN = 5
 
 
 def evaluate_folders(
-    truth: Path | str,
+    truth: LabelSet | Path | str,
     found: Path | str,
     *,
     classes: Sequence[str] | None = None,
     difficult_as_normal: bool = False,
     ignore_unlabelled: bool = False,
     run: str | None = None,
+    others: Others = "drop",
 ) -> Report:
-    """Evaluate stored detections against a folder of DOTA text files.
+    """Evaluate stored detections against labels.
 
     Args:
-        truth: Folder of label files; every file is an image that was searched, an empty one too.
+        truth: The labels, or a folder of DOTA text files; every image with labels was searched, with empty ones too.
         found: A store, a GeoParquet file, or a folder of `Task1_<class>.txt` files.
         classes: The class list; None takes every class of the labels.
         difficult_as_normal: Whether objects marked as difficult count like others, as in DOTA v1.5.
         ignore_unlabelled: Whether detections in images without a label file are left out instead of refused.
         run: Which run of a store with several to evaluate.
+        others: What becomes of labels of other classes than those of the list: "error" refuses them, "ignore" holds no
+            detection on them against the detector, and "drop" takes them for background.
 
     Returns:
         The report.
@@ -50,16 +55,17 @@ def evaluate_folders(
     Raises:
         SourceError: If labels or detections are missing or damaged, or do not belong together.
         StoreError: If the store or the GeoParquet file is damaged.
-        UsageError: If the class list or the run makes no sense, or a path is none.
+        UsageError: If the class list or the run makes no sense, or a path is not a path.
     """
-    labels = file_path("truth", truth, "a folder of label files")
+    labels = truth if isinstance(truth, LabelSet) else LabelSet(file_path("truth", truth, "a folder of label files"))
     results = file_path("found", found, "a store, a GeoParquet file, or a folder of result files")
     return evaluate_detections(
-        dota.read_folder(labels),
+        labels.read(),
         read_found(results, run=run),
         classes=classes,
         difficult_as_normal=difficult_as_normal,
         ignore_unlabelled=ignore_unlabelled,
+        others=others,
     )
 
 
@@ -70,6 +76,7 @@ def evaluate_detections(
     classes: Sequence[str] | None = None,
     difficult_as_normal: bool = False,
     ignore_unlabelled: bool = False,
+    others: Others = "drop",
 ) -> Report:
     """Evaluate detections against labels.
 
@@ -79,24 +86,27 @@ def evaluate_detections(
         classes: The class list; None takes every class of the labels.
         difficult_as_normal: Whether objects marked as difficult count like others, as in DOTA v1.5.
         ignore_unlabelled: Whether detections in images without labels are left out instead of refused.
+        others: What becomes of labels of classes outside of the list: "error", "ignore" or "drop".
 
     Returns:
-        The report; its notes tell what was left out.
+        The report; its notes say what was left out.
 
     Raises:
         SourceError: If detections lie in images without labels, or have classes that the labels do not have.
         UsageError: If two samples have one name, or the class list is empty or has a name twice.
     """
     names = _class_list(truth, classes)
-    labels = _Labels.of(truth, difficult_as_normal=difficult_as_normal)
+    labels = _Labels.of([map_classes(sample, {}, wanted=names, others=others) for sample in truth])
+    if difficult_as_normal:
+        labels = replace(labels, difficult=~np.isin(labels.classes, names))
     images, unlabelled = _located(found, [sample.name for sample in truth], ignore_unlabelled=ignore_unlabelled)
-    others = _other_classes(found, names, refuse=classes is None)
-    reports = tuple(_class_report(name, labels, found, images) for name in names)
-    notes = [*unlabelled, *others, *_unsearched(found, truth)]
+    unlisted = _other_classes(found, names, refuse=classes is None)
+    reports = tuple(_class_report(name, names, labels, found, images) for name in names)
+    notes = [*unlabelled, *unlisted, *_unsearched(found, truth)]
     undefined = [item.name for item in reports if item.truths == 0]
     if undefined:
         notes.append(f"no ground truth counts for {', '.join(undefined)}: undefined, and not part of the means")
-    return Report(reports, len(truth), difficult_as_normal, tuple(notes))
+    return Report(reports, len(truth), difficult_as_normal, tuple(notes), _wrong_images(reports, truth, found))
 
 
 @dataclass(frozen=True)
@@ -106,16 +116,16 @@ class _Labels:
     images: npt.NDArray[np.int64]  # (t,) index of the sample
     classes: npt.NDArray[np.str_]  # (t,) class names
     polygons: npt.NDArray[np.float64]  # (t, 4, 2) pixels
-    difficult: npt.NDArray[np.bool_]  # (t,) ignored
+    difficult: npt.NDArray[np.bool_]  # (t,) ignored; those of unlisted classes are so for every class
 
     @classmethod
-    def of(cls, truth: Sequence[Sample], *, difficult_as_normal: bool) -> _Labels:
+    def of(cls, truth: Sequence[Sample]) -> _Labels:
         """Put samples one after the other."""
         images = np.repeat(np.arange(len(truth)), [len(sample) for sample in truth])
         classes = np.asarray([name for sample in truth for name in sample.classes], dtype=np.str_)
         polygons = np.concatenate([np.empty((0, 4, 2)), *(sample.polygons for sample in truth)])
         difficult = np.concatenate([np.empty(0, dtype=np.bool_), *(sample.difficult for sample in truth)])
-        return cls(images, classes, polygons, difficult & (not difficult_as_normal))
+        return cls(images, classes, polygons, difficult)
 
 
 def _class_list(truth: Sequence[Sample], classes: Sequence[str] | None) -> tuple[str, ...]:
@@ -160,7 +170,9 @@ def _located(
     if not ignore_unlabelled:
         raise SourceError(
             f"{len(missing)} images with detections have no label file: {_some(missing)}. Add their label files (empty "
-            "ones for images without objects), or leave detections in unlabelled images out (--ignore-unlabelled)"
+            "ones for images without objects), or leave out detections in unlabelled images (",
+            Argument("ignore_unlabelled"),
+            ")",
         )
     count = int(np.count_nonzero(images < 0))
     return images, (f"{count} detections in {len(missing)} images without labels are left out ({_some(missing)})",)
@@ -191,20 +203,26 @@ def _other_classes(found: Found, names: Sequence[str], *, refuse: bool) -> tuple
     )
 
 
-def _class_report(name: str, labels: _Labels, found: Found, images: npt.NDArray[np.int64]) -> ClassReport:
+def _class_report(
+    name: str, names: Sequence[str], labels: _Labels, found: Found, images: npt.NDArray[np.int64]
+) -> ClassReport:
     """Evaluate one class at every IoU threshold."""
-    mine = labels.classes == name
-    difficult = labels.difficult[mine]
+    own = labels.classes == name
+    mine = own | ~np.isin(labels.classes, names)  # what is ignored for every class
+    difficult, truth = labels.difficult[mine], (labels.images[mine], labels.polygons[mine])
     rows = np.flatnonzero((found.classes == name) & (images >= 0))
     # Ties in score go by image, then by the corners: the order of the rows in a file decides nothing.
     corners = found.polygons[rows].reshape(-1, 8).T[::-1]
     rows = rows[np.lexsort((*corners, images[rows], -found.scores[rows]))]
     truths = int(np.count_nonzero(~difficult))
-    counted = ClassReport(name, truths, len(difficult) - truths, len(rows), None, None, None, None)
+    counted = ClassReport(name, truths, int(np.count_nonzero(own)) - truths, len(rows))
     if truths == 0:
         return counted
-    matches = best_truths(found.polygons[rows], images[rows], labels.polygons[mine], labels.images[mine])
-    return _with_precision(counted, matches, difficult, found.scores[rows])
+    found_here = images[rows], found.polygons[rows], found.scores[rows]
+    matches = best_truths(found_here[1], found_here[0], truth[1], truth[0])
+    report = _with_precision(counted, matches, difficult, found.scores[rows])
+    score = np.inf if report.best is None else report.best.score
+    return replace(report, judged=judged_class(matches, difficult, found_here, truth, score, THRESHOLDS[0]))
 
 
 def _with_precision(
@@ -222,7 +240,26 @@ def _with_precision(
         map50_area=area(curves[0]),
         map50_95_area=sum(area(curve) for curve in curves) / len(curves),
         curve=curves[0],
+        best=best_working(curves[0], counted.truths),
     )
+
+
+def _wrong_images(reports: Sequence[ClassReport], truth: Sequence[Sample], found: Found) -> tuple[JudgedImage, ...]:
+    """Put together, image by image, what is right, false and missed, where not all is right."""
+    parts = [item.judged for item in reports if item.judged is not None]
+    if not parts:
+        return ()
+    images, polygons, verdicts, scores = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("images", "polygons", "verdicts", "scores")
+    )
+    places = {_stem(name): place for name, place in found.sources.items()} | dict(found.sources)
+    wrong = []
+    for image in np.unique(images[verdicts > 0]).tolist():
+        name, known = truth[image].name, truth[image].image
+        place = places.get(name) if known is None else str(known)
+        rows = images == image
+        wrong.append(JudgedImage(name, place, polygons[rows], verdicts[rows], scores[rows]))
+    return tuple(wrong)
 
 
 def _stem(name: str) -> str:

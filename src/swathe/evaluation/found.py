@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from swathe.errors import SourceError, UsageError
 from swathe.inputs import read_input
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from swathe.detections import Detections
@@ -30,6 +31,7 @@ class Found:
     scores: npt.NDArray[np.float64]  # (n,) finite; only their order matters
     polygons: npt.NDArray[np.float64]  # (n, 4, 2) corners x, y in image pixels
     searched: tuple[str, ...] | None = None  # images that were searched, found something in or not; None: not known
+    sources: Mapping[str, str] = field(default_factory=dict)  # where the pixels of images are, as far as known
 
     def __post_init__(self) -> None:
         """Refuse columns of different lengths and values that are no numbers."""
@@ -71,7 +73,7 @@ def read_found(path: Path, *, run: str | None = None) -> Found:
             raise UsageError(f"{path} is a folder of text files, which have no runs; leave out run {run!r}")
         return read_task1(path)
     if path.is_file() and path.suffix.lower() not in (".parquet", ".geoparquet"):
-        raise SourceError(f"{path} is no GeoParquet file; name a store, a .parquet file or a folder of Task 1 files")
+        raise SourceError(f"{path} is not a GeoParquet file; name a store, a .parquet file or a folder of Task 1 files")
     from swathe.detections import Detections
 
     return from_detections(Detections.open(path), run=run)
@@ -101,8 +103,8 @@ def from_detections(detections: Detections, *, run: str | None = None) -> Found:
         detections.classes[rows],
         detections.scores[rows],
         detections.to_polygons("pixel")[rows],
-        # Of several runs each may have searched scenes of its own, and the scenes do not tell which.
-        tuple(detections.scenes) if len(names) < 2 else None,
+        tuple(scene for own, scene in detections.scenes if run is None or own == run),
+        {name: scene.uri for (own, name), scene in detections.scenes.items() if run is None or own == run},
     )
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from swathe.evaluation.average_precision import Curve
+    from swathe.evaluation.average_precision import Curve, Working
+    from swathe.evaluation.judged import Judged, JudgedImage
 
 MEASURES = ("map50_voc07", "map50_area", "map50_95_area")
 _TITLES = ("AP50 VOC07", "AP50 area", "AP50:95 area")
@@ -28,15 +29,35 @@ class ClassReport:
     truths: int  # ground truths that count, difficult ones left out
     difficult: int  # ground truths that are ignored
     detections: int  # detections in labelled images, those on difficult ground truth included
-    map50_voc07: float | None  # IoU > 0.5, 11-point form
-    map50_area: float | None  # IoU > 0.5, area form
-    map50_95_area: float | None  # area form, mean over IoU > 0.50, 0.55, ..., 0.95
-    curve: Curve | None  # precision over recall at IoU > 0.5
+    map50_voc07: float | None = None  # IoU > 0.5, 11-point form
+    map50_area: float | None = None  # IoU > 0.5, area form
+    map50_95_area: float | None = None  # area form, mean over IoU > 0.50, 0.55, ..., 0.95
+    curve: Curve | None = None  # precision over recall at IoU > 0.5
+    best: Working | None = None  # at the score with the best balance of both; None if nothing is right
+    judged: Judged | None = None  # the objects behind `best`
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers without the curve, ready for `json.dumps`."""
-        counts = {"truths": self.truths, "difficult": self.difficult, "detections": self.detections}
-        return {**{measure: getattr(self, measure) for measure in MEASURES}, **counts}
+        best = self.best
+        return {
+            **{measure: getattr(self, measure) for measure in MEASURES},
+            "truths": self.truths,
+            "difficult": self.difficult,
+            "detections": self.detections,
+            "best_score": None if best is None else best.score,
+            "missed": self.missed,
+            "false": self.false,
+        }
+
+    @property
+    def missed(self) -> int:
+        """Ground truths that no detection from the best score on finds."""
+        return self.truths if self.best is None else self.best.missed
+
+    @property
+    def false(self) -> int:
+        """Detections from the best score on that find no ground truth."""
+        return 0 if self.best is None else self.best.false
 
 
 @dataclass(frozen=True)
@@ -47,6 +68,7 @@ class Report:
     images: int  # labelled images
     difficult_as_normal: bool  # whether difficult ground truth was counted, as DOTA v1.5 does
     notes: tuple[str, ...] = ()  # what was left out of the numbers, and why
+    wrong: tuple[JudgedImage, ...] = ()  # images in which something is false or missed at the best scores
 
     @property
     def map50_voc07(self) -> float | None:
@@ -77,15 +99,20 @@ class Report:
         """Return the report as lines of text, one per class and one for the means."""
         width = max([len("mean over classes"), *(len(item.name) for item in self.classes)])
         titles = "".join(f"{title:>14}" for title in _TITLES)
-        lines = [f"{'class':<{width}}{'truths':>9}{'found':>9}{titles}"]
+        lines = [f"{'class':<{width}}{'truths':>9}{'found':>9}{titles}{'best score':>12}{'missed':>9}{'false':>9}"]
         for item in (*self.classes, None):
-            values = "".join(f"{_shown(getattr(item or self, measure)):>14}" for measure in MEASURES)
+            values = "".join(f"{_rounded(getattr(item or self, measure)):>14}" for measure in MEASURES)
             if item is None:
-                truths, found = (sum(getattr(one, name) for one in self.classes) for name in ("truths", "detections"))
+                truths, found, missed, false = (
+                    sum(getattr(one, name) for one in self.classes)
+                    for name in ("truths", "detections", "missed", "false")
+                )
                 lines.append("-" * len(lines[0]))
-                lines.append(f"{'mean over classes':<{width}}{truths:>9}{found:>9}{values}")
+                ends = f"{'':>12}{missed:>9}{false:>9}"
+                lines.append(f"{'mean over classes':<{width}}{truths:>9}{found:>9}{values}{ends}")
             else:
-                lines.append(f"{item.name:<{width}}{item.truths:>9}{item.detections:>9}{values}")
+                ends = f"{_rounded(item.best.score if item.best else None):>12}{item.missed:>9}{item.false:>9}"
+                lines.append(f"{item.name:<{width}}{item.truths:>9}{item.detections:>9}{values}{ends}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def draw_curves(self, path: Path) -> None:
@@ -118,7 +145,7 @@ class Report:
         axes = figure.add_subplot(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
         for item in self.classes:
             if item.curve is not None:
-                axes.plot(item.curve.recall, item.curve.precision, label=f"{item.name} {_shown(item.map50_area)}")
+                axes.plot(item.curve.recall, item.curve.precision, label=f"{item.name} {_rounded(item.map50_area)}")
         axes.set_title("Precision over recall at IoU > 0.5 (AP, area form)")
         if any(item.curve is not None for item in self.classes):
             axes.legend(fontsize="small")
@@ -132,6 +159,6 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return sum(defined) / len(defined) if defined else None
 
 
-def _shown(value: float | None) -> str:
+def _rounded(value: float | None) -> str:
     """Return a number as the table shows it."""
     return "-" if value is None else f"{value:.4f}"

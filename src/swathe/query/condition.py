@@ -65,9 +65,7 @@ class Query:
             "min_score": lambda given: arguments.number("min_score", given, "a finite number"),
             "scenes": lambda given: values.name_list(given, "scenes"),
             "runs": lambda given: values.name_list(given, "runs"),
-            "limit": lambda given: arguments.whole_number(
-                "limit", given, "a whole number from 1, or leave it out for all", 1
-            ),
+            "limit": lambda given: arguments.whole_number("limit", given, "a whole number from 1, or None for all", 1),
         }
         for name, check in checks.items():
             given = getattr(self, name)
@@ -206,8 +204,8 @@ class Query:
             if names is not None:
                 passed &= detections.name_mask(column, names)
         if self.scenes is not None or self.acquired is not None or self.on_ground:
-            admitted = [scene.id for scene in detections.scenes.values() if self.admits(scene)]
-            passed &= detections.name_mask("scene", admitted)
+            keys, codes = detections.scene_codes()
+            passed &= np.asarray([self.admits(detections.scenes[key]) for key in keys], dtype=np.bool_)[codes]
         if self.measured:
             rows = np.flatnonzero(passed)
             known = detections.take(rows).measures() if measures is None else measures[rows]
@@ -248,8 +246,10 @@ class Query:
         if self.limit is not None and len(result) > self.limit:
             best = np.argsort(-result.scores, kind="stable")[: self.limit]
             result = result.take(np.sort(best))
-        return replace(
-            result,
-            scenes={key: info for key, info in result.scenes.items() if self.scenes is None or key in self.scenes},
-            runs={key: info for key, info in result.runs.items() if self.runs is None or key in self.runs},
-        )
+        runs = {run: about for run, about in result.runs.items() if self.runs is None or run in self.runs}
+        scenes = {
+            (run, scene): info
+            for (run, scene), info in result.scenes.items()
+            if run in runs and (self.scenes is None or scene in self.scenes)
+        }
+        return replace(result, scenes=scenes, runs=runs)

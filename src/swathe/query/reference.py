@@ -40,7 +40,7 @@ def reference_filter(detections: Detections, query: Query) -> Detections:
     measures = detections.measures().tolist()
     kept: list[int] = []
     for number, row in enumerate(detections.table.to_pylist()):
-        scene = detections.scenes[row["scene"]]
+        scene = detections.scenes[row["run"], row["scene"]]
         if (
             _names_fit(query, row)
             and _scene_fits(query, scene)
@@ -50,8 +50,12 @@ def reference_filter(detections: Detections, query: Query) -> Detections:
             kept.append(number)
     if query.limit is not None:
         kept = sorted(sorted(kept, key=lambda number: -detections.scores[number])[: query.limit])
-    scenes = {key: info for key, info in detections.scenes.items() if query.scenes is None or key in query.scenes}
-    runs = {key: info for key, info in detections.runs.items() if query.runs is None or key in query.runs}
+    runs = {run: about for run, about in detections.runs.items() if query.runs is None or run in query.runs}
+    scenes = {
+        (run, scene): info
+        for (run, scene), info in detections.scenes.items()
+        if run in runs and (query.scenes is None or scene in query.scenes)
+    }
     return replace(detections.take(np.asarray(kept, dtype=np.int64)), scenes=scenes, runs=runs)
 
 

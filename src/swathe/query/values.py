@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from swathe import arguments
 from swathe.areas import Area
-from swathe.errors import UsageError
+from swathe.errors import Argument, UsageError
 from swathe.times import parse_utc
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ Range: TypeAlias = tuple[float | None, float | None]
 Period: TypeAlias = "tuple[datetime | None, datetime | None]"
 
 HALF_TURN, QUARTER_TURN = 180.0, 90.0  # degrees: the last longitude, azimuth and latitude
+CORNERS = "three or more corners (x, y), all of them finite"
+PLACE = "longitude and latitude in degrees, and a radius in metres"
+OPEN = ": both ends are open; give one, or leave the condition out"
 LARGEST_RADIUS = 5_000_000.0  # metres; a box's side is a straight line around the point to millimetres up to there
 
 
@@ -40,7 +43,7 @@ def name_list(names: Any, what: str) -> tuple[str, ...]:
     """
     for name in (found := arguments.names(what, names, "a list of names")):
         if not arguments.is_text(name):
-            raise UsageError(f"{what} {name!r}: is no text in UTF-8, and so the name of nothing; type it again")
+            raise UsageError(argument=what, value=name, accepted="text in UTF-8; type it again")
     return found
 
 
@@ -59,9 +62,10 @@ def area_list(areas: Any) -> tuple[Area, ...]:
     listed = (areas,) if isinstance(areas, Area) else arguments.several("areas", areas, "an Area, or a list of them")
     wrong = next((area for area in listed if not isinstance(area, Area)), None)
     if wrong is not None:
-        raise UsageError(f"areas hold {wrong!r}, which is no area; look it up by name: Areas.open(FILE)[NAME]")
+        accepted = "an Area; look it up by name, as Areas.open(FILE)[NAME]"
+        raise UsageError(argument="areas", value=wrong, accepted=accepted)
     if not listed:
-        raise UsageError("areas: none is given, so nothing would match; leave them out for everywhere")
+        raise UsageError(argument="areas", value=areas, accepted="at least one area, or None for everywhere")
     return listed
 
 
@@ -79,11 +83,13 @@ def bounds(values: Any) -> Bounds:
     """
     box = _numbers(values, "box", "four finite numbers xmin, ymin, xmax, ymax")
     if box.shape != (4,) or not np.isfinite(box).all() or box[1] > box[3]:
-        raise UsageError(f"box {values}: give four finite numbers xmin, ymin, xmax, ymax, ymin not above ymax")
+        accepted = "four finite numbers xmin, ymin, xmax, ymax, ymin not above ymax"
+        raise UsageError(argument="box", value=values, accepted=accepted)
     if box[0] > box[2] and (np.abs(box) > (HALF_TURN, QUARTER_TURN) * 2).any():
         raise UsageError(
-            f"box {values}: xmin is above xmax, which is a box across the antimeridian and must be in degrees, "
-            "longitude from -180 to 180; otherwise give the smaller one first"
+            Argument("box", values),
+            ": xmin is above xmax, which is a box across the antimeridian and must be in degrees, longitude from -180 "
+            "to 180; otherwise give the smaller one first",
         )
     xmin, ymin, xmax, ymax = box.tolist()
     return xmin, ymin, xmax, ymax
@@ -103,11 +109,11 @@ def ring(values: Any) -> tuple[tuple[float, float], ...]:
     """
     import shapely
 
-    corners = _numbers(values, "polygon", "three or more corners (x, y), all of them finite")
+    corners = _numbers(values, "polygon", CORNERS)
     if corners.ndim == 2 and len(corners) > 1 and np.array_equal(corners[0], corners[-1]):
         corners = corners[:-1]
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3 or not np.isfinite(corners).all():
-        raise UsageError(f"polygon of shape {corners.shape}: give three or more corners (x, y), all of them finite")
+        raise UsageError(argument="polygon", value=values, accepted=CORNERS)
     outline = shapely.Polygon(corners)
     if not shapely.is_valid(outline):
         raise UsageError(f"the polygon has no simple outline ({shapely.is_valid_reason(outline)})")
@@ -126,14 +132,16 @@ def disc(values: Any) -> tuple[float, float, float]:
     Raises:
         UsageError: If one is missing, or out of its range.
     """
-    numbers = _numbers(values, "near", "longitude and latitude in degrees, and a radius in metres")
+    numbers = _numbers(values, "near", PLACE)
     if numbers.shape != (3,) or not np.isfinite(numbers).all():
-        raise UsageError(f"near {values}: give longitude and latitude in degrees, and a radius in metres")
+        raise UsageError(argument="near", value=values, accepted=PLACE)
     longitude, latitude, radius = numbers.tolist()
     if abs(longitude) > HALF_TURN or abs(latitude) > QUARTER_TURN:
-        raise UsageError(f"near {values}: {longitude:g}, {latitude:g} is no longitude and latitude in degrees")
+        raise UsageError(
+            Argument("near", values), f": {longitude:g}, {latitude:g} is not a longitude and a latitude in degrees"
+        )
     if not 0 <= radius <= LARGEST_RADIUS:
-        raise UsageError(f"near {values}: the radius must be 0 to {LARGEST_RADIUS:,.0f} metres")
+        raise UsageError(Argument("near", values), f": the radius must be 0 to {LARGEST_RADIUS:,.0f} metres")
     return longitude, latitude, radius
 
 
@@ -154,9 +162,9 @@ def size_range(values: Any, what: str) -> Range:
     accepted = "sizes in metres, the smallest first"
     low, high = (None if value is None else arguments.number(what, value, accepted) for value in (low, high))
     if low is None and high is None:
-        raise UsageError(f"{what} {values}: both ends are open; give one, or leave the condition out")
+        raise UsageError(Argument(what, values), OPEN)
     if not 0 <= (0.0 if low is None else low) <= (math.inf if high is None else high):
-        raise UsageError(f"{what} {values}: give the smallest and the largest size in metres, in this order")
+        raise UsageError(argument=what, value=values, accepted="the smallest size in metres, then the largest")
     return low, high
 
 
@@ -192,14 +200,11 @@ def period(values: Any) -> Period:
         UsageError: If both are open, one is no time, or nothing lies between.
     """
     given = _pair(values, "acquired", "times")
-    try:
-        begin, end = (None if value is None else parse_utc(value) for value in given)
-    except UsageError as error:
-        raise UsageError(f"acquired {given}: {error}") from error
+    begin, end = (None if value is None else parse_utc(value, "acquired") for value in given)
     if begin is None and end is None:
-        raise UsageError(f"acquired {values}: both ends are open; give one, or leave the condition out")
+        raise UsageError(Argument("acquired", values), OPEN)
     if begin is not None and end is not None and begin >= end:
-        raise UsageError(f"acquired {values}: nothing lies between; give the begin first, and an end after it")
+        raise UsageError(Argument("acquired", values), ": nothing lies between; give the earlier time first")
     return begin, end
 
 
@@ -207,7 +212,7 @@ def _pair(values: Any, what: str, unit: str) -> tuple[Any, Any]:
     """Return two values."""
     found = arguments.several(what, values, f"two values ({unit})")
     if len(found) != 2:
-        raise UsageError(arguments.refusal(what, values, f"two values ({unit})"))
+        raise UsageError(argument=what, value=values, accepted=f"two values ({unit})")
     return found[0], found[1]
 
 
@@ -216,4 +221,4 @@ def _numbers(values: Any, what: str, accepted: str) -> npt.NDArray[np.float64]:
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise UsageError(arguments.refusal(what, values, accepted)) from error
+        raise UsageError(argument=what, value=values, accepted=accepted) from error

@@ -102,10 +102,10 @@ def _checked_range(value_range: object) -> ValueRange | None:
     accepted = 'two numbers that rise, such as (0, 4095), or "percentile"'
     limits = arguments.several("value_range", value_range, accepted)
     if len(limits) != 2:
-        raise UsageError(arguments.refusal("value_range", value_range, accepted))
+        raise UsageError(argument="value_range", value=value_range, accepted=accepted)
     low, high = (arguments.number("value_range", limit, accepted) for limit in limits)
     if low >= high:
-        raise UsageError(arguments.refusal("value_range", value_range, accepted))
+        raise UsageError(argument="value_range", value=value_range, accepted=accepted)
     return low, high
 
 

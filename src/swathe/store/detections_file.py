@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import stat
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -15,95 +14,84 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from swathe.detections import NAME_TYPE, SCHEMA, Detections
+from swathe.detections.table import pair_codes
 from swathe.errors import StoreError, UsageError
-from swathe.store.schema import BOUNDS, COLUMNS, MEASURES, NAME_COLUMNS, FileHead
-from swathe.store.seal import check_footer
+from swathe.query.regions import hulls_touch
+from swathe.store.schema import BOUNDS, FILE_SCHEMA, MEASURES, NAME_COLUMNS, SWATHE_KEY, FileHead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from swathe.query import Query
+    from swathe.query.values import Bounds
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 class DetectionsFile:
     """An open GeoParquet file of detections; its head is read and checked at once, rows when they are asked for."""
 
-    def __init__(self, path: Path) -> None:
-        """Open a file.
+    def __init__(self, source: BinaryIO, name: str, head: FileHead | None = None) -> None:
+        """Read the head of a file.
+
+        Args:
+            source: The file.
+            name: Its name, for messages.
+            head: What is known of its scenes and classes; what the file itself says if not given.
+
+        Raises:
+            StoreError: If it is damaged, or does not hold detections.
+        """
+        self.name = name
+        with self._reading():
+            self._file = pq.ParquetFile(source, read_dictionary=list(NAME_COLUMNS), page_checksum_verification=True)
+            schema = self._file.schema_arrow
+        missing = [field.name for field in SCHEMA if _is_wrong(schema, field)]
+        if missing:
+            raise StoreError(
+                f"{name} does not hold detections: its column {missing[0]!r} is missing or of another kind; name "
+                "another file, or restore it"
+            )
+        parquet = self._file.metadata.schema
+        self._leaves = {parquet.column(number).path: number for number in range(len(parquet))}
+        self._is_whole = not any(_is_wrong(schema, field) for field in FILE_SCHEMA)
+        known = SWATHE_KEY in (schema.metadata or {})
+        self.head = head or (FileHead.from_metadata(schema.metadata, name) if known else self._guessed())
+
+    @classmethod
+    def open(cls, path: Path) -> DetectionsFile:
+        """Open a file on a disk.
 
         Args:
             path: The file.
 
+        Returns:
+            The open file.
+
         Raises:
-            StoreError: If it is missing, damaged, or none of ours.
+            StoreError: If it is missing, damaged, or does not hold detections.
         """
-        self.path = path
-        with self._blaming_the_file():
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise StoreError(f"{path} is no file that can be read; name a store or a Parquet file")
-            source = pa.OSFile(os.fspath(path))  # opened once: by name there may be another one a moment later
-            self.seal = check_footer(source, path)
-            self._file = pq.ParquetFile(source, read_dictionary=list(NAME_COLUMNS), page_checksum_verification=True)
-            schema = self._file.schema_arrow
-        self.head = FileHead.from_metadata(schema.metadata, path)
-        missing = [name for name in COLUMNS[self.head.version].names if name not in schema.names]
-        if missing:
-            raise StoreError(f"{path} has no column {missing[0]!r}; restore the file, or detect again")
-        wrong = [field.name for field in COLUMNS[self.head.version] if _is_wrong(schema.field(field.name), field)]
-        if wrong:
-            raise StoreError(f"{path}: its column {wrong[0]!r} holds no numbers; restore the file, or detect again")
-        parquet = self._file.metadata.schema
-        self._leaves = {parquet.column(number).path: number for number in range(len(parquet))}
+        try:
+            if path.exists() and not path.is_file():
+                raise StoreError(f"{path} is not a file that can be read; name a store or a Parquet file")
+            return cls(path.open("rb"), str(path))
+        except FileNotFoundError as error:
+            raise StoreError(f"{path} does not exist; check the name") from error
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read ({error.strerror}); check its rights") from error
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return int(self._file.metadata.num_rows)
 
     def hulls(self) -> FloatArray:
-        """Read the rectangles around the geometries of each row group, as its statistics have them.
-
-        Returns:
-            Rectangles (g, 4) as xmin, ymin, xmax, ymax in geometry coordinates.
-
-        Raises:
-            StoreError: If the file is damaged.
-        """
-        with self._blaming_the_file():
+        """Return the rectangles around the geometries of each row group (g, 4), as its statistics have them."""
+        with self._reading():
             lowest = [self._extremes(f"bbox.{name}")[:, 0] for name in BOUNDS[:2]]
             highest = [self._extremes(f"bbox.{name}")[:, 1] for name in BOUNDS[2:]]
         return np.stack([*lowest, *highest], axis=1)
-
-    def highest_scores(self) -> FloatArray:
-        """Read the highest score of each row group.
-
-        Returns:
-            Scores (g,); infinite where the statistics do not tell.
-
-        Raises:
-            StoreError: If the file is damaged.
-        """
-        with self._blaming_the_file():
-            return self._extremes("score")[:, 1]
-
-    def class_scores(self) -> dict[str, float]:
-        """Read the highest score of each class that has rows.
-
-        Returns:
-            Class name -> score, by name.
-
-        Raises:
-            StoreError: If the file is damaged.
-        """
-        table = self._read(list(range(self._file.metadata.num_row_groups)), ["class", "score"])
-        names, scores = _named(table.column("class")).combine_chunks(), table.column("score").to_numpy()
-        highest = np.full(len(names.dictionary), -np.inf)
-        np.maximum.at(highest, names.indices.to_numpy(), scores)
-        found = zip(names.dictionary.to_pylist(), highest.tolist(), strict=True)
-        return {name: score for name, score in sorted(found) if score > -np.inf}
 
     def scan(self, query: Query) -> Detections:
         """Return the matches of a query, in no particular order and without regard to its limit.
@@ -117,24 +105,79 @@ class DetectionsFile:
         Raises:
             StoreError: If the file is damaged.
         """
-        groups = self._row_groups(query)
-        if not self.head.has_hulls:
-            return query.select(self._detections(self._read(groups, SCHEMA.names)))
+        return self._detections(self.matches(query, SCHEMA.names))
+
+    def count(self, query: Query) -> dict[str, int]:
+        """Count the matches of a query without regard to its limit.
+
+        Args:
+            query: What to look for.
+
+        Returns:
+            Matches by class name.
+
+        Raises:
+            StoreError: If the file is damaged.
+        """
+        names = _named(self.matches(query, ["class"]).column("class")).combine_chunks()
+        counts = np.bincount(names.indices.to_numpy(), minlength=len(names.dictionary)).tolist()
+        return {name: count for name, count in zip(names.dictionary.to_pylist(), counts, strict=True) if count}
+
+    def match_hulls(self, query: Query, near: Bounds) -> FloatArray:
+        """Return the upright hulls of the matches of a query, without regard to its limit.
+
+        Args:
+            query: What to look for.
+            near: Those that lie outside of this rectangle, in geometry coordinates, may be left out.
+
+        Returns:
+            Rectangles (n, 4) as xmin, ymin, xmax, ymax in geometry coordinates.
+
+        Raises:
+            StoreError: If the file is damaged.
+        """
+        if self._is_whole:
+            return _hulls(self.matches(query, ["bbox"], near))
+        import shapely
+
+        return np.asarray(shapely.bounds(self.scan(query).footprints())).reshape(-1, 4)
+
+    def matches(self, query: Query, columns: Sequence[str], near: Bounds | None = None) -> pa.Table:
+        """Return columns of the rows that match a query, in no particular order and without regard to its limit.
+
+        Args:
+            query: What to look for.
+            columns: Names of columns.
+            near: What lies outside of this rectangle, in geometry coordinates, may be left out.
+
+        Returns:
+            Table of these columns.
+
+        Raises:
+            StoreError: If the file is damaged.
+        """
+        if not self._is_whole and (query.regions or query.measured):
+            with self._reading():
+                return query.select(self._detections(self._read(self._all_groups, SCHEMA.names))).table.select(columns)
+        groups = self._row_groups(query, near)
         owners, places = self._rows(groups)
-        near = self._first_mask(query, groups)
-        groups = np.unique(owners[near]).tolist()
-        if not groups:
-            return self._detections(SCHEMA.empty_table())
+        passing = self._first_mask(query, groups)
+        groups = np.unique(owners[passing]).tolist()
         measured, regional = MEASURES if query.measured else (), ("bbox",) if query.regions else ()
-        table = self._read(groups, [*SCHEMA.names, *measured, *regional])
-        table = table.filter(pa.array(near[np.isin(owners, groups)]))
-        found = self._detections(table.select(SCHEMA.names))
-        passed = query.column_mask(found, _columns(table, MEASURES) if measured else None)
+        table = self._read(groups, list(dict.fromkeys([*columns, *measured, *regional])))
+        table = table.filter(pa.array(passing[np.isin(owners, groups)]))
+        passed = np.ones(len(table), dtype=np.bool_)
+        if measured:
+            passed &= query.measure_mask(_columns(table, MEASURES))
         if regional:
-            owners, places = owners[near], places[near]
+            owners, places = owners[passing], places[passing]
             doubtful = np.flatnonzero(passed & ~query.sure_mask(_hulls(table)))
             passed[doubtful] = query.touch_mask(self._footprints(owners[doubtful], places[doubtful]))
-        return found.take(passed)
+        return table.select(columns) if passed.all() else table.select(columns).filter(pa.array(passed))
+
+    @cached_property
+    def _all_groups(self) -> list[int]:
+        return list(range(self._file.metadata.num_row_groups))
 
     def _rows(self, groups: list[int]) -> tuple[IndexArray, IndexArray]:
         """Return for each row of row groups the group and the place in it."""
@@ -142,22 +185,36 @@ class DetectionsFile:
         places = np.concatenate([np.arange(0), *map(np.arange, sizes)])
         return np.repeat(np.asarray(groups, dtype=np.int64), sizes), places
 
-    def _first_mask(self, query: Query, groups: list[int]) -> npt.NDArray[np.bool_]:
+    def _first_mask(self, query: Query, groups: list[int]) -> Mask:
         """Tell which rows may match by what is quick to read: many row groups need not be read any further."""
-        masks: dict[str, Callable[[pa.Table], npt.NDArray[np.bool_]]] = {}
+        masks: dict[tuple[str, ...], Callable[[pa.Table], Mask]] = {}
         if query.regions:
-            masks["bbox"] = lambda table: query.hull_mask(_hulls(table))
+            masks["bbox",] = lambda table: query.hull_mask(_hulls(table))
         if query.min_score is not None:
-            masks["score"] = lambda table: table.column("score").to_numpy() >= query.min_score
-        for name, wanted in (("class", query.classes), ("scene", query.scenes)):
-            if wanted is not None:
-                masks[name] = partial(_bears, column=name, names=wanted)
+            masks["score",] = lambda table: table.column("score").to_numpy() >= query.min_score
+        if query.classes is not None:
+            masks["class",] = partial(_bears, names=query.classes)
+        if not all(self._admitted(query).values()):
+            masks["run", "scene"] = partial(self._is_admitted, query)
         passed = np.ones(sum(self._file.metadata.row_group(group).num_rows for group in groups), dtype=np.bool_)
         if masks:
-            table = self._read(groups, list(masks))
+            table = self._read(groups, [name for names in masks for name in names])
             for mask in masks.values():
                 passed &= mask(table)
         return passed
+
+    def _admitted(self, query: Query) -> dict[tuple[str, str], bool]:
+        """Tell of each scene, by run and id, whether it can hold a match."""
+        runs = query.runs
+        return {
+            key: (runs is None or key[0] in runs) and query.admits(scene) for key, scene in self.head.scenes.items()
+        }
+
+    def _is_admitted(self, query: Query, table: pa.Table) -> Mask:
+        """Tell which rows lie in a scene that can hold a match."""
+        keys, codes = pair_codes(_named(table.column("run")), _named(table.column("scene")))
+        admitted = self._admitted(query)
+        return np.asarray([admitted.get(key, False) for key in keys], dtype=np.bool_)[codes]
 
     def _footprints(self, owners: IndexArray, places: IndexArray) -> npt.NDArray[np.object_]:
         """Read geometries: of which row group, and which row in it."""
@@ -167,34 +224,36 @@ class DetectionsFile:
         for group in np.unique(owners).tolist():
             own = owners == group
             binary = self._read([group], ["geometry"]).column("geometry").take(pa.array(places[own]))
-            with self._blaming_the_file():
+            with self._reading():
                 footprints[own] = shapely.from_wkb(binary.to_numpy())
         return footprints
 
-    def _read(self, groups: list[int], names: list[str]) -> pa.Table:
+    def _read(self, groups: list[int], names: Sequence[str]) -> pa.Table:
         """Read columns of row groups."""
-        with self._blaming_the_file():
-            return self._file.read_row_groups(groups, columns=names)
+        with self._reading():
+            return self._file.read_row_groups(groups, columns=list(names))
 
     def _detections(self, table: pa.Table) -> Detections:
         """Make detections of rows as they are stored."""
-        scenes = {scene.id: scene for scene in self.head.scenes}
-        with self._blaming_the_file():
+        with self._reading():
             columns = [
                 _named(column) if column_type == NAME_TYPE else column.cast(column_type)
                 for column, column_type in zip(table.columns, SCHEMA.types, strict=True)
             ]
-            return Detections(pa.table(columns, schema=SCHEMA), scenes, self.head.class_names, self.head.runs)
+            return Detections(pa.table(columns, schema=SCHEMA), self.head.scenes, self.head.class_names, self.head.runs)
 
-    def _row_groups(self, query: Query) -> list[int]:
+    def _row_groups(self, query: Query, near: Bounds | None) -> list[int]:
         """Return the row groups whose statistics allow a match."""
-        if not self.head.may_match(query):
+        if not any(self._admitted(query).values()):
             return []
         passed = np.ones(self._file.metadata.num_row_groups, dtype=np.bool_)
-        if query.regions and self.head.has_hulls:
+        if query.regions:
             passed &= query.hull_mask(self.hulls())
+        if near is not None:
+            passed &= hulls_touch(self.hulls(), np.array([near]))
         if query.min_score is not None:
-            passed &= self.highest_scores() >= query.min_score
+            with self._reading():
+                passed &= self._extremes("score")[:, 1] >= query.min_score
         return [int(number) for number in np.flatnonzero(passed)]
 
     def _extremes(self, leaf: str) -> FloatArray:
@@ -206,30 +265,50 @@ class DetectionsFile:
             extremes[number] = (statistics.min, statistics.max) if known else (-np.inf, np.inf)
         return extremes
 
+    def _guessed(self) -> FileHead:
+        """Describe the scenes of a file that another program has written anew, by what its columns say."""
+        table = self._read(self._all_groups, ["run", "scene", "class", "cx", "cy", "w", "h"])
+        with self._reading():
+            return FileHead.guessed(
+                _named(table.column("run")),
+                _named(table.column("scene")),
+                _named(table.column("class")),
+                _columns(table, ("cx", "cy", "w", "h")),
+                self.name,
+            )
+
     @contextmanager
-    def _blaming_the_file(self) -> Iterator[None]:
+    def _reading(self) -> Iterator[None]:
         """Turn what goes wrong while the file is read into an error that names it."""
         import shapely
 
-        # A name that is no UTF-8 passes Arrow, and fails where Python reads it.
+        # A name that is not UTF-8 passes Arrow, and fails where Python reads it.
         broken = (OSError, pa.ArrowException, shapely.errors.ShapelyError, UsageError, KeyError, UnicodeDecodeError)
         try:
             yield
-        except FileNotFoundError as error:
-            raise StoreError(f"{self.path} does not exist; check the name") from error
         except broken as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise StoreError(
-                f"{self.path} cannot be read ({reason}); restore it, or delete it and detect again"
+                f"{self.name} cannot be read ({reason}); restore it, or remove it and detect again"
             ) from error
 
 
-def _is_wrong(field: pa.Field, wanted: pa.Field) -> bool:
-    """Tell whether a column that must hold fractions, alone or in a structure, holds something else."""
-    if pa.types.is_struct(wanted.type):
-        known = {part.name: part for part in field.type} if pa.types.is_struct(field.type) else {}
-        return any(part.name not in known or _is_wrong(known[part.name], part) for part in wanted.type)
-    return bool(pa.types.is_floating(wanted.type)) and not pa.types.is_floating(field.type)
+def _is_wrong(schema: pa.Schema, wanted: pa.Field) -> bool:
+    """Tell whether a column is missing, or holds something else than it must."""
+    if wanted.name not in schema.names:
+        return True
+    kind, needed = schema.field(wanted.name).type, wanted.type
+    if pa.types.is_struct(needed):
+        return not pa.types.is_struct(kind) or any(_is_wrong(pa.schema(kind.fields), part) for part in needed.fields)
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_floating(needed):
+        return not pa.types.is_floating(kind)
+    if pa.types.is_binary(needed):
+        return not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    if pa.types.is_string(needed) or needed == NAME_TYPE:
+        return not (pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return bool(pa.types.is_boolean(needed)) and not pa.types.is_boolean(kind)
 
 
 def _hulls(table: pa.Table) -> FloatArray:
@@ -238,9 +317,9 @@ def _hulls(table: pa.Table) -> FloatArray:
     return np.stack([pc.struct_field(bbox, name).to_numpy(zero_copy_only=False) for name in BOUNDS], axis=1)
 
 
-def _bears(table: pa.Table, column: str, names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """Tell which rows bear one of some names in a column, by looking at each name once."""
-    chunks = _named(table.column(column)).chunks
+def _bears(table: pa.Table, names: tuple[str, ...]) -> Mask:
+    """Tell which rows bear one of some class names, by looking at each name once."""
+    chunks = _named(table.column("class")).chunks
     wanted = [pc.is_in(chunk.dictionary, pa.array(names, pa.string())) for chunk in chunks]
     parts = [np.asarray(mask)[chunk.indices.to_numpy()] for mask, chunk in zip(wanted, chunks, strict=True)]
     return np.concatenate([np.zeros(0, dtype=np.bool_), *parts])

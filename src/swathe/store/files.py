@@ -8,9 +8,9 @@ from swathe.atomic import published_folder
 from swathe.detections import Detections
 from swathe.errors import StoreError
 from swathe.query import Query
-from swathe.store.detections_file import DetectionsFile
 from swathe.store.exports import export, format_of
 from swathe.store.geoparquet import GeoParquetStore, is_idle_store
+from swathe.store.old_file import DetectionsFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,11 +63,10 @@ def open_detections(path: Path) -> Detections:
 
 
 def _fill(store: GeoParquetStore, detections: Detections) -> None:
-    """Publish the detections run by run, scene by scene; a scene without any is put down to every run."""
+    """Publish the detections run by run, scene by scene."""
     run_ids, scene_ids = detections.run_ids, detections.scene_ids
-    occupied = set(scene_ids.tolist())
     for run in detections.runs:
-        for scene in detections.scenes.values():
-            part = detections.take((run_ids == run) & (scene_ids == scene.id))
-            if len(part) or scene.id not in occupied:
+        for (own, _), scene in detections.scenes.items():
+            if own == run:
+                part = detections.take((run_ids == run) & (scene_ids == scene.id))
                 store.publish_scene(run, part, scene)

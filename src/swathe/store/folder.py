@@ -13,7 +13,6 @@ from swathe.detections import Detections
 from swathe.errors import StoreError
 from swathe.query import Query
 from swathe.store.compact import MERGED_ROWS, plan_merges
-from swathe.store.detections_file import DetectionsFile
 from swathe.store.index import FileEntry, read_index, write_index
 from swathe.store.layout import (
     DETECTIONS,
@@ -29,6 +28,7 @@ from swathe.store.layout import (
     split_name,
 )
 from swathe.store.lock import store_lock
+from swathe.store.old_file import DetectionsFile
 from swathe.store.parquet import write_detections
 from swathe.store.swap import names_in, rearrange, sweep
 
@@ -265,14 +265,14 @@ class DetectionsFolder:
         """Return the merged file of a run that holds a scene."""
         for path, entry in self._known(Query(runs=(run,), scenes=())):
             head = DetectionsFile(path).head if entry is None else entry.head
-            if any(other.id == scene for other in head.scenes):
+            if (run, scene) in head.scenes:
                 return path
         return None
 
     def _exchange_scene(self, run: str, scene: str, merged: Path, detections: Detections | None) -> None:
         """Take a scene out of a merged file and publish it anew, or not at all, in one step."""
         whole = DetectionsFile(merged).scan(Query())
-        others = {key: info for key, info in whole.scenes.items() if key != scene}
+        others = {key: info for key, info in whole.scenes.items() if key[1] != scene}
         with _Staged(self.path, run) as staged:
             if others:
                 rest = whole.take(~whole.name_mask("scene", [scene]))
@@ -311,11 +311,7 @@ class DetectionsFolder:
 def _nothing_of(heads: Iterable[FileHead]) -> Iterator[Detections]:
     """Yield no detections for files that were looked at, neighbours that know the same classes and runs together."""
     for (names, runs), alike in itertools.groupby(heads, key=lambda head: (head.class_names, head.runs)):
-        scenes: dict[str, SceneInfo] = {}
-        for scene in itertools.chain.from_iterable(head.scenes for head in alike):
-            if scenes.setdefault(scene.id, scene) != scene:  # for the caller to complain of
-                yield Detections.empty(names, [scene])
-        yield replace(Detections.empty(names, scenes.values()), runs=runs)
+        yield Detections.empty(names, {key: scene for head in alike for key, scene in head.scenes.items()}, runs)
 
 
 class _Staged:
@@ -339,7 +335,7 @@ class _Staged:
         self._written.append(path)
         try:
             with path.open("x+b") as stream:
-                seal = write_detections(detections, stream)
+                seal = write_detections(detections, stream).seal
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:

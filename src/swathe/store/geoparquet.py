@@ -17,7 +17,7 @@ from swathe.store.folder import DetectionsFolder
 from swathe.store.layout import DETECTIONS, INDEX, MARK, RUNS, SEPARATOR, WORK, run_name, run_of, split_name
 from swathe.store.lock import is_at_work, run_lock, store_lock
 from swathe.store.manifests import Manifests, without_scene
-from swathe.store.protocol import Published
+from swathe.store.published import Published
 from swathe.store.schema import SCHEMA_VERSION, check_version, read_document, to_json
 
 if TYPE_CHECKING:
@@ -115,13 +115,13 @@ class GeoParquetStore:
         instance("detections", detections, Detections, "detections of Swathe")
         instance("scene", scene, SceneInfo, "a SceneInfo")
         strangers = ({*detections.run_ids.tolist()} - {run}) | ({*detections.scene_ids.tolist()} - {scene.id})
-        if strangers or detections.scenes.get(scene.id, scene) != scene:
+        if strangers or detections.scenes.get((run, scene.id), scene) != scene:
             raise UsageError(
                 f"detections published for run {run!r}, scene {scene.id!r} must belong to these alone, not to "
                 f"{', '.join(sorted(strangers)) or 'another scene of this name'}; split them first"
             )
         self._raise_version()
-        own = replace(detections, scenes={scene.id: scene}, runs={run: detections.runs.get(run, {})})
+        own = replace(detections, scenes={(run, scene.id): scene}, runs={run: detections.runs.get(run, {})})
         return self.files.publish(run, own, scene)
 
     def scene_path(self, run: str, scene: str) -> Path:
@@ -221,9 +221,9 @@ class GeoParquetStore:
         """
         found = []
         for entry in self.files.entries(Query(runs=None if run is None else (run,))):
-            scenes = {scene.id: scene for scene in entry.head.scenes}
+            scenes = entry.head.scenes
             about = entry.head.runs
-            found += [Published(own, scenes[scene], count, about[own]) for own, scene, count in entry.counts]
+            found += [Published(own, scenes[own, scene], count, about[own]) for own, scene, count in entry.counts]
         return tuple(sorted(found, key=lambda published: (published.run, published.scene.id)))
 
     def scan(self, query: Query | None = None) -> Detections:

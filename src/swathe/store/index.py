@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from swathe.query import Query
     from swathe.query.values import Bounds
-    from swathe.store.detections_file import DetectionsFile
+    from swathe.store.old_file import DetectionsFile
     from swathe.store.schema import Count
 
 KIND = "index"
@@ -69,10 +69,8 @@ class FileEntry:
 
     @property
     def counts(self) -> tuple[Count, ...]:
-        """Detections of each run and scene; a file of version 1 in a store holds one of each."""
-        if self.head.counts is not None:
-            return self.head.counts
-        return tuple((run, scene.id, self.rows) for run in self.head.runs for scene in self.head.scenes)
+        """Detections of each run and scene."""
+        return self.head.counts
 
     def may_match(self, query: Query) -> bool:
         """Tell whether the file may hold a match.
@@ -93,7 +91,7 @@ class FileEntry:
             highest = max(known)
         if query.min_score is not None and highest < query.min_score:
             return False
-        return not self.head.has_hulls or bool(query.hull_mask(np.asarray([self.bounds]))[0])
+        return bool(query.hull_mask(np.asarray([self.bounds]))[0])
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON values."""

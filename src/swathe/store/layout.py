@@ -6,7 +6,7 @@ from hashlib import sha256
 from unicodedata import category
 from urllib.parse import unquote
 
-from swathe.arguments import refusal, text
+from swathe.arguments import text
 from swathe.errors import UsageError
 
 MARK = "swathe-store.json"
@@ -78,7 +78,7 @@ def run_name(run: str) -> str:
     accepted = f"the id of a run, 1 to {_LONGEST_NAME} bytes"
     name = _escape(text("run", run, accepted), "_.")
     if len(name.encode()) > _LONGEST_NAME:
-        raise UsageError(refusal("run", run, accepted))
+        raise UsageError(argument="run", value=run, accepted=accepted)
     return name
 
 

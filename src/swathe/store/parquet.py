@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -32,7 +33,15 @@ SURVEYED_ROWS = 65_536
 FloatArray = npt.NDArray[np.float64]
 
 
-def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows: int = ROW_GROUP_ROWS) -> Seal:
+@dataclass(frozen=True)
+class WrittenFile:
+    """What is known of a file that was written."""
+
+    seal: Seal
+    bounds: list[float] | None  # of all footprints: xmin, ymin, xmax, ymax in geometry coordinates; None: no rows
+
+
+def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows: int = ROW_GROUP_ROWS) -> WrittenFile:
     """Write detections as GeoParquet; equal detections give equal bytes in whatever order they come.
 
     Args:
@@ -41,7 +50,7 @@ def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows
         row_group_rows: Rows of a row group.
 
     Returns:
-        The seal of the file.
+        What is known of the file.
 
     Raises:
         UsageError: If some scenes are georeferenced and others are not, or a run's description is no JSON.
@@ -67,7 +76,8 @@ def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows
         for start in range(0, len(order), row_group_rows):
             rows = order[start : start + row_group_rows]
             writer.write_table(_file_rows(detections.take(rows), hulls[rows], schema), row_group_rows)
-    return seal_footer(stream)
+    extremes = [*hulls[:, :2].min(axis=0).tolist(), *hulls[:, 2:].max(axis=0).tolist()] if len(hulls) else None
+    return WrittenFile(seal_footer(stream), extremes)
 
 
 def _survey(detections: Detections) -> tuple[FloatArray, list[str]]:

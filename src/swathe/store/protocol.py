@@ -1,190 +1,283 @@
-"""The store seam: where detections of any number of runs are kept and queried."""
+"""The protocol of stores: what a run, a viewer and the commands ask of the place where detections are kept.
+
+A store holds runs; a run is a model with its settings, and grows scene by scene. Whatever a store keeps its detections
+in, its answers equal those of `swathe.query.reference_filter` over all scenes that were committed.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from swathe.detections import SceneInfo
+from swathe.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from swathe.detections import Detections, SceneInfo
+    from swathe.areas import Areas
+    from swathe.detections import Detections
+    from swathe.files import Workspace
     from swathe.query import Query
+    from swathe.query.cells import Cells
+
+SceneState = Literal["pending", "failed", "complete"]
 
 
 @dataclass(frozen=True)
-class Published:
-    """A scene that a run has published."""
+class StoredScene:
+    """A scene of a run, as the store knows it. One that is looked at again keeps its detections until they change."""
 
-    run: str  # run id
+    run: str  # id of the run
     scene: SceneInfo
-    detections: int  # how many the run has found in it
-    about: Mapping[str, Any]  # what the run told of itself: model, settings
+    fingerprint: str  # of its content: decides whether it is looked at again
+    state: SceneState
+    windows: int  # of all its scales
+    skipped: int = 0  # of these, without data
+    per_class: Mapping[str, int] = field(default_factory=dict)  # detections by class name, only classes with some
+    reason: str = ""  # why it failed
+    file: str = ""  # data file relative to the store, "" while there is none
+
+    @property
+    def detections(self) -> int:
+        """How many detections are known of it."""
+        return sum(self.per_class.values())
 
 
-class Store(Protocol):
-    """Keeps detections by run and scene. A scene is seen by readers from the moment it is published, as a whole."""
+@dataclass(frozen=True)
+class StoredRun:
+    """A run, as the store knows it."""
 
-    def publish_scene(self, run: str, detections: Detections, scene: SceneInfo) -> Path:
-        """Make the detections of a scene visible; doing it again replaces them.
+    id: str
+    name: str | None  # that a user has given it
+    about: Mapping[str, Any]  # model and settings, JSON values
+    updated: str  # of the last commit, ISO 8601 in UTC: orders runs, decides which is the latest
+    complete: int  # scenes that were looked at
+    pending: int  # scenes that are still to be looked at
+    failed: int  # scenes that could not be looked at
+    detections: int
 
-        Args:
-            run: Which run found them.
-            detections: Detections of this run in this scene; may be empty.
-            scene: The scene.
+    @property
+    def scenes(self) -> int:
+        """How many scenes it has, in whatever state."""
+        return self.complete + self.pending + self.failed
 
-        Returns:
-            Where they are kept.
+
+@dataclass(frozen=True)
+class Written:
+    """What a sink has written of a scene; invisible until it is committed."""
+
+    scene: StoredScene  # complete
+    facts: Mapping[str, Any]  # what the store needs for the commit, JSON values
+
+    def to_json(self) -> bytes:
+        """Serialise; equal values give equal bytes."""
+        return msgspec.json.encode(self, order="sorted")
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Written:
+        """Read what `to_json` has written.
 
         Raises:
-            UsageError: If a detection belongs to another run or scene.
-            StoreError: If it cannot be written; readers then see what they saw before.
+            StoreError: If it is damaged.
         """
-        ...
+        try:
+            return msgspec.json.decode(data, type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise StoreError(f"a record of a written scene is damaged ({error}); the scene is written again") from error
 
-    def scene_path(self, run: str, scene: str) -> Path:
-        """Return where a scene is kept once it is published.
 
-        Args:
-            run: The run.
-            scene: Scene id.
+class Catalogue(Protocol):
+    """Which runs and scenes there are: one read each, however many there are."""
+
+    def runs(self) -> tuple[StoredRun, ...]:
+        """Return all runs.
 
         Returns:
-            The place; nothing need be there yet.
+            Runs by the time of their last commit, the latest last.
+
+        Raises:
+            StoreError: If the store is damaged or cannot be reached.
         """
         ...
 
-    def commit(self, run: str, manifest: Mapping[str, Any]) -> None:
-        """Mark a run as finished and clear its work folder.
+    def scenes(self, run: str | None = None) -> tuple[StoredScene, ...]:
+        """Return scenes in whatever state.
 
         Args:
-            run: The run.
-            manifest: What shall be known of it, JSON values; the same input must give the same manifest.
+            run: Id of the run, None for all.
+
+        Returns:
+            Scenes by run and scene id.
+
+        Raises:
+            StoreError: If the store is damaged or cannot be reached.
+        """
+        ...
+
+
+class Scans(Protocol):
+    """What was found, by conditions."""
+
+    def scan(self, query: Query | None = None) -> Iterator[Detections]:
+        """Yield what a query asks for; all together equals `reference_filter` over everything committed.
+
+        Args:
+            query: What to look for, None for everything.
+
+        Yields:
+            Detections in canonical order, also from one batch to the next; between them they describe all scenes and
+            runs that are asked for, with matches or not.
+
+        Raises:
+            StoreError: If the store is damaged, or changes too much while it is read.
+        """
+        ...
+
+    def count(self, query: Query | None = None) -> Mapping[str, int]:
+        """Count what a query asks for; geometries are only read where the outline of a region cuts.
+
+        Args:
+            query: What to look for, None for everything.
+
+        Returns:
+            Detections by class name, only classes with some.
+
+        Raises:
+            StoreError: If the store is damaged or cannot be reached.
+        """
+        ...
+
+    def density(self, query: Query | None, cells: Cells) -> npt.NDArray[np.int64]:
+        """Count what a query asks for by the cells of a grid, from the centres of the upright hulls.
+
+        Args:
+            query: What to look for, None for everything.
+            cells: The grid.
+
+        Returns:
+            Counts (rows, columns), the first row at the top (largest y).
+
+        Raises:
+            StoreError: If the store is damaged or cannot be reached.
+        """
+        ...
+
+
+class Sink(Protocol):
+    """How scenes come into a store, and leave it. Everything may be done twice, and by several at once."""
+
+    def begin(self, run: str, about: Mapping[str, Any], scenes: Sequence[StoredScene], name: str | None = None) -> None:
+        """Tell, in one step, that a run is going to look at scenes.
+
+        A scene that is complete stays readable as it is until its new detections are committed. One that is given in
+        state "complete" has been looked at already: it gets the address that is given.
+
+        Args:
+            run: Id of the run.
+            about: Model and settings, JSON values.
+            scenes: The scenes, in state "pending" or "complete".
+            name: A name for the run; None keeps the one that it has.
 
         Raises:
             StoreError: If it cannot be written.
         """
         ...
 
-    def manifest(self, run: str) -> Mapping[str, Any] | None:
-        """Return the manifest of a finished run.
+    def write(self, scene: StoredScene, found: Detections) -> Written:
+        """Write the detections of a scene, on any machine; nobody sees them yet.
 
         Args:
-            run: The run.
+            scene: The scene with its run, windows and fingerprint.
+            found: All its detections; may be empty.
 
         Returns:
-            The manifest, None for a run that is unfinished or unknown.
+            What `commit` needs; the same for the same detections.
 
         Raises:
-            StoreError: If it is damaged.
+            UsageError: If a detection belongs to another run or scene.
+            SourceError: If a footprint has no longitude and latitude.
+            StoreError: If it cannot be written.
         """
         ...
 
-    def runs(self) -> tuple[str, ...]:
-        """Return all runs with a manifest or a published scene.
+    def commit(self, run: str, written: Sequence[Written], failed: Sequence[StoredScene] = ()) -> None:
+        """Make scenes visible, or replace what they had, in one step for readers.
+
+        Args:
+            run: Id of the run; it has begun.
+            written: What `write` has returned.
+            failed: Scenes that could not be looked at, with the reason.
+
+        Raises:
+            StoreError: If it cannot be written; readers then see what they saw before.
+        """
+        ...
+
+    def remove(self, run: str, scenes: Collection[str] | None = None) -> None:
+        """Remove scenes of a run, in one step for readers; those that are not there are fine.
+
+        Args:
+            run: Id of the run.
+            scenes: Scene ids; None for the whole run with its workspace. A run without scenes goes, too.
+
+        Raises:
+            StoreError: If they cannot be removed.
+        """
+        ...
+
+
+class Store(Catalogue, Scans, Sink, Protocol):
+    """A place where detections are kept."""
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        ...
+
+    def workspace(self, run: str) -> Workspace:
+        """Return the place for the unfinished work of a run; readers never look into it."""
+        ...
+
+    def areas(self) -> Areas:
+        """Return the named areas that are kept in it.
+
+        Raises:
+            StoreError: If they are damaged or cannot be reached.
+        """
+        ...
+
+    def keep_areas(self, areas: Areas) -> None:
+        """Keep named areas, in place of all earlier ones.
+
+        Raises:
+            StoreError: If they cannot be written.
+        """
+        ...
+
+    def compact(self, older_than: timedelta) -> Compacted:
+        """Merge small files, and delete what nobody needs.
+
+        Args:
+            older_than: How long ago a file must have been replaced, removed, or left by a process that was killed.
 
         Returns:
-            Run ids, sorted.
+            What was done.
 
         Raises:
-            StoreError: If the store is damaged.
+            StoreError: If it cannot be done.
         """
         ...
 
-    def scenes(self, run: str | None = None) -> tuple[SceneInfo, ...]:
-        """Return the published scenes of one run or all.
 
-        Args:
-            run: The run, None for all.
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction has done."""
 
-        Returns:
-            Scenes sorted by id; those without detections too.
-
-        Raises:
-            StoreError: If the store is damaged.
-        """
-        ...
-
-    def published(self, run: str | None = None) -> tuple[Published, ...]:
-        """Return what was published, with the number of detections.
-
-        Args:
-            run: The run, None for all.
-
-        Returns:
-            Each scene of each run, sorted by run and scene.
-
-        Raises:
-            StoreError: If the store is damaged.
-        """
-        ...
-
-    def unfinished_runs(self) -> tuple[str, ...]:
-        """Return the runs without a manifest: those that have published a scene, or have begun to work.
-
-        Returns:
-            Run ids, sorted.
-        """
-        ...
-
-    def scan(self, query: Query | None = None) -> Detections:
-        """Return what a query asks for; equals `reference_filter` over everything published.
-
-        Args:
-            query: What to look for, None for everything.
-
-        Returns:
-            The matches in canonical order.
-
-        Raises:
-            UsageError: If the answer mixes runs that describe a scene differently.
-            StoreError: If the store is damaged; the message names the file.
-        """
-        ...
-
-    def work_folder(self, run: str) -> Path:
-        """Return the folder for the ledger of an unfinished run; readers never look into it.
-
-        Args:
-            run: The run.
-
-        Returns:
-            The folder; it need not exist yet.
-        """
-        ...
-
-    def discard_work(self, run: str) -> None:
-        """Throw away the work folder of a run.
-
-        Args:
-            run: The run.
-
-        Raises:
-            StoreError: If it cannot be removed.
-        """
-        ...
-
-    def remove_run(self, run: str) -> None:
-        """Remove a run: its scenes, its manifest and its work folder.
-
-        Args:
-            run: The run.
-
-        Raises:
-            StoreError: If another process works on it, or it cannot be removed.
-        """
-        ...
-
-    def remove_scene(self, run: str, scene: str) -> None:
-        """Remove one scene of a run; its manifest, if it has one, goes on without it.
-
-        Args:
-            run: The run.
-            scene: Scene id.
-
-        Raises:
-            UsageError: If the run has not published such a scene.
-            StoreError: If another process works on the run, or the scene cannot be removed.
-        """
-        ...
+    before: int  # files of detections before
+    after: int  # files of detections after
+    deleted: int  # files that were deleted, of whatever kind

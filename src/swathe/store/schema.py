@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from swathe.detections import NAME_TYPE, SCHEMA, SceneInfo
+from swathe.detections.table import pair_codes
 from swathe.errors import StoreError, UsageError
 from swathe.times import parse_utc
 
@@ -17,14 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     import numpy.typing as npt
 
     from swathe.detections import Detections
     from swathe.query import Query
 
-SCHEMA_VERSION = 2  # what is written
-READABLE_VERSIONS = (1, 2)
+SCHEMA_VERSION = 3
 GEOPARQUET_VERSION = "1.1.0"
 SWATHE_KEY, GEO_KEY = b"swathe", b"geo"
 KIND = "detections"
@@ -43,7 +43,6 @@ FILE_SCHEMA = pa.schema(
         *GEOMETRY_FIELDS,
     ]
 )
-COLUMNS = {1: pa.schema([*SCHEMA, *GEOMETRY_FIELDS]), 2: FILE_SCHEMA}  # what a file of each version must have
 Count: TypeAlias = tuple[str, str, int]  # run, scene, detections of this run in this scene
 
 
@@ -51,32 +50,52 @@ Count: TypeAlias = tuple[str, str, int]  # run, scene, detections of this run in
 class FileHead:
     """What a file says of its detections as a whole."""
 
-    scenes: tuple[SceneInfo, ...]  # scenes that were looked at
+    scenes: Mapping[tuple[str, str], SceneInfo]  # scenes that were looked at, by run and id
     class_names: tuple[str, ...]  # classes that were looked for, in the model's order
     runs: Mapping[str, Mapping[str, Any]]  # run id -> model, settings
-    counts: tuple[Count, ...] | None = None  # of each run and scene that was published; None in files of version 1
-    version: int = SCHEMA_VERSION
+    counts: tuple[Count, ...]  # of each run and scene
 
     @classmethod
     def of(cls, detections: Detections) -> Self:
-        """Return the head of a file that holds these detections; a lone run has looked at all scenes."""
-        lone = detections.runs if len(detections.runs) == 1 else ()
-        counts = dict.fromkeys(itertools.product(lone, detections.scenes), 0)
-        names = (detections.table.column(name).cast(pa.string()) for name in ("run", "scene"))
-        found = pa.table(list(names), ["run", "scene"]).group_by(["run", "scene"]).aggregate([([], "count_all")])
-        counts.update({(row["run"], row["scene"]): row["count_all"] for row in found.to_pylist()})
+        """Return the head of a file that holds these detections."""
+        keys, codes = detections.scene_codes()
+        counts = {**dict.fromkeys(detections.scenes, 0), **dict(zip(keys, np.bincount(codes).tolist(), strict=True))}
         ordered = tuple((run, scene, count) for (run, scene), count in sorted(counts.items()))
-        return cls(tuple(detections.scenes.values()), detections.class_names, detections.runs, ordered)
+        return cls(dict(sorted(detections.scenes.items())), detections.class_names, detections.runs, ordered)
+
+    @classmethod
+    def guessed(
+        cls,
+        runs: pa.ChunkedArray,
+        scenes: pa.ChunkedArray,
+        classes: pa.ChunkedArray,
+        boxes: npt.NDArray[np.float64],
+        name: str,
+    ) -> Self:
+        """Describe rows that another program has written anew, without what was told of them: places are pixels then.
+
+        Args:
+            runs: Run ids (n,), a dictionary column.
+            scenes: Scene ids (n,), a dictionary column.
+            classes: Class names (n,), a dictionary column.
+            boxes: cx, cy, w, h (n, 4) in pixels.
+            name: Where they come from.
+
+        Returns:
+            The head; scenes are as large as their boxes reach, and their pixels are nowhere else than in the file.
+        """
+        keys, codes = pair_codes(runs, scenes)
+        reach = np.ceil(boxes[:, :2] + boxes[:, 2:].sum(axis=1, keepdims=True) / 2)
+        known = {}
+        for number, key in enumerate(keys):
+            width, height = np.maximum(1, reach[codes == number].max(axis=0)).astype(np.int64).tolist()
+            known[key] = SceneInfo(key[1], name, width, height)
+        return cls(known, tuple(sorted(pc.unique(classes).to_pylist())), {run: {} for run, _ in keys}, ())
 
     @property
     def georeferenced(self) -> bool:
         """Whether its geometries are longitude and latitude; else they are pixels."""
-        return any(scene.georeferenced for scene in self.scenes)
-
-    @property
-    def has_hulls(self) -> bool:
-        """Whether `bbox` holds the footprint as it is compared today; version 1 had another one at 180 degrees."""
-        return self.version > 1
+        return any(scene.georeferenced for scene in self.scenes.values())
 
     def may_match(self, query: Query) -> bool:
         """Tell whether the names in it allow a match of a query.
@@ -87,7 +106,7 @@ class FileHead:
         Returns:
             False if nothing in the file can match.
         """
-        if not any(query.admits(scene) for scene in self.scenes):
+        if not any(query.admits(scene) for scene in self.scenes.values()):
             return False
         held: tuple[tuple[Collection[str] | None, Collection[str]], ...] = (
             (query.classes, self.class_names),
@@ -98,12 +117,12 @@ class FileHead:
     def document(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {
-            "schema_version": self.version,
+            "schema_version": SCHEMA_VERSION,
             "kind": KIND,
-            "scenes": [asdict(scene) for scene in self.scenes],
+            "scenes": [{"run": run, **asdict(scene)} for (run, _), scene in self.scenes.items()],
             "classes": list(self.class_names),
             "runs": {run: dict(info) for run, info in self.runs.items()},
-            "counts": None if self.counts is None else [list(count) for count in self.counts],
+            "counts": [list(count) for count in self.counts],
         }
 
     def to_json(self) -> str:
@@ -118,7 +137,7 @@ class FileHead:
         return to_json(self.document())
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None, path: Path) -> Self:
+    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None, path: Path | str) -> Self:
         """Read the head of a file.
 
         Args:
@@ -137,7 +156,7 @@ class FileHead:
         return cls.from_document(parse_json(text, path), path)
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], path: Path) -> Self:
+    def from_document(cls, document: Mapping[str, Any], path: Path | str) -> Self:
         """Make a head of JSON values.
 
         Args:
@@ -150,21 +169,18 @@ class FileHead:
         Raises:
             StoreError: If a newer version has written it, or it is damaged.
         """
-        version = check_version(document, KIND, path)
+        check_version(document, KIND, path)
         try:
-            scenes = tuple(
-                SceneInfo(**{**scene, "transform": scene["transform"] and tuple(scene["transform"])})
-                for scene in document["scenes"]
-            )
-            counts = None if version == 1 else document["counts"]
-            counts = None if counts is None else tuple((str(run), str(scene), int(n)) for run, scene, n in counts)
+            scenes = {
+                (str(scene.pop("run")), str(scene["id"])): SceneInfo(**scene) for scene in map(dict, document["scenes"])
+            }
+            counts = tuple((str(run), str(scene), int(n)) for run, scene, n in document["counts"])
             runs = {str(run): dict(about) for run, about in document["runs"].items()}
-            head = cls(scenes, tuple(document["classes"]), runs, counts, version)
+            head = cls(scenes, tuple(document["classes"]), runs, counts)
         except (KeyError, TypeError, AttributeError, ValueError, UsageError) as error:
             raise StoreError(f"{path}: its description is damaged ({error}); restore or delete the file") from error
-        known = {scene.id for scene in scenes}
-        for run, scene_id, _ in counts or ():
-            if run not in runs or scene_id not in known:
+        for run, scene_id, _ in counts:
+            if (run, scene_id) not in scenes:
                 raise StoreError(
                     f"{path}: its description is damaged (it counts rows of run {run!r} and scene {scene_id!r}, but "
                     "describes no such); restore or delete the file"
@@ -206,12 +222,10 @@ def acquired_column(detections: Detections) -> pa.Array:
     Returns:
         Timestamps (n,), null where it is unknown.
     """
-    column = detections.table.column("scene").combine_chunks()
-    # A dictionary may hold names that no row uses.
-    scenes = [detections.scenes.get(name) for name in column.dictionary.to_pylist()]
-    texts = [None if scene is None else scene.acquired for scene in scenes]
+    keys, codes = detections.scene_codes()
+    texts = [detections.scenes[key].acquired for key in keys]
     times = [None if text is None else parse_utc(text) for text in texts]
-    return pa.array(times, TIME_TYPE).take(column.indices)
+    return pa.array(times, TIME_TYPE).take(pa.array(codes))
 
 
 def to_json(document: Mapping[str, Any], indent: int | None = None) -> str:
@@ -254,7 +268,7 @@ def read_document(path: Path) -> dict[str, Any]:
         raise StoreError(f"{path} cannot be read ({error.strerror}); check its rights") from error
 
 
-def parse_json(text: bytes, path: Path) -> dict[str, Any]:
+def parse_json(text: bytes, path: Path | str) -> dict[str, Any]:
     """Read a JSON object.
 
     Args:
@@ -276,7 +290,7 @@ def parse_json(text: bytes, path: Path) -> dict[str, Any]:
     return document
 
 
-def check_version(document: Mapping[str, Any], kind: str, path: Path) -> int:
+def check_version(document: Mapping[str, Any], kind: str, path: Path | str) -> int:
     """Refuse a document of another kind, or of a version that is not known here.
 
     Args:
@@ -293,8 +307,8 @@ def check_version(document: Mapping[str, Any], kind: str, path: Path) -> int:
     found, version = document.get("kind"), document.get("schema_version")
     if found != kind:
         raise StoreError(f"{path} is of kind {found!r}; this version of Swathe reads {kind!r}. Name another one")
-    if version not in READABLE_VERSIONS:
-        newest = READABLE_VERSIONS[-1]
+    if version != SCHEMA_VERSION:
+        newest = SCHEMA_VERSION
         reason = f"newer than {newest}, the last" if isinstance(version, int) and version > newest else "none"
         raise StoreError(
             f"{path} is of schema version {version!r}, {reason} that this version of Swathe knows; update Swathe, or "

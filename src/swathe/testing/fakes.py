@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from swathe import boxes as box_math
 from swathe.boxes import canonical, hulls, to_polygons
+from swathe.detectors.card import ModelCard
 from swathe.detectors.protocol import Detector, DetectorSpec, Tile, TileDetections
 from swathe.errors import ModelError, SourceError, UsageError
 from swathe.raster.pyramid import Level
@@ -30,7 +31,7 @@ from swathe.raster.scene import Scene
 from swathe.raster.window import Window
 from swathe.testing.scenes import SyntheticScene
 
-BACKEND = "swathe.testing.fakes:scripted_detector"
+BACKEND = "swathe.testing.fakes:SCRIPTED"
 BLANK_READER = "swathe.testing.fakes:BlankReader"
 BROKEN_READER = "swathe.testing.fakes:BrokenReader"
 # A detector does not report slivers; and a rectangle needs two sides.
@@ -113,18 +114,30 @@ def write_script(
     )
 
 
-def scripted_detector(spec: DetectorSpec) -> Detector:
-    """Open the detector that a script describes.
+class ScriptedBackend:
+    """Opens the detectors that scripts describe."""
 
-    Args:
-        spec: Made by `write_script`.
+    suffixes = frozenset({".json"})
 
-    Returns:
-        A perfect detector, behind one that fails and counts if the script says so.
-    """
-    script = Script.read(Path(spec.path))
-    detector: Detector = PerfectDetector(spec, script)
-    return detector if script.log is None else FailingDetector(detector, script)
+    def describe(self, path: str) -> ModelCard:
+        """Refuse: a script says what is found in known scenes and is no model that could be given others."""
+        raise ModelError(f"{path}: is a script of a detector, not a model; use what write_script returned")
+
+    def open(self, spec: DetectorSpec) -> Detector:
+        """Open the detector that a script describes.
+
+        Args:
+            spec: Made by `write_script`.
+
+        Returns:
+            A perfect detector, behind one that fails and counts if the script says so.
+        """
+        script = Script.read(Path(spec.path))
+        detector: Detector = PerfectDetector(spec, script)
+        return detector if script.log is None else FailingDetector(detector, script)
+
+
+SCRIPTED = ScriptedBackend()
 
 
 class PerfectDetector:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from swathe import boxes as box_room
-from swathe.datasets.augment import PADDING, TrainingImage
+from swathe.datasets.augment import TrainingImage
 from swathe.datasets.sample import Sample
+from swathe.detectors.pixels import square
+from swathe.detectors.protocol import Detector, DetectorSpec, Tile, TileDetections
+from swathe.detectors.torch import around
 from swathe.evaluation.evaluate import evaluate_detections
 from swathe.evaluation.found import Found
 from swathe.evaluation.report import MEASURES
-from swathe.model.decode import decode
 from swathe.model.yolov5 import YWCSL
 from swathe.training.data import CropSet
 
@@ -38,6 +39,9 @@ def validate(model: YWCSL, crops: CropSet) -> dict[str, float]:
         SourceError: If an image cannot be read.
     """
     names = model.info.classes
+    side = max((max(item.window.width, item.window.height) for item in crops.crops), default=1)
+    spec = DetectorSpec("torch", model.info.name, names, "", MIN_SCORE, SUPPRESSION, tile=side)
+    detector = around(model, spec)
     truth: list[Sample] = []
     columns: list[
         tuple[npt.NDArray[np.str_], npt.NDArray[np.str_], npt.NDArray[np.float64], npt.NDArray[np.float64]]
@@ -45,35 +49,19 @@ def validate(model: YWCSL, crops: CropSet) -> dict[str, float]:
     for index, item in enumerate(crops.crops):
         name = f"{index}"
         truth.append(Sample(name, None, item.sample.polygons, item.sample.classes, item.sample.difficult))
-        found, scores, classes = _detect(model, crops.load(index))
-        columns.append(
-            (
-                np.full(len(scores), name),
-                np.asarray(names, np.str_)[classes],
-                scores,
-                box_room.to_polygons(found),
-            )
-        )
-    images, kinds, all_scores, polygons = (np.concatenate(column) for column in zip(*columns, strict=True))
-    report = evaluate_detections(truth, Found(images, kinds, all_scores, polygons, None), classes=names)
+        found = _detect(detector, crops.load(index))
+        kinds = np.asarray(names, np.str_)[found.classes]
+        columns.append((np.full(len(found), name), kinds, found.scores, box_room.to_polygons(found.boxes)))
+    images, found_classes, scores, polygons = (np.concatenate(column) for column in zip(*columns, strict=True))
+    report = evaluate_detections(truth, Found(images, found_classes, scores, polygons, None), classes=names)
     return {measure: float(getattr(report, measure) or 0.0) for measure in MEASURES}
 
 
-@torch.inference_mode()
-def _detect(
-    model: YWCSL, image: TrainingImage
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return boxes, scores and classes of one crop, without those that its labels cannot judge."""
+def _detect(detector: Detector, image: TrainingImage) -> TileDetections:
+    """Detect in one crop as in a scene, and leave out what its labels cannot judge."""
     height, width = image.ignore.shape
-    padded = np.full((-(-height // 32) * 32, -(-width // 32) * 32, 3), PADDING, np.uint8)
-    padded[:height, :width] = image.pixels
-    tensor = torch.from_numpy(padded).permute(2, 0, 1)[None].float() * model.info.input_scale
-    maps = [raw[0].numpy() for raw in model(tensor.contiguous(memory_format=torch.channels_last))]
-    found, scores, classes = decode(maps, model.info, MIN_SCORE)
-    kept = box_room.nms(found, scores, classes, iou=SUPPRESSION)
-    found, scores, classes = found[kept], scores[kept], classes[kept]
-    col = np.clip(found[:, 0].astype(np.int64), 0, width - 1)
-    row = np.clip(found[:, 1].astype(np.int64), 0, height - 1)
-    known = (found[:, 0] < width) & (found[:, 1] < height) & (image.ignore[row, col] == 0)
-    known &= image.labelled[classes]
-    return found[known], scores[known], classes[known]
+    pixels = square(image.pixels, detector.spec.tile)
+    (found,) = detector.detect([Tile(pixels, "", 1.0, 0, 0, width, height)])
+    col, row = found.boxes[:, 0].astype(np.int64), found.boxes[:, 1].astype(np.int64)
+    known = (image.ignore[row, col] == 0) & image.labelled[found.classes]
+    return TileDetections(found.boxes[known], found.scores[known], found.classes[known])

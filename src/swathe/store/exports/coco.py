@@ -38,9 +38,10 @@ def write_coco(detections: Detections, path: Path, *, overwrite: bool = False) -
         StoreError: If the file exists already or cannot be written; nothing half-written is left.
     """
     ordered = detections.sorted()
-    image_numbers = {scene: number for number, scene in enumerate(sorted(ordered.scenes), start=1)}
+    scenes = sorted(set(ordered.scenes.values()), key=lambda scene: (scene.id, scene.uri, scene.width, scene.height))
+    image_numbers = {scene: number for number, scene in enumerate(scenes, start=1)}
     category_numbers = {name: number for number, name in enumerate(ordered.class_names, start=1)}
-    images = [_image(number, ordered.scenes[scene]) for scene, number in image_numbers.items()]
+    images = [_image(number, scene) for scene, number in image_numbers.items()]
     categories = [{"id": number, "name": name} for name, number in category_numbers.items()]
     head = f'{{"images":{json_text(images)},\n"categories":{json_text(categories)},\n"annotations":['
     with published_file(path, overwrite=overwrite) as stream:
@@ -62,7 +63,7 @@ def _image(number: int, scene: SceneInfo) -> dict[str, Any]:
 
 
 def _annotations(
-    detections: Detections, image_numbers: Mapping[str, int], category_numbers: Mapping[str, int]
+    detections: Detections, image_numbers: Mapping[SceneInfo, int], category_numbers: Mapping[str, int]
 ) -> Iterator[dict[str, Any]]:
     """Yield each detection as an annotation."""
     number = 0
@@ -73,7 +74,7 @@ def _annotations(
             number += 1
             yield {
                 "id": number,
-                "image_id": image_numbers[row["scene"]],
+                "image_id": image_numbers[chunk.scenes[row["run"], row["scene"]]],
                 "category_id": category_numbers[row["class"]],
                 "segmentation": [outline],
                 "bbox": hull,

@@ -29,6 +29,11 @@ POLAR = SceneInfo(  # the north pole is in the middle, at pixel (1000, 1000)
 PIXELS = SceneInfo("../photo?*\\ 1", "photo.png", 1000, 800)
 
 
+def keyed(*scenes: SceneInfo, run: str = "run-a") -> dict[tuple[str, str], SceneInfo]:
+    """Return scenes of a run by run and id, as detections hold them."""
+    return {(run, scene.id): scene for scene in scenes}
+
+
 def random_detections(
     scene: SceneInfo, count: int, seed: int, *, run: str = "run-a", classes: tuple[str, ...] = CLASSES
 ) -> Detections:

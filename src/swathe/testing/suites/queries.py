@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import shapely
 from hypothesis import strategies as st
 
@@ -26,8 +29,8 @@ def queries(detections: Detections) -> st.SearchStrategy[Query]:
 
 
 @st.composite
-def _queries(draw: st.DrawFn, detections: Detections, corners: np.ndarray) -> Query:
-    conditions = {
+def _queries(draw: st.DrawFn, detections: Detections, corners: npt.NDArray[np.float64]) -> Query:
+    conditions: dict[str, st.SearchStrategy[Any]] = {
         "box": _boxes(corners),
         "polygon": _triangles(corners),
         "areas": st.lists(_triangles(corners).map(_area), min_size=1, max_size=3).map(tuple),
@@ -38,7 +41,7 @@ def _queries(draw: st.DrawFn, detections: Detections, corners: np.ndarray) -> Qu
         "azimuth": st.tuples(st.integers(0, 180), st.integers(0, 180)),
         "classes": _some_of([*detections.class_names, "nowhere"]),
         "min_score": st.integers(0, 21).map(lambda twentieths: twentieths / 20),
-        "scenes": _some_of([*detections.scenes, "nowhere"]),
+        "scenes": _some_of([*sorted({scene for _, scene in detections.scenes}), "nowhere"]),
         "runs": _some_of([*detections.runs, "nowhere"]),
         "limit": st.integers(1, 30),
     }
@@ -53,7 +56,7 @@ def _area(triangle: list[list[float]]) -> Area:
 
 
 @st.composite
-def _discs(draw: st.DrawFn, corners: np.ndarray) -> tuple[float, float, float]:
+def _discs(draw: st.DrawFn, corners: npt.NDArray[np.float64]) -> tuple[float, float, float]:
     """A disc around a corner of something on the ground, small or as large as a continent."""
     on_ground = corners[(np.abs(corners) <= (180, 90)).all(axis=1)]
     lon, lat = on_ground[draw(st.integers(0, len(on_ground) - 1))]
@@ -66,7 +69,7 @@ def _some_of(names: list[str]) -> st.SearchStrategy[tuple[str, ...]]:
 
 
 @st.composite
-def _boxes(draw: st.DrawFn, corners: np.ndarray) -> tuple[float, ...]:
+def _boxes(draw: st.DrawFn, corners: npt.NDArray[np.float64]) -> tuple[float, ...]:
     """A box between two corners: often it touches an object in one point exactly."""
     first, second = corners[draw(st.integers(0, len(corners) - 1))], corners[draw(st.integers(0, len(corners) - 1))]
     if (np.abs([first, second]) <= (180, 90)).all() and abs(first[0] - second[0]) > 180:
@@ -78,10 +81,11 @@ def _boxes(draw: st.DrawFn, corners: np.ndarray) -> tuple[float, ...]:
 
 
 @st.composite
-def _triangles(draw: st.DrawFn, corners: np.ndarray) -> list[list[float]]:
+def _triangles(draw: st.DrawFn, corners: npt.NDArray[np.float64]) -> list[list[float]]:
     """A triangle at a corner, of a size that fits the scene it lies in."""
     first, second = corners[draw(st.integers(0, len(corners) - 1))], corners[draw(st.integers(0, len(corners) - 1))]
     size = max(float(np.abs(second - first).max()), 1e-5) * draw(st.sampled_from([0.02, 0.2, 1.0]))
     turn = draw(st.floats(0, 6.28))
     angles = turn + np.array([0.0, 2.0, 4.0])
-    return (first + size * np.column_stack([np.cos(angles), np.sin(angles)])).tolist()
+    triangle: list[list[float]] = (first + size * np.column_stack([np.cos(angles), np.sin(angles)])).tolist()
+    return triangle

@@ -1,0 +1,105 @@
+"""Model cards: what the rest of the program knows of a model, whatever runs it and whoever made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from swathe.arguments import is_label
+from swathe.errors import ModelError
+from swathe.inputs import read_input
+
+SUFFIX = ".toml"  # of a card beside a model: ships.onnx, ships.toml
+Positive = Annotated[float, Meta(gt=0, le=1e6)]  # not infinite
+Share = Annotated[float, Meta(ge=0, le=1)]
+Pixels = Annotated[int, Meta(ge=1)]
+Three = tuple[float, float, float]
+
+
+class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Description of a model: from its file, from a TOML file beside it, or from a plug-in."""
+
+    name: str  # how messages call it
+    classes: tuple[str, ...]  # class names in the model's order
+    layout: str = ""  # how boxes stand in the outputs, see `swathe.detectors.heads`; nothing for plug-ins
+    resolution: Positive | None = None  # metres per pixel on the ground that it was trained for
+    scales: Annotated[tuple[Positive, ...], Meta(min_length=1)] = (1.0,)  # pyramid scales it was trained for
+    min_score: Share = 0.25  # lowest score worth reporting
+    input_size: Pixels | None = None  # side of the only square input it takes, pixels; None: any
+    stride: Pixels = 32  # inputs of any size are multiples of it, pixels
+    colour_order: Literal["RGB", "BGR"] = "RGB"
+    input_scale: Positive = 1.0 / 255.0  # factor from 8-bit pixels to network input
+    mean: Three = (0.0, 0.0, 0.0)  # taken off after the factor, in the colour order
+    deviation: tuple[Positive, Positive, Positive] = (1.0, 1.0, 1.0)  # what is left is divided by it
+    most: Pixels | None = None  # boxes of one tile that the outputs have room for; None: one for each place
+    licence: str | None = None  # of the weights, where known
+
+    def __post_init__(self) -> None:
+        """Refuse classes that no table could hold apart."""
+        if not self.classes or not all(map(is_label, self.classes)):
+            raise ModelError(
+                f"model {self.name!r} lists no classes, or a class name that is empty or has line feeds or other "
+                "controls in it"
+            )
+        if len(set(self.classes)) != len(self.classes):
+            raise ModelError(f"model {self.name!r} lists a class twice: {', '.join(self.classes)}")
+
+    def input_identity(self) -> dict[str, Any]:
+        """Return what of the card changes the boxes of a tile."""
+        names = ("layout", "input_size", "stride", "colour_order", "input_scale", "mean", "deviation")
+        return {name: msgspec.to_builtins(getattr(self, name)) for name in names}
+
+    def to_values(self) -> dict[str, Any]:
+        """Return the values that differ from the defaults, by name."""
+        return dict(msgspec.to_builtins(self))
+
+    def to_toml(self) -> str:
+        """Write the card as the TOML file that stands beside a model."""
+        # Its values are numbers, text and lists of them, which JSON writes as TOML does.
+        values = self.to_values().items()
+        return "".join(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in values)
+
+
+def make_card(values: dict[str, Any], *, where: object) -> ModelCard:
+    """Make a card from values of any origin, each checked.
+
+    Args:
+        values: By the names of the card's fields.
+        where: The file they came from, for messages.
+
+    Returns:
+        The card.
+
+    Raises:
+        ModelError: If a value is missing, unknown or impossible.
+    """
+    try:
+        return msgspec.convert(values, ModelCard)
+    except (msgspec.ValidationError, ModelError) as error:
+        raise ModelError(f"{where}: the model card does not say what it must ({error})") from error
+
+
+def card_for(path: Path, values: dict[str, Any]) -> ModelCard:
+    """Make the card of a model file; the values of a TOML file beside it go before its own.
+
+    Args:
+        path: The model file, such as ships.onnx; the file beside it is ships.toml.
+        values: What the model file says, by the names of the card's fields.
+
+    Returns:
+        The card.
+
+    Raises:
+        ModelError: If a value is missing, unknown or impossible, or the file beside it cannot be read.
+    """
+    beside = path.with_suffix(SUFFIX)
+    if not beside.exists():
+        return make_card(values, where=path)
+    try:
+        given = msgspec.toml.decode(read_input(beside), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{beside}: the model card cannot be read ({error}); correct it or move it away") from error
+    return make_card(values | given, where=beside)

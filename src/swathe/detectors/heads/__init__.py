@@ -1,0 +1,105 @@
+"""Heads: what knows how boxes stand in the outputs of a network, one module for each family of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from swathe.detectors.card import ModelCard, card_for
+from swathe.detectors.heads import ywcsl
+from swathe.detectors.heads.head import Graph, Head
+from swathe.detectors.protocol import DetectorSpec
+from swathe.errors import ModelError
+from swathe.model.info import METADATA_KEY, ModelInfo
+
+
+def describe_graph(path: Path, graph: Graph) -> ModelCard:
+    """Make the card of an ONNX file; a card beside the file goes before what the file says.
+
+    Args:
+        path: The file.
+        graph: What a runtime read of it.
+
+    Returns:
+        The card.
+
+    Raises:
+        ModelError: If the outputs are of no layout that is known, or a value is impossible.
+    """
+    if METADATA_KEY in graph.metadata:
+        return card_for(path, ywcsl.card_values(ModelInfo.from_json(graph.metadata[METADATA_KEY], where=str(path))))
+    raise ModelError(
+        f"{path}: holds no description of a Swathe model (metadata key {METADATA_KEY!r}); "
+        "only graphs written by `swathe export` can be used"
+    )
+
+
+def open_head(spec: DetectorSpec, graph: Graph) -> Head:
+    """Open the head that reads the outputs of a graph.
+
+    Args:
+        spec: What was planned.
+        graph: What a runtime read of the file.
+
+    Returns:
+        The head.
+
+    Raises:
+        ModelError: If the file's description is damaged, or its classes are others than were planned.
+    """
+    return ywcsl_head(spec, ModelInfo.from_json(graph.metadata[METADATA_KEY], where=spec.path))
+
+
+def ywcsl_head(spec: DetectorSpec, info: ModelInfo) -> ywcsl.YwcslHead:
+    """Open the head of a YWCSL network.
+
+    Args:
+        spec: What was planned.
+        info: What the file says about itself.
+
+    Returns:
+        The head.
+
+    Raises:
+        ModelError: If the classes differ.
+    """
+    if info.classes != spec.classes:
+        raise ModelError(
+            f"{spec.path}: the model finds {', '.join(info.classes)}, but {', '.join(spec.classes)} were planned; "
+            "plan the run again with this model"
+        )
+    return ywcsl.YwcslHead(info)
+
+
+def check_graph(spec: DetectorSpec, head: Head, graph: Graph, images: tuple[int, ...]) -> None:
+    """Compare the inputs and outputs of a graph with what it will be given, and with what the head takes.
+
+    Args:
+        spec: The model, for messages.
+        head: Reads the outputs.
+        graph: What a runtime read of the file.
+        images: Shape of the input it will be given, (batch, 3, height, width).
+
+    Raises:
+        ModelError: If they do not fit.
+    """
+    if len(graph.inputs) != 1 or not all(_fits(shape, images) for shape in graph.inputs.values()):
+        raise ModelError(
+            f"{spec.path}: the graph takes {dict(graph.inputs)} and cannot be given images of shape {images}; use the "
+            "tile size it was made for, or export the model again"
+        )
+    shapes = head.shapes(images[0], images[-1]) or (None,) * len(head.outputs)
+    for name, expected in zip(head.outputs, shapes, strict=True):
+        declared = graph.outputs.get(name)
+        if declared is None or (expected is not None and not _fits(declared, expected)):
+            problem = "is missing" if declared is None else f"is declared as {declared} instead of {expected}"
+            raise ModelError(
+                f"{spec.path}: output {name!r} of the graph {problem}, so it is not the network that its description "
+                "speaks of. Export the model again"
+            )
+
+
+def _fits(declared: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
+    """Tell whether a declared shape allows another; axes that are left open allow any length."""
+    return len(declared) == len(wanted) and all(
+        length in (None, other) for length, other in zip(declared, wanted, strict=True)
+    )
