@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from rasterio.transform import from_origin
 from memory_store import MemoryStore
 from swathe.areas import Area, Areas
 from swathe.detections import Detections, SceneInfo
+from swathe.raster.gdal import without_place
+from swathe.store import open_store
+from swathe.store.protocol import Store
 
 SIDE = 600  # pixels of the scenes
 CRS, METRES = "EPSG:32645", 0.5
@@ -25,13 +29,13 @@ def write_scene(path: Path, *, placed: bool, shift: float = 0.0) -> Path:
     pixels[:, :, :20] = 0
     place = {"crs": CRS, "transform": from_origin(5e5 + shift, 3e6, METRES, METRES)} if placed else {}
     profile = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": 3, "dtype": "uint8", "nodata": 0}
-    with rasterio.open(path, "w", **profile, **place, tiled=True, blockxsize=256, blockysize=256) as file:
+    with without_place(), rasterio.open(path, "w", **profile, **place, tiled=True, blockxsize=256) as file:
         file.write(pixels)
     return path
 
 
 def describe(path: Path, name: str, acquired: str | None = None) -> SceneInfo:
-    with rasterio.open(path) as file:
+    with without_place(), rasterio.open(path) as file:
         crs = None if file.crs is None else file.crs.to_wkt()
         transform = None if file.crs is None else tuple(file.transform)[:6]
     return SceneInfo(name, str(path), SIDE, SIDE, crs, transform, acquired)
@@ -59,4 +63,15 @@ def sample_store(folder: Path) -> MemoryStore:
     store.add("bbbb2222", later.take(range(10, 60)))
     outline = shapely.box(86.0, 27.0, 88.0, 28.0)
     store.named = Areas((Area("Nepal/Kavre/Banepa", outline), Area("Nepal/Elsewhere", shapely.box(0, 0, 1, 1))))
+    return store
+
+
+def keep(memory: MemoryStore, folder: Path) -> Store:
+    """Put what a store in memory holds into one of files."""
+    store = open_store(folder, create=True)
+    for run in memory.runs():
+        pairs = [(stored, rows) for stored, rows in memory.found if stored.run == run.id]
+        store.begin(run.id, run.about, [replace(stored, state="pending", per_class={}) for stored, _ in pairs])
+        store.commit(run.id, [store.write(stored, rows) for stored, rows in pairs if stored.state == "complete"])
+    store.keep_areas(memory.named)
     return store

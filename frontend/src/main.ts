@@ -88,6 +88,14 @@ const count = later(200, async () => {
   }
 });
 
+/** Ask for the detections again, once filters have come to rest. */
+const refresh = later(150, () => {
+  view.dim(state.score);
+  void view.refresh(wanted(), false);
+  if (state.other || state.otherFrom || state.otherTo) void comparison?.view.refresh(otherWanted(), false);
+  count();
+});
+
 async function compare(): Promise<void> {
   const against = known.runs.find((run) => run.id === state.other);
   const dated = !!(state.otherFrom || state.otherTo);
@@ -265,11 +273,8 @@ async function start(): Promise<void> {
     if (["run", "scene", "from", "to"].some((name) => changed.has(name as keyof typeof state))) void present(changed.has("scene") || changed.has("run"));
     else if (["other", "otherFrom", "otherTo"].some((name) => changed.has(name as keyof typeof state))) void compare();
     else {
-      view.dim(state.score);
-      void view.refresh(wanted(), false);
-      if (state.other || state.otherFrom || state.otherTo) void comparison?.view.refresh(otherWanted(), false);
       if (changed.has("area")) void outlineArea();
-      count();
+      refresh();
     }
   });
   listen();

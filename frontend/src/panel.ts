@@ -1,7 +1,7 @@
 // The filters beside the map.
 
 import { address, type Counts, type Run, type Runs } from "./api";
-import { el, later, number } from "./dom";
+import { el, number } from "./dom";
 import { runEntry, title } from "./runs";
 import { type Goal, searchField } from "./search";
 import { change, conditions, state } from "./state";
@@ -37,11 +37,10 @@ export class Panel {
 
   /** Put the sections into an element. */
   build(into: HTMLElement): void {
-    const settle = later(200, () => change({ score: Number(this.score.value) }));
     this.score.addEventListener("input", () => {
       this.scoreText.value = Number(this.score.value).toFixed(2);
       this.actions.dim(Number(this.score.value));
-      settle();
+      change({ score: Number(this.score.value) });
     });
     this.from.addEventListener("change", () => change({ from: this.from.value }));
     this.to.addEventListener("change", () => change({ to: this.to.value }));

@@ -11,15 +11,24 @@ from fastapi.testclient import TestClient
 from memory_store import MemoryStore
 from swathe.detections import Detections
 from swathe.query import Query, reference_filter
+from swathe.viewer import make_app
 from swathe.viewer.snapshot import scene_key
+from viewer_samples import keep
 
 ITEMS = "/api/collections/detections/items"
 
 
 def ask(client: TestClient, path: str, **parameters: Any) -> Any:
-    answer = client.get(path, params=parameters)
+    answer = client.get(path, params=parameters or None)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+@pytest.fixture(scope="module", params=["memory", "lake"])
+def client(request: pytest.FixtureRequest, store: MemoryStore, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    """The server over a store in memory, and over one of files."""
+    kept = store if request.param == "memory" else keep(store, tmp_path_factory.mktemp("lake"))
+    return TestClient(make_app(kept), base_url="http://127.0.0.1")
 
 
 @pytest.fixture
@@ -40,11 +49,9 @@ def test_pages_together_are_everything_on_the_ground(client: TestClient, on_grou
 @pytest.mark.parametrize("seed", range(8))
 def test_conditions_equal_the_reference(client: TestClient, on_ground: Detections, seed: int) -> None:
     draw = random.Random(seed)
-    bounds = shapely.total_bounds(on_ground.footprints())
-    (x0, x1), (y0, y1) = (
-        sorted(draw.uniform(*bounds[[0, 2]]) for _ in "ab"),
-        sorted(draw.uniform(*bounds[[1, 3]]) for _ in "ab"),
-    )
+    west, south, east, north = shapely.total_bounds(on_ground.footprints()).tolist()
+    x0, x1 = sorted(draw.uniform(west, east) for _ in range(2))
+    y0, y1 = sorted(draw.uniform(south, north) for _ in range(2))
     score = round(draw.uniform(0.2, 0.9), 2)
     area = [(x0, y0), (x1, y0), (x1, y1)]
     choices: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -135,7 +142,7 @@ def test_areas_are_completed_and_counted(client: TestClient, on_ground: Detectio
     (area,) = ask(client, "/api/areas", q="baNE", counts=True, min_score=0.5)["areas"]
     assert area["name"] == "Nepal/Kavre/Banepa"
     assert sum(area["classes"].values()) == int((on_ground.scores >= 0.5).sum())
-    assert [one["name"] for one in ask(client, "/api/areas")["areas"]][0] == "Nepal"
+    assert ask(client, "/api/areas")["areas"][0]["name"] == "Nepal"
     assert ask(client, "/api/areas/Kavre/Banepa")["geometry"]["type"] == "Polygon"
     assert client.get("/api/areas/Atlantis").status_code == 404
     assert ask(client, ITEMS, area="Elsewhere")["features"] == []

@@ -14,13 +14,13 @@ from rasterio.transform import from_bounds, from_origin
 from rasterio.vrt import WarpedVRT
 
 from memory_store import MemoryStore
-from swathe.detections import Detections, SceneInfo
+from swathe.detections import SceneInfo
 from swathe.store.protocol import StoredScene
 from swathe.viewer import make_app
 from swathe.viewer.frames import TILE, GroundFrame, PixelFrame
 from swathe.viewer.images import Images
 from swathe.viewer.snapshot import scene_key
-from viewer_samples import SIDE, describe, write_scene
+from viewer_samples import SIDE, describe, some_boxes, write_scene
 
 HALF = 20_037_508.342_789_244  # metres
 
@@ -119,7 +119,7 @@ def test_a_scene_that_is_gone_leaves_the_others_to_be_seen(tmp_path: Path) -> No
     store = MemoryStore()
     for name in ("here", "gone"):
         path = write_scene(tmp_path / f"{name}.tif", placed=True)
-        store.add("run", Detections.empty(("ship",), [describe(path, name)]))
+        store.add("run", some_boxes(describe(path, name), "run", 3))
     (tmp_path / "gone.tif").unlink()
     client = TestClient(make_app(store), base_url="http://127.0.0.1")
     frame = tile_of(store.scenes()[0].scene, 17)

@@ -81,23 +81,28 @@ def test_a_base_map_may_be_fetched_from_its_host_only(store: MemoryStore) -> Non
 
 
 NAMES = (
-    "../../../../etc/passwd", "/etc/passwd", "/vsicurl/http://127.0.0.1:1/x.tif", "/vsizip//etc/passwd", "file:///etc/passwd",
-    "http://169.254.169.254/latest", "' OR 1=1 --", '"; DROP TABLE x; --', "<script>alert(1)</script>", "\x00", "a\r\nSet-Cookie: x=1",
-    "%2e%2e%2f%2e%2e%2f", "x" * 600, "💥" * 200, "\ud83d\udca5", "${jndi:ldap://x}", "{{7*7}}", "<?xml version='1.0'?>", "*", "",
-)  # fmt: skip
-NUMBERS = (
-    "nan",
-    "inf",
-    "-inf",
-    "1e400",
-    "-1",
-    "0x10",
-    "1e308,1e308,1e308,1e308",
-    "NaN,NaN,NaN,NaN",
-    "1,2,3",
-    "0,0,0,0",
-    "9" * 400,
+    "../../../../etc/passwd",
+    "/etc/passwd",
+    "/vsicurl/http://127.0.0.1:1/x.tif",
+    "/vsizip//etc/passwd",
+    "file:///etc/passwd",
+    "http://169.254.169.254/latest",
+    "' OR 1=1 --",
+    '"; DROP TABLE x; --',
+    "<script>alert(1)</script>",
+    "\x00",
+    "a\r\nSet-Cookie: x=1",
+    "%2e%2e%2f%2e%2e%2f",
+    "x" * 600,
+    "💥" * 200,
+    "\ud83d",
+    "${jndi:ldap://x}",
+    "{{7*7}}",
+    "*",
+    "",
 )
+NUMBERS = ("nan", "inf", "1e400", "-1", "0x10", "1e308,1e308,1e308,1e308", "NaN,NaN,NaN,NaN", "1,2,3", "9" * 400)
+PLACES = ("-1/0/0", "0/-1/0", "99/0/0", "3/8/0", "24/16777216/0", "nan/0/0", "1e3/0/0", "0/0/1", "9" * 50 + "/0/0")
 NAMED = ("class", "run", "scene", "area", "q", "datetime", "format", "unknown", "v", "before")
 NUMBERED = ("bbox", "min_score", "near", "polygon", "length", "width", "azimuth", "limit", "offset", "overlap")
 READING = ("collections/detections/items", "counts", "changes", "download", "tiles/detections/3/1/1.mvt", "areas")
@@ -105,26 +110,16 @@ READING = ("collections/detections/items", "counts", "changes", "download", "til
 
 def hostile_addresses() -> list[str]:
     """Write requests that nobody would send who means well."""
-    key = scene_key("aaaa1111", "town")
-    found = [f"/api/{path}?{name}={quote(value, errors='replace')}" for (path, name), value in zip(
-        itertools.cycle(itertools.product(READING, NAMED)), NAMES * 8, strict=False)]  # fmt: skip
-    found += [f"/api/{path}?{name}={quote(value)}" for (path, name), value in zip(
-        itertools.cycle(itertools.product(READING, NUMBERED)), NUMBERS * 12, strict=False)]  # fmt: skip
+    key, found = scene_key("aaaa1111", "town"), []
+    for names, values in ((NAMED, NAMES), (NUMBERED, NUMBERS)):
+        pairs = itertools.cycle(itertools.product(READING, names))
+        for (path, name), value in zip(pairs, values * 10, strict=False):
+            found.append(f"/api/{path}?{name}={quote(value, errors='replace')}")
     for value in NAMES:
         name = quote(value, safe="", errors="replace")
         found += [f"/{name}", f"/api/scenes/{name}/piece.webp", f"/api/areas/{name}"]
         found += [f"/api/collections/{name}", f"/api/collections/detections/items/{name}"]
-    for place in (
-        "-1/0/0",
-        "0/-1/0",
-        "99/0/0",
-        "3/8/0",
-        "24/16777216/0",
-        "nan/0/0",
-        "1e3/0/0",
-        "0/0/1",
-        "9" * 50 + "/0/0",
-    ):
+    for place in PLACES:
         found += [f"/api/tiles/detections/{place}.mvt", f"/api/tiles/scenes/{place}.webp"]
         found += [f"/api/scenes/{key}/pixels/{place}.webp"]
     for query in ("width=100000", "left=-5", "left=599&width=2", "height=0", "left=" + "9" * 30, "width=nan"):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from swathe.cli.output import echo
-from swathe.errors import MissingExtraError, UsageError
+from swathe.errors import Argument, MissingExtraError, UsageError
 
 TOKEN_VARIABLE = "SWATHE_TOKEN"
 KEEP_ALIVE, STOPPING = 5, 3  # seconds that an idle connection stays open, and that open ones have when the server stops
@@ -46,13 +46,15 @@ def serve(
 
     if host not in LOOPBACK and token is None:
         raise UsageError(
-            f"--host {host} lets other machines ask, who then must know a token: set {TOKEN_VARIABLE}, for instance to "
-            "what `openssl rand -hex 16` prints"
+            Argument("host", host),
+            f" lets other machines ask, who then must know a token: set {TOKEN_VARIABLE}, for instance to what "
+            "`openssl rand -hex 16` prints",
         )
     if token is not None and not (len(token) >= SHORTEST_TOKEN and token.isascii() and token.isalnum()):
-        raise UsageError(f"--token: take at least {SHORTEST_TOKEN} letters and digits, so that nobody can guess it")
+        raise UsageError(argument="token", accepted=f"at least {SHORTEST_TOKEN} letters and digits")
     if base_map is not None and not (base_map.startswith(("https://", "http://")) and "{z}" in base_map):
-        raise UsageError(f"--base-map {base_map}: give an address of tiles, such as https://HOST/{{z}}/{{x}}/{{y}}.png")
+        accepted = "an address of tiles, such as https://HOST/{z}/{x}/{y}.png"
+        raise UsageError(argument="base_map", value=base_map, accepted=accepted)
     app = make_app(open_store(store), token=token, base_map=base_map)
     config = uvicorn.Config(
         app,
@@ -81,5 +83,5 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=MOST_AT_ONCE)
     except (OSError, UnicodeError) as error:
         raise UsageError(
-            f"--host {host} --port {port}: cannot be listened on ({error}); choose another port, or 0"
+            argument="port", value=port, accepted=f"free on {host} ({error}); 0 takes any that is"
         ) from error

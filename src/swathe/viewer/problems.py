@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -10,13 +11,22 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from swathe.errors import MissingExtraError, SourceError, SwatheError, UsageError
+from swathe.errors import Argument, MissingExtraError, SourceError, SwatheError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 log = logging.getLogger("swathe.viewer")
+PARAMETERS = {
+    "acquired": "datetime",
+    "areas": "area",
+    "box": "bbox",
+    "classes": "class",
+    "runs": "run",
+    "scenes": "scene",
+}
 LONGEST = 500  # characters of a message
+FORMS = ("string_pattern_mismatch", "extra_forbidden")  # of errors whose own words tell nothing
 
 
 class UnknownError(SwatheError):
@@ -33,6 +43,11 @@ def problem(status: int, code: str, description: str, headers: Mapping[str, str]
     return JSONResponse(content, status, headers=dict(headers or {}), media_type="application/json")
 
 
+def as_parameter(argument: Argument) -> str:
+    """Write an argument of a query as the parameter that gave it."""
+    return str(replace(argument, name=PARAMETERS.get(argument.name, argument.name)))
+
+
 def add_handlers(app: FastAPI) -> None:
     """Let an application answer with problems."""
 
@@ -40,7 +55,8 @@ def add_handlers(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][1:])
-        return problem(400, "InvalidParameterValue", f"{name}: {first['msg']}")
+        said = "is not of the form that /api.html describes" if first["type"] in FORMS else first["msg"]
+        return problem(400, "InvalidParameterValue", f"{name}: {said}")
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> JSONResponse:
@@ -54,7 +70,7 @@ def add_handlers(app: FastAPI) -> None:
             case TooMuchError() | MissingExtraError():
                 return problem(422, "TooMuch", str(error))
             case UsageError():
-                return problem(400, "InvalidParameterValue", str(error))
+                return problem(400, "InvalidParameterValue", error.message(as_parameter))
         log.warning("%s: %s", request.url.path, error)  # may name files and addresses: for the log only
         if isinstance(error, SourceError):
             return problem(404, "Unreadable", "the image of this scene cannot be read; the log of the server says why")
