@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from swathe_cluster import running
 
 from requirements import need, need_program
+from swathe_cluster import running
 
 
 @dataclass(frozen=True)

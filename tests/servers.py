@@ -25,6 +25,8 @@ import pytest
 
 from requirements import need
 
+REFUSAL = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"  # in the words of S3
+
 
 @dataclass(frozen=True)
 class Request:
@@ -46,6 +48,8 @@ class Behaviour:
     ignore_range: bool = False  # answer with the whole file, whatever was asked for
     hide_length: bool = False  # answer without a length
     broken: dict[str, int] = field(default_factory=dict)  # name -> byte from which on ranges of it give 503
+    refused: list[str] = field(default_factory=list)  # methods that are answered by `refusal`
+    refusal: int = 403
     delay: float = 0.0  # seconds before an answer
     token: str = ""  # clients must send it as their Authorization
     headers: dict[str, str] = field(default_factory=dict)  # instead of those that it makes itself; "" for none
@@ -138,8 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
             status = 401
         if asked is not None and asked[0] >= behaviour.broken.get(path.name, asked[0] + 1):
             status = 503
+        if self.command in behaviour.refused:
+            status = behaviour.refusal
         if status != 200:
-            self._record(status, None, self._send(status, {"Content-Type": "text/plain"}, b"no"))
+            self._record(status, None, self._send(status, {"Content-Type": "text/xml"}, REFUSAL))
             return
         content = path.read_bytes()
         made = {"ETag": f'"{path.stat().st_mtime_ns:x}"', "Content-Type": "application/octet-stream"}

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from swathe.errors import Argument, PartialError, StoreError, UsageError
+from swathe.errors import Argument, MissingExtraError, PartialError, StoreError, UsageError
 
 
 def test_a_bad_argument_is_data() -> None:
@@ -32,6 +32,7 @@ def test_long_values_are_cut_and_stay_in_one_line() -> None:
         UsageError("free text"),
         UsageError(argument="tile", value=0, accepted="at least 1"),
         StoreError("it exists (", Argument("overwrite"), ")"),
+        MissingExtraError(library="matplotlib", extra="plot"),
         PartialError("one failed", {"a": "is empty"}),
     ],
 )

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from swathe.errors import SwatheError
+from swathe.errors import MissingExtraError, SwatheError
 
 Level = Literal["fine", "note", "broken"]
 
@@ -32,7 +32,7 @@ OPTIONAL = {
     "torch": "train",
     "onnx": "train",
     "opencv-python-headless": "train",
-    "matplotlib": "train",
+    "matplotlib": "plot",
 }
 # Flag of the kernel -> what inference libraries call it.
 CPU_FEATURES = {
@@ -170,14 +170,10 @@ def _backends() -> list[Finding]:
                 )
             )
     except SwatheError as error:
-        findings.append(Finding("backends", "models", str(error), "broken", _remedy(str(error))))
+        missing = error.extra if isinstance(error, MissingExtraError) else None
+        remedy = f"pip install 'swathe[{missing}]'" if missing else "pip install --force-reinstall 'swathe[onnx]'"
+        findings.append(Finding("backends", "models", str(error), "broken", remedy))
     return findings
-
-
-def _remedy(message: str) -> str:
-    """Return the command that a message names, or that which brings everything that detection needs."""
-    parts = message.split("`")
-    return parts[1] if len(parts) > 2 else "pip install --force-reinstall 'swathe[onnx]'"
 
 
 def _formats() -> list[Finding]:

@@ -102,6 +102,12 @@ class PartialError(SwatheError):
 
 
 class MissingExtraError(SwatheError):
-    """An optional dependency is not installed; the message names the extra that brings it."""
+    """An optional library is not installed; `extra` is the extra of this package that brings it."""
 
     exit_code = 7
+
+    def __init__(self, *parts: str | Argument, library: str = "", extra: str | None = None) -> None:
+        if extra is not None:
+            parts = (*parts, f"{library} is not installed; get it by `pip install 'swathe[{extra}]'`")
+        super().__init__(*parts)
+        self.library, self.extra = library, extra

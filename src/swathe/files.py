@@ -422,7 +422,7 @@ def _library(name: str, extra: str, address: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise MissingExtraError(f"{address}: needs {name}; install it with: pip install 'swathe[{extra}]'") from error
+        raise MissingExtraError(f"{address}: ", library=name, extra=extra) from error
 
 
 def _temporary(name: str) -> str:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from swathe_cluster import Cluster, ClusterError, running
 
 from hdfs_cluster import need_java
+from swathe_cluster import Cluster, ClusterError, running
 
 LAUNCHER = Path(__file__).parents[2] / "cluster" / "swathe-cluster"
 

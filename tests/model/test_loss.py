@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from swathe.errors import UsageError
 from swathe.model.info import ModelInfo
 from swathe.model.loss import LossSettings, YWCSLLoss, alpha_iou_loss, safe_power
+from swathe.model.yolov5 import YWCSL
 
 KINDS = ("iou", "giou", "diou", "ciou")
 ALPHAS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
@@ -203,3 +204,23 @@ def test_gradients_flow_and_are_finite() -> None:
     for raw in maps:
         assert torch.isfinite(raw.grad).all()
         assert float(raw.grad.abs().sum()) > 0.0
+
+
+def test_computing_the_last_layer_only_at_objects_changes_nothing() -> None:
+    torch.manual_seed(3)
+    network = YWCSL(INFO)
+    images = torch.rand(2, 3, 96, 64)
+    targets = torch.tensor([[0, 0, 30, 40, 40, 12, 0.3], [1, 1, 20, 70, 25, 15, -1.2], [1, 0, 21, 69, 24, 14, 1.0]])
+    labelled = torch.ones(2, len(INFO.classes), dtype=torch.bool)
+    labelled[0, 1:] = False
+    results = []
+    for compute in (network.forward, network.outputs):
+        network.zero_grad()
+        parts = YWCSLLoss(INFO, LossSettings())(compute(images), targets, labelled=labelled)
+        parts.total.backward()
+        gradients = {name: item.grad for name, item in network.named_parameters()}
+        results.append((parts, gradients))
+    (dense, dense_gradients), (lazy, lazy_gradients) = results
+    for name in ("box", "objectness", "classes", "angle"):
+        torch.testing.assert_close(getattr(lazy, name), getattr(dense, name))
+    torch.testing.assert_close(lazy_gradients, dense_gradients, rtol=1e-3, atol=1e-5)

@@ -55,7 +55,8 @@ def test_the_converted_scene_is_what_converting_gives(write: Any, tmp_path: Any)
     import numpy as np
 
     from swathe.raster.convert import ConvertOptions, Job, copy
-    from swathe.raster.gdal import CACHE_BYTES, open_dataset
+    from swathe.raster.environment import CACHE_BYTES
+    from swathe.raster.gdal import open_dataset
 
     for width, height in ((1, 1), (500, 512), (513, 200), (2100, 1000)):
         path = write(np.zeros((1, height, width), np.uint8))

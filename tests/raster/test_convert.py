@@ -18,6 +18,7 @@ from rasterio.enums import ColorInterp
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.raster import gdal
 from swathe.raster.convert import ConvertOptions, Job, cache_bytes, convert, copy
+from swathe.raster.environment import CACHE_BYTES
 from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader
@@ -44,7 +45,7 @@ def convert_here(source: Path, target: Path, options: ConvertOptions | None = No
     """Convert without the process around it."""
     with gdal.open_dataset(str(source)) as dataset:
         creation = (options or ConvertOptions()).creation_options(dataset)
-    assert copy(Job(str(source), target, gdal.CACHE_BYTES, creation)) is None
+    assert copy(Job(str(source), target, CACHE_BYTES, creation)) is None
     return gdal.open_dataset(str(target))
 
 
@@ -142,7 +143,7 @@ def test_a_source_in_strips_is_decoded_once() -> None:
     class Wide:
         width, height, dtypes, block_shapes = 60_000, 50_000, ("uint8",) * 3, [(1, 60_000)] * 3
 
-    assert cache_bytes(Wide) == 2 * 512 * 60_000 * 3 > gdal.CACHE_BYTES
+    assert cache_bytes(Wide) == 2 * 512 * 60_000 * 3 > CACHE_BYTES
 
 
 def test_targets_are_published_whole_or_not_at_all(write: Any, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_what_is_not_there(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(SourceError, match=r"s3://elsewhere/a\.tif: does not exist|bucket"):
         open_scene("s3://elsewhere/a.tif")
     for source in ("s3://scenes/z/", "s3://elsewhere/", "s3://scenes/*.png"):
-        with pytest.raises(SourceError, match=r"check bucket and prefix|name of the bucket|does not exist"):
+        with pytest.raises(SourceError, match=r"no raster there|name of the bucket|does not exist"):
             find_sources([source])
 
 
@@ -100,23 +100,50 @@ def test_missing_credentials_and_servers(scene: Path, monkeypatch: pytest.Monkey
         open_scene("s3://scenes/x/c.tif")
 
 
-@pytest.mark.parametrize("source", ["s3://nobodys/x/c.tif", "s3://nobodys/x/", "mosaic.vrt"])
+@pytest.mark.parametrize("source", ["s3://nobodys/x/c.tif", "s3://nobodys/x/"])
 def test_where_a_machine_of_amazon_would_have_credentials_is_not_asked_again_and_again(
     source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    part = '<SimpleSource><SourceFilename relativeToVRT="0">/vsis3/nobodys/{}.tif</SourceFilename></SimpleSource>'
-    (tmp_path / "mosaic.vrt").write_text(
-        '<VRTDataset rasterXSize="9" rasterYSize="9"><VRTRasterBand dataType="Byte" band="1">'
-        f"{part.format('a')}{part.format('b')}</VRTRasterBand></VRTDataset>"
-    )
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GDAL_HTTP_MAX_RETRY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GDAL_HTTP_RETRY_DELAY", "0.01")
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
     with file_server(tmp_path) as server:
         server.behave(statuses=[503] * 50)
         monkeypatch.setenv("CPL_AWS_EC2_API_ROOT_URL", server.address)
         with pytest.raises(SourceError, match="no credentials for S3 were found"):
             open_readable([source])
         assert 1 <= len(server.requests) <= 8
+
+
+def test_a_prefix_that_may_not_be_listed_is_not_called_empty(
+    bucket: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with file_server(tmp_path) as server:
+        server.behave(statuses=[403] * 50)
+        monkeypatch.setenv("AWS_S3_ENDPOINT", server.address.removeprefix("http://"))
+        with pytest.raises(SourceError, match=r"s3://closed/x/: may not be read"):
+            find_sources(["s3://closed/x/"])
+
+
+def test_a_mosaic_in_a_bucket_shows_what_lies_in_the_bucket(bucket: Any, scene: Path, tmp_path: Path) -> None:
+    def put(name: str) -> str:
+        text = (
+            '<VRTDataset rasterXSize="600" rasterYSize="500"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>'
+            f'<SourceFilename relativeToVRT="{int(not name.startswith("/"))}">{name}</SourceFilename></SimpleSource>'
+            "</VRTRasterBand></VRTDataset>"
+        )
+        bucket.put_object(Bucket="scenes", Key="x/mosaic.vrt", Body=text.encode())
+        return "s3://scenes/x/mosaic.vrt"
+
+    window = Window(100, 70, 200, 180)
+    for name in ("c.tif", "/vsis3/scenes/x/c.tif"):
+        opened = open_scene(put(name))
+        with RasterReader(opened) as reader, RasterReader(open_scene(scene, bands=[1])) as expected:
+            level = Level.of(600, 500, 1.0)
+            assert np.array_equal(reader.read(level, window).pixels, expected.read(level, window).pixels)
+    for name in (str(scene), "/vsis3/elsewhere/x/c.tif", "/vsicurl/http://127.0.0.1:9/c.tif"):
+        with pytest.raises(SourceError, match=r"mosaic\.vrt: the VRT names .* on its own server"):
+            open_scene(put(name))
+    with pytest.raises(SourceError, match=r"mosaic\.vrt: its part s3://scenes/x/gone\.tif: does not exist"):
+        open_scene(put("gone.tif"))

@@ -154,7 +154,11 @@ def test_bands_of_other_types_are_refused(write: Write) -> None:
         ("empty.tif", b"", "is empty"),
         ("text.tif", b"1 2 3\n4 5 6\n", "not an image"),
         ("cut.tif", b"II*\0\x08\0\0\0", "not an image"),
-        ("grid.asc", b"ncols 2\nnrows 1\nxllcorner 0\nyllcorner 0\ncellsize 1\n1 2\n", "format AAIGrid"),
+        (
+            "grid.asc",
+            b"ncols 2\nnrows 1\nxllcorner 0\nyllcorner 0\ncellsize 1\n1 2\n",
+            "convert others, for instance with gdal_translate",
+        ),
     ],
 )
 def test_bad_files_are_named(

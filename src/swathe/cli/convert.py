@@ -90,15 +90,15 @@ def _targets(sources: list[str], output: Path) -> dict[Path, str]:
 def _convert_one(source: str, target: Path, options: Any, show: Show, *, overwrite: bool, json: bool) -> None:
     """Convert one source and say what came of it."""
     from swathe.raster.convert import convert as convert_raster
-    from swathe.raster.remote import shown
+    from swathe.raster.origins import redacted
 
     started = time.perf_counter()
     size = convert_raster(
-        source, target, options, overwrite=overwrite, progress=lambda written: show(shown(source), written)
+        source, target, options, overwrite=overwrite, progress=lambda written: show(redacted(source), written)
     )
     seconds = time.perf_counter() - started
     if json:
-        values = {"source": shown(source), "file": str(target), "bytes": size, "seconds": round(seconds, 3)}
+        values = {"source": redacted(source), "file": str(target), "bytes": size, "seconds": round(seconds, 3)}
         print_json({"event": "converted", **values})
     else:
         echo(f"{target}  {size / MEBIBYTE:,.1f} MiB in {seconds:.1f} seconds")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from swathe.cli.options import Json, free_output, names, print_json
 from swathe.cli.output import echo
-from swathe.datasets.classes import Others
 from swathe.errors import Argument, StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from swathe.datasets.classes import Others
     from swathe.evaluation.judged import JudgedImage
 
 
@@ -57,8 +57,6 @@ def evaluate(
         free_output(curves, overwrite=False)
     if pictures is not None and pictures.exists():
         raise StoreError(f"{pictures}: exists already; choose another name for the folder of pictures")
-    if others not in get_args(Others):
-        raise UsageError(argument="others", value=others, accepted=f"one of {', '.join(get_args(Others))}")
     report = evaluate_folders(
         LabelSet(truth, kind, images, _renamed(rename)),
         found,

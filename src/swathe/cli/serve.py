@@ -39,7 +39,7 @@ def serve(
     try:
         import uvicorn
     except ImportError as error:
-        raise MissingExtraError("serve needs FastAPI; install it with: pip install 'swathe[serve]'") from error
+        raise MissingExtraError(library="uvicorn", extra="serve") from error
     from swathe.store import open_store
     from swathe.viewer import make_app, page_is_built
     from swathe.viewer.safety import LOOPBACK

@@ -180,4 +180,4 @@ def _check_picture(path: Path, *, overwrite: bool) -> None:
         raise UsageError(f"{path}: the name of a picture must end in {', '.join(SUFFIXES)}")
     free_output(path, overwrite=overwrite)
     if importlib.util.find_spec("matplotlib") is None:
-        raise MissingExtraError("matplotlib is not installed; get it by `pip install 'swathe[train]'`")
+        raise MissingExtraError(library="matplotlib", extra="plot")

@@ -12,6 +12,7 @@ import typer
 from swathe.cli.options import Json, print_json
 from swathe.cli.output import echo
 from swathe.cli.progress import training_progress
+from swathe.counts import counted
 from swathe.errors import MissingExtraError
 
 
@@ -22,7 +23,7 @@ def need_torch() -> None:
         MissingExtraError: If it is not.
     """
     if importlib.util.find_spec("torch") is None:
-        raise MissingExtraError("PyTorch is not installed; run: pip install 'swathe[train]'")
+        raise MissingExtraError(library="PyTorch", extra="train")
 
 
 def train(
@@ -44,13 +45,14 @@ def train(
             {
                 "event": "summary",
                 "seconds": result.seconds,
+                "waiting": result.waiting,
                 "scores": dict(result.scores),
                 "best": str(result.best),
                 "last": str(result.last),
             }
         )
         return
-    echo(f"Trained  {result.seconds / 60:.1f} minutes")
+    echo(f"Trained  {result.seconds / 60:.1f} minutes, {result.waiting:.0%} of them waiting for pictures")
     for name, value in result.scores.items():
         echo(f"{name:8s} {value:.4f}")
     echo(f"Best     {result.best}")
@@ -70,4 +72,6 @@ def _check(path: Path, *, json: bool) -> None:
     for name, count in found.objects.items():
         held_out = f", {found.held_out_objects[name]:,} held out" if found.held_out_objects else ""
         echo(f"         {count:,} {name}{held_out}")
+    if found.flat:
+        echo(f"Note     {counted(found.flat, 'object')} without any area (a point or a line): left out")
     echo(f"Validate {found.held_out_crops:,} crops; an object counts in each crop that holds it")

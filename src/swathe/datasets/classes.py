@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from swathe.datasets.sample import Sample
-from swathe.errors import SourceError
+from swathe.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -106,7 +106,10 @@ def map_classes(
 
     Raises:
         SourceError: If `others` is "error" and an object's class is not wanted.
+        UsageError: If `others` is something else.
     """
+    if others not in get_args(Others):
+        raise UsageError(argument="others", value=others, accepted=f"one of {', '.join(get_args(Others))}")
     by_lower_case = {old.lower(): new for old, new in mapping.items()}
     names = tuple(by_lower_case.get(name.lower(), name) for name in sample.classes)
     renamed = Sample(sample.name, sample.image, sample.polygons, names, sample.difficult)

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from swathe.counts import counted
 from swathe.datasets import coco, dior_r, dota, yolo
 from swathe.datasets.classes import map_classes
 from swathe.datasets.sample import Sample
-from swathe.errors import UsageError
+from swathe.errors import SourceError, UsageError
 
 READERS = {"dota": dota.read_folder, "dior-r": dior_r.read_folder, "coco": coco.read_file}
 KINDS = (*READERS, "yolo-obb")
@@ -39,10 +42,17 @@ class LabelSet:
             One sample per labelled image, sorted by name; corners in image pixels.
 
         Raises:
-            SourceError: If labels or images are missing or damaged.
+            SourceError: If labels or images are missing or damaged, or no object is larger than a pixel.
         """
         if self.kind == "yolo-obb" and self.images is not None:
             samples = yolo.read_folder(self.labels, self.images)
         else:
             samples = READERS[self.kind](self.labels, self.images)
+        extents = [np.ptp(sample.polygons, axis=1).max(axis=1, initial=0.0) for sample in samples]
+        largest = np.concatenate(extents) if extents else np.empty(0)
+        if len(largest) and largest.max() <= 1.0:
+            raise SourceError(
+                f"{self.labels}: none of its {counted(len(largest), 'object')} is larger than a pixel; if the corners "
+                "are shares of the image, as YOLO writes them, the labels are of kind yolo-obb"
+            )
         return [map_classes(sample, self.rename) for sample in samples]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+LEAST_SIDE = 1e-3  # pixels; what is thinner is a slip of the mouse
 IMAGE_SUFFIXES = (".bmp", ".jp2", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".vrt", ".webp")
 
 
@@ -55,6 +56,10 @@ class Sample:
             (n, 5) canonical cx, cy, w, h, theta in image pixels and radians.
         """
         return boxes.from_polygons(self.polygons)
+
+    def flat(self) -> npt.NDArray[np.bool_]:
+        """Return which objects (n,) are a point or a line, without any area."""
+        return self.boxes()[:, 3] < LEAST_SIDE
 
     def select(self, indices: npt.NDArray[np.int64]) -> Sample:
         """Return the sample with some of its objects only.

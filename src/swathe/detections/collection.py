@@ -377,9 +377,7 @@ class Detections:
         try:
             import geopandas
         except ImportError as error:
-            raise MissingExtraError(
-                "to_geopandas needs geopandas; install it with: pip install 'swathe[geo]'"
-            ) from error
+            raise MissingExtraError(library="geopandas", extra="geo") from error
         crs = "EPSG:4326" if self.georeferenced else None
         return geopandas.GeoDataFrame(self.table.to_pandas(), geometry=self.footprints(), crs=crs)
 

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from swathe.atomic import published_file
 from swathe.detectors.card import make_card
-from swathe.detectors.extras import install_hint
 from swathe.detectors.files import file_sha256, seal_onnx
 from swathe.detectors.heads.ywcsl import card_values, output_names
 from swathe.detectors.network import NetworkDetector
@@ -78,7 +77,7 @@ def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False) -> E
     _check_output_path(output, overwrite)
     for module, library in (("torch", "PyTorch"), ("onnx", "onnx"), ("onnxruntime", "ONNX Runtime")):
         if importlib.util.find_spec(module) is None:
-            raise MissingExtraError(install_hint(library, "train"))
+            raise MissingExtraError(library=library, extra="train")
     with tempfile.TemporaryDirectory(prefix="swathe-export-") as folder:
         draft = Path(folder) / output.name
         info = write_graph(checkpoint, draft)

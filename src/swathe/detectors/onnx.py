@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from swathe.detectors.card import ModelCard
-from swathe.detectors.extras import install_hint
 from swathe.detectors.files import check_file
 from swathe.detectors.heads import check_graph, describe_graph, open_head
 from swathe.detectors.heads.head import Graph, Head, Outputs, Shape
@@ -114,7 +113,7 @@ def _session(path: str, threads: int, *, optimise: bool = True) -> onnxruntime.I
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingExtraError(install_hint("ONNX Runtime", "onnx")) from error
+        raise MissingExtraError(library="ONNX Runtime", extra="onnx") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -155,5 +154,5 @@ def providers() -> tuple[str, ...]:
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingExtraError(install_hint("ONNX Runtime", "onnx")) from error
+        raise MissingExtraError(library="ONNX Runtime", extra="onnx") from error
     return tuple(onnxruntime.get_available_providers())

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swathe.detectors.card import ModelCard
-from swathe.detectors.extras import install_hint
 from swathe.detectors.files import check_file
 from swathe.detectors.heads import check_graph, describe_graph, open_head
 from swathe.detectors.heads.head import Graph, Outputs, Shape
@@ -80,7 +79,7 @@ def _core() -> openvino.Core:
     try:
         import openvino
     except ImportError as error:
-        raise MissingExtraError(install_hint("OpenVINO", "openvino")) from error
+        raise MissingExtraError(library="OpenVINO", extra="openvino") from error
     return openvino.Core()
 
 

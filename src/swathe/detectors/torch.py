@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from swathe.detectors.card import ModelCard, card_for, make_card
-from swathe.detectors.extras import install_hint
 from swathe.detectors.heads import ywcsl_head
 from swathe.detectors.heads.head import Outputs
 from swathe.detectors.heads.ywcsl import card_values
@@ -100,7 +99,7 @@ def around(network: YWCSL, spec: DetectorSpec) -> NetworkDetector:
 def _need_torch() -> None:
     """Refuse to go on without PyTorch; that it is there is seen without the seconds of loading it."""
     if importlib.util.find_spec("torch") is None:
-        raise MissingExtraError(install_hint("PyTorch", "train"))
+        raise MissingExtraError(library="PyTorch", extra="train")
 
 
 def load_network(path: Path) -> tuple[YWCSL, ModelInfo]:

@@ -31,7 +31,7 @@ from swathe.engine.raw import RawDetections
 from swathe.engine.sweep import merge_parts
 from swathe.engine.task import BatchJob, BatchResult, Retry, Work
 from swathe.errors import StoreError
-from swathe.raster.remote import shown
+from swathe.raster.origins import redacted
 from swathe.raster.scene import Scene
 from swathe.store.published import Store
 
@@ -239,7 +239,7 @@ def scene_info(scene: Scene) -> SceneInfo:
     """Return what travels with the detections of a scene."""
     return SceneInfo(
         id=scene.id,
-        uri=shown(scene.uri),
+        uri=redacted(scene.uri),
         width=scene.width,
         height=scene.height,
         crs=scene.crs,

@@ -19,8 +19,8 @@ from swathe.engine.settings import RunSettings
 from swathe.engine.task import Batch
 from swathe.errors import UsageError
 from swathe.raster.grid import Grid
+from swathe.raster.origins import redacted
 from swathe.raster.pyramid import Level, levels
-from swathe.raster.remote import shown
 from swathe.raster.scene import Scene
 
 IDENTITY_VERSION = 1
@@ -182,7 +182,7 @@ class Plan:
             "scenes": [
                 {
                     "id": scene.id,
-                    "uri": shown(scene.uri),
+                    "uri": redacted(scene.uri),
                     "width": scene.width,
                     "height": scene.height,
                     "value_range": scene.value_range,

@@ -128,7 +128,7 @@ class Report:
         try:
             import matplotlib
         except ImportError as error:
-            raise MissingExtraError("curves need matplotlib; install it with: pip install 'swathe[train]'") from error
+            raise MissingExtraError(library="matplotlib", extra="plot") from error
         with matplotlib.rc_context({"text.parse_math": False}):  # a class may have dollars in its name
             figure = self._figure()
         try:

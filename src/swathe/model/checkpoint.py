@@ -16,8 +16,6 @@ from swathe.errors import MissingExtraError, ModelError
 from swathe.inputs import read_input
 from swathe.model.info import METADATA_KEY, ModelInfo
 
-MISSING = "safetensors is not installed; run: pip install 'swathe[train]'"
-
 Tensors = Mapping[str, npt.NDArray[np.generic]]
 
 
@@ -56,7 +54,7 @@ def save_safetensors(path: Path, tensors: Tensors, info: ModelInfo) -> ModelInfo
     try:
         from safetensors.numpy import save
     except ImportError as error:
-        raise MissingExtraError(MISSING) from error
+        raise MissingExtraError(library="safetensors", extra="train") from error
     info = replace(info, weights_sha256=tensors_sha256(tensors))
     data = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, {METADATA_KEY: info.to_json()})
     with published_file(path, overwrite=True) as stream:
@@ -81,7 +79,7 @@ def load_safetensors(path: Path) -> tuple[dict[str, npt.NDArray[np.generic]], Mo
         from safetensors import SafetensorError
         from safetensors.numpy import load
     except ImportError as error:
-        raise MissingExtraError(MISSING) from error
+        raise MissingExtraError(library="safetensors", extra="train") from error
     try:
         data = read_input(path)
     except OSError as error:

@@ -30,7 +30,7 @@ class ModelInfo:
     """Description of a YWCSL model, stored as JSON in the metadata of its safetensors or ONNX file."""
 
     name: str  # how users call it, for instance "buildings"
-    size: str  # n, s, m, l or x
+    size: str  # n, s, m, l, x or lite0
     classes: tuple[str, ...]  # class names in channel order
     input_size: int  # side of the square training tile, pixels
     strides: tuple[int, ...] = DEFAULT_STRIDES  # pixels per cell of each output level

@@ -19,6 +19,7 @@ from swathe.errors import UsageError
 from swathe.model import csl
 from swathe.model.assign import Assignment, assign
 from swathe.model.info import ModelInfo
+from swathe.model.outputs import DenseOutput, LevelOutput
 
 BoxLoss = Literal["iou", "giou", "diou", "ciou"]
 ObjectnessTarget = Literal["iou", "ciou", "powered"]
@@ -162,7 +163,7 @@ class YWCSLLoss:
 
     def __call__(
         self,
-        maps: Sequence[Tensor],
+        maps: Sequence[Tensor | LevelOutput],
         targets: Tensor,
         *,
         alpha: float | None = None,
@@ -172,7 +173,8 @@ class YWCSLLoss:
         """Compare raw maps with the truth.
 
         Args:
-            maps: Per level (b, anchors * channels, rows, cols), as `YWCSL.forward` returns them.
+            maps: Per level (b, anchors * channels, rows, cols), as `YWCSL.forward` returns them, or what
+                `YWCSL.outputs` returns, which costs less.
             targets: (n, 7) image index, class, cx, cy, w, h (pixels), theta (radians).
             alpha: Overrides the setting, for schedules.
             ignore: (b, h, w) of the input's size, nonzero where a cell without an object is not judged.
@@ -185,15 +187,16 @@ class YWCSLLoss:
         settings, info = self.settings, self.info
         alpha = settings.alpha if alpha is None else alpha
         box = objectness = classes = angle = torch.zeros((), device=targets.device)
-        for level, (raw, stride) in enumerate(zip(maps, info.strides, strict=True)):
-            batch, _, rows, cols = raw.shape
-            grid = raw.float().view(batch, info.anchors_per_cell, info.channels, rows, cols)
-            anchors = self.anchors[level].to(raw.device)
+        for level, (given, stride) in enumerate(zip(maps, info.strides, strict=True)):
+            output = DenseOutput(given, info) if isinstance(given, Tensor) else given
+            batch, rows, cols = output.shape
+            anchors = self.anchors[level].to(targets.device)
             places = assign(targets, anchors, (rows, cols), stride)
-            wanted = torch.zeros(batch, info.anchors_per_cell, rows, cols, device=raw.device)
-            weight = _background_weight(grid, len(info.classes), stride, ignore, labelled)
+            logits = output.objectness()
+            wanted = torch.zeros_like(logits)
+            weight = _background_weight(output, logits, stride, ignore, labelled)
             if len(places.target):
-                found = grid[places.image, places.anchor, :, places.row, places.col]  # (k, channels)
+                found = output.at(places)
                 truth = targets[places.target]
                 loss, score = self._box_loss(found, truth, places, anchors / stride, stride, alpha)
                 box = box + loss.mean()
@@ -201,7 +204,7 @@ class YWCSLLoss:
                 weight[places.image, places.anchor, places.row, places.col] = 1.0
                 classes = classes + self._class_loss(found, truth)
                 angle = angle + self._angle_loss(found, truth)
-            cells = binary_cross_entropy_with_logits(grid[:, :, 4], wanted, reduction="none") * weight
+            cells = binary_cross_entropy_with_logits(logits, wanted, reduction="none") * weight
             objectness = objectness + cells.mean() * LEVEL_BALANCE[level]
         levels = 3 / len(info.strides) * batch
         pixels = rows * cols * stride**2
@@ -243,15 +246,14 @@ class YWCSLLoss:
 
 
 def _background_weight(
-    grid: Tensor, classes: int, stride: int, ignore: Tensor | None, labelled: Tensor | None
+    output: LevelOutput, logits: Tensor, stride: int, ignore: Tensor | None, labelled: Tensor | None
 ) -> Tensor:
     """Return the weight (b, anchors, rows, cols) of each place as background: 1, or 0 where nobody knows."""
-    weight = torch.ones_like(grid[:, :, 4])
+    weight = torch.ones_like(logits)
     if ignore is not None:
         middle = ignore[:, stride // 2 :: stride, stride // 2 :: stride]
         weight = weight * (middle == 0).to(weight.dtype)[:, None]
     if labelled is not None and not bool(labelled.all()):
-        likeliest = grid[:, :, 5 : 5 + classes].detach().argmax(dim=2)
-        image = torch.arange(len(grid), device=grid.device)[:, None, None, None]
-        weight = weight * labelled[image, likeliest].to(weight.dtype)
+        image = torch.arange(len(weight), device=weight.device)[:, None, None, None]
+        weight = weight * labelled[image, output.likeliest()].to(weight.dtype)
     return weight

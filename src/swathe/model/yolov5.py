@@ -13,80 +13,13 @@ from torch import Tensor, nn
 
 from swathe.errors import ModelError
 from swathe.model.info import ModelInfo
+from swathe.model.layers import C3, SPPF, Convolution
+from swathe.model.lite import LiteBackbone
+from swathe.model.outputs import LazyOutput
 
 # size -> (depth multiple, width multiple)
 SIZES = {"n": (0.33, 0.25), "s": (0.33, 0.50), "m": (0.67, 0.75), "l": (1.0, 1.0), "x": (1.33, 1.25)}
-
-
-class Convolution(nn.Module):
-    """Convolution, batch normalisation, SiLU."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, padding: int | None = None) -> None:
-        """Create the layers; without `padding` the size is kept at stride 1."""
-        super().__init__()
-        padding = kernel // 2 if padding is None else padding
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
-        self.norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03)
-        self.act = nn.SiLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(b, inputs, h, w) -> (b, outputs, h / stride, w / stride)."""
-        out: Tensor = self.act(self.norm(self.conv(x)))
-        return out
-
-
-class Bottleneck(nn.Module):
-    """1x1 then 3x3 convolution, with the input added where `shortcut` is set."""
-
-    def __init__(self, channels: int, shortcut: bool) -> None:
-        """Create the two convolutions."""
-        super().__init__()
-        self.reduce = Convolution(channels, channels, 1)
-        self.expand = Convolution(channels, channels, 3)
-        self.shortcut = shortcut
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(b, c, h, w) -> the same shape."""
-        out: Tensor = self.expand(self.reduce(x))
-        return x + out if self.shortcut else out
-
-
-class C3(nn.Module):
-    """Cross-stage partial block: half of the channels pass through `depth` bottlenecks, half go by."""
-
-    def __init__(self, inputs: int, outputs: int, depth: int, shortcut: bool = True) -> None:
-        """Create the block with `depth` bottlenecks."""
-        super().__init__()
-        hidden = outputs // 2
-        self.main = Convolution(inputs, hidden, 1)
-        self.side = Convolution(inputs, hidden, 1)
-        self.blocks = nn.Sequential(*(Bottleneck(hidden, shortcut) for _ in range(depth)))
-        self.join = Convolution(2 * hidden, outputs, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(b, inputs, h, w) -> (b, outputs, h, w)."""
-        out: Tensor = self.join(torch.cat((self.blocks(self.main(x)), self.side(x)), dim=1))
-        return out
-
-
-class SPPF(nn.Module):
-    """Spatial pyramid pooling by three 5x5 maximum poolings in a row (fields of 5, 9 and 13 cells)."""
-
-    def __init__(self, channels: int) -> None:
-        """Create the pooling and the convolutions around it."""
-        super().__init__()
-        hidden = channels // 2
-        self.reduce = Convolution(channels, hidden, 1)
-        self.pool = nn.MaxPool2d(5, stride=1, padding=2)
-        self.join = Convolution(4 * hidden, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(b, c, h, w) -> the same shape."""
-        first = self.reduce(x)
-        second = self.pool(first)
-        third = self.pool(second)
-        out: Tensor = self.join(torch.cat((first, second, third, self.pool(third)), dim=1))
-        return out
+LITE = "lite0"  # EfficientNet-Lite0 instead of CSPDarknet, below the neck and heads of size n
 
 
 class Backbone(nn.Module):
@@ -145,21 +78,24 @@ class YWCSL(nn.Module):
         """Create the network with fresh weights.
 
         Args:
-            info: Size (n, s, m, l, x), classes, anchors per level and angle bins.
+            info: Size (n, s, m, l, x, lite0), classes, anchors per level and angle bins.
 
         Raises:
             ModelError: If the size is unknown or the levels are not /8, /16, /32.
+            MissingExtraError: If the size is lite0 and timm is not installed.
         """
         super().__init__()
-        if info.size not in SIZES:
-            raise ModelError(f"model {info.name!r} has size {info.size!r}; the sizes are {', '.join(SIZES)}")
+        if info.size not in (*SIZES, LITE):
+            raise ModelError(f"model {info.name!r} has size {info.size!r}; the sizes are {', '.join(SIZES)} and {LITE}")
         if info.strides != (8, 16, 32):
             raise ModelError(f"model {info.name!r} has strides {info.strides}; the network makes 8, 16 and 32")
         self.info = info
-        depth, width = SIZES[info.size]
+        depth, width = SIZES["n" if info.size == LITE else info.size]
         c1, c2, c3, c4, c5 = (math.ceil(channels * width / 8) * 8 for channels in (64, 128, 256, 512, 1024))
         d3, d6, d9 = (max(round(count * depth), 1) for count in (3, 6, 9))
-        self.backbone = Backbone(c1, c2, c3, c4, c5, (d3, d6, d9, d3))
+        self.backbone: Backbone | LiteBackbone = (
+            LiteBackbone(c3, c4, c5) if info.size == LITE else Backbone(c1, c2, c3, c4, c5, (d3, d6, d9, d3))
+        )
         self.neck = Neck(c3, c4, c5, d3)
         outputs = info.anchors_per_cell * info.channels
         self.heads = nn.ModuleList(nn.Conv2d(channels, outputs, 1) for channels in (c3, c4, c5))
@@ -186,6 +122,22 @@ class YWCSL(nn.Module):
         """
         features = self.neck(*self.backbone(images))
         return [head(feature) for head, feature in zip(self.heads, features, strict=True)]
+
+    def outputs(self, images: Tensor) -> list[LazyOutput]:
+        """Compute what the loss needs; see `forward`.
+
+        Args:
+            images: As for `forward`.
+
+        Returns:
+            The output of each level.
+        """
+        features = self.neck(*self.backbone(images))
+        return [
+            LazyOutput(feature, head, self.info)
+            for head, feature in zip(self.heads, features, strict=True)
+            if isinstance(head, nn.Conv2d)
+        ]
 
 
 def _logit(probability: float) -> float:

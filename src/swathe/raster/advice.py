@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from swathe.raster.band import STRIP_ROWS, segment
-from swathe.raster.gdal import CACHE_BYTES
+from swathe.raster.environment import CACHE_BYTES
 from swathe.raster.grid import Grid
 from swathe.raster.pyramid import Level, choose_overview
 from swathe.raster.scene import Scene

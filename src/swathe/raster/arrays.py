@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from swathe.errors import StoreError, UsageError
 from swathe.raster import gdal
+from swathe.raster.environment import settings
 
 TYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 PLAIN_MODES = frozenset({"L", "RGB", "RGBA", "I;16", "I", "F"})  # of Pillow, whose arrays hold grey or red, green, blue
@@ -55,7 +56,7 @@ def write_picture(picture: Any, path: Path) -> Path:
     pixels, has_alpha = _pixels(picture)
     digest = hashlib.blake2b(f"{pixels.shape} {pixels.dtype.name} {has_alpha}".encode(), digest_size=7)
     try:
-        with gdal.settings():
+        with settings():
             _write(pixels, path, digest, has_alpha=has_alpha)
         time = int.from_bytes(digest.digest(), "big")  # nanoseconds, as many as 56 bits hold: two years
         os.utime(path, ns=(time, time))

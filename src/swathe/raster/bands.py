@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from swathe.errors import SourceError, UsageError
-from swathe.raster.remote import shown
+from swathe.raster.origins import redacted
 
 
 def alpha_band(dataset: Any) -> int | None:
@@ -34,7 +34,7 @@ def choose_bands(dataset: Any, wanted: Sequence[int] | None) -> tuple[int, ...]:
         UsageError: If the bands asked for do not exist or are not one or three.
         SourceError: If the raster has no bands, or the chosen ones have different or complex data types.
     """
-    name = shown(dataset.name)
+    name = redacted(dataset.name)
     if dataset.count == 0:
         raise SourceError(f"{name}: holds no bands of its own; give one of the images inside it as a file")
     bands = _default_bands(dataset) if wanted is None else tuple(int(band) for band in wanted)

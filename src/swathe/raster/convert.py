@@ -25,7 +25,9 @@ import numpy as np
 from swathe.atomic import not_written, published_path
 from swathe.counts import counted
 from swathe.errors import SourceError, StoreError, UsageError
-from swathe.raster import gdal, remote
+from swathe.raster import gdal
+from swathe.raster.environment import CACHE_BYTES, settings
+from swathe.raster.origins import is_remote, redacted
 
 Compression = Literal["zstd", "deflate", "jpeg"]
 COMPRESSIONS: tuple[Compression, ...] = ("zstd", "deflate", "jpeg")
@@ -98,7 +100,7 @@ def _check_jpeg(dataset: Any) -> None:
         types = ", ".join(sorted(set(dataset.dtypes)))
         kind = "a palette" if paletted else f"{counted(dataset.count, 'band')} of type {types}"
         raise UsageError(
-            f"--compress jpeg: {remote.shown(dataset.name)} has {kind}, and jpeg holds 1 or 3 bands of 8 bits, "
+            f"--compress jpeg: {redacted(dataset.name)} has {kind}, and jpeg holds 1 or 3 bands of 8 bits, "
             "and alpha; use --compress zstd"
         )
 
@@ -123,7 +125,7 @@ def cache_bytes(dataset: Any) -> int:
     """
     pixel = sum(np.dtype(name).itemsize for name in dataset.dtypes)
     rows = max(math.ceil(BLOCK / rows) * rows for rows, _ in dataset.block_shapes)
-    return int(min(max(gdal.CACHE_BYTES, 2 * min(rows, dataset.height) * dataset.width * pixel), LARGEST_CACHE))
+    return int(min(max(CACHE_BYTES, 2 * min(rows, dataset.height) * dataset.width * pixel), LARGEST_CACHE))
 
 
 def convert(
@@ -155,7 +157,7 @@ def convert(
         UsageError: If the pixels of the source cannot be compressed so.
     """
     options = options or ConvertOptions()
-    if not remote.is_remote(source) and target.exists() and target.samefile(source):
+    if not is_remote(source) and target.exists() and target.samefile(source):
         raise StoreError(f"{target}: is the source itself; choose another name")
     with gdal.open_dataset(source) as dataset:
         creation, cache = options.creation_options(dataset), cache_bytes(dataset)
@@ -214,7 +216,7 @@ def _error(failure: str, said: str, source: str, target: Path) -> SourceError | 
             return StoreError(not_written(target, OSError(code, os.strerror(code))))
     if "TIFFAppend" in text or "WriteEncoded" in text:
         return StoreError(f"{target} cannot be written ({failure}); check the folder, rights and free space")
-    return SourceError(f"{remote.shown(source)}: cannot be converted ({failure}); fetch or export it again")
+    return SourceError(f"{redacted(source)}: cannot be converted ({failure}); fetch or export it again")
 
 
 def copy(job: Job) -> str | None:
@@ -235,7 +237,7 @@ def copy(job: Job) -> str | None:
         # would be decoded into memory as a whole.
         with (
             gdal.open_dataset(job.source) as dataset,
-            gdal.settings(GDAL_CACHEMAX=job.cache, GDAL_SWATH_SIZE=job.cache // 2, GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"),
+            settings(GDAL_CACHEMAX=job.cache, GDAL_SWATH_SIZE=job.cache // 2, GDAL_PNG_WHOLE_IMAGE_OPTIM="NO"),
         ):
             rasterio.shutil.copy(dataset, job.path, driver="COG", **job.creation)
     except SourceError as error:

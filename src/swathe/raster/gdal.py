@@ -1,39 +1,21 @@
-"""The one door to GDAL: its settings, opening without noise, and its errors in words.
-
-GDAL caches decoded blocks for the whole process, by default in 5 % of the machine's memory. Its limit is set to
-`CACHE_BYTES` whenever Swathe reads: enough for the blocks under a row of 1024 pixel windows of a scene 40,000 pixels
-wide, so that windows that overlap do not decode a block twice.
-"""
+"""The one door to rasters: every command opens them here, what they may make GDAL open is decided before it does."""
 
 from __future__ import annotations
 
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from swathe.errors import SourceError
-from swathe.raster import remote
-
-CACHE_BYTES = 128 << 20  # a plain number is bytes for GDAL_CACHEMAX, whatever its size
-FORMATS = {"GTiff": "GeoTIFF", "VRT": "VRT", "PNG": "PNG", "JPEG": "JPEG", "JP2OpenJPEG": "JPEG 2000"}
+from swathe.raster import mosaics
+from swathe.raster.environment import OPENING_OPTIONS, settings
+from swathe.raster.formats import FORMATS
+from swathe.raster.origins import is_remote, origin_of, redacted, without_secrets
 
 # Filters of warnings belong to the process: two threads must not swap them at once.
 _warnings_lock = threading.Lock()
-
-
-@contextmanager
-def settings(**more: str | float) -> Iterator[None]:
-    """Apply the settings under which Swathe opens and reads rasters, and more of GDAL's if given."""
-    import rasterio
-    from rasterio.session import DummySession
-
-    # A JPEG that ends too early is but a warning to GDAL, which then makes up the missing rows.
-    options = {"GDAL_CACHEMAX": CACHE_BYTES, "GDAL_ERROR_ON_LIBJPEG_WARNING": True, **remote.options(), **more}
-    # GDAL finds the credentials for S3 by itself; rasterio would load another library for it at every read.
-    with rasterio.Env(session=DummySession(), **options):
-        yield
 
 
 @contextmanager
@@ -44,6 +26,11 @@ def without_place() -> Iterator[None]:
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
+
+
+def reading(uri: str) -> AbstractContextManager[None]:
+    """Return the settings under which a raster is read: GDAL opens the parts of mosaics only then."""
+    return settings(**(OPENING_OPTIONS if is_remote(uri) else {}))
 
 
 @contextmanager
@@ -63,11 +50,11 @@ def describing(uri: str) -> Iterator[None]:
     from rasterio.errors import RasterioError
 
     try:
-        with settings():
+        with reading(uri):
             yield
     except (RasterioError, CPLE_BaseError) as error:
         raise SourceError(
-            f"{remote.shown(uri)}: cannot be read ({reason(error)}); the file is damaged, fetch or export it again"
+            f"{redacted(uri)}: cannot be read ({reason(error)}); the file is damaged, fetch or export it again"
         ) from error
 
 
@@ -82,35 +69,35 @@ def open_dataset(uri: str, overview: int | None = None) -> Any:
         The rasterio dataset; the caller closes it.
 
     Raises:
-        SourceError: If it is not a raster of a known format, or damaged, or its server does not give it out.
+        SourceError: If it is not a raster of a known format, or damaged, its server does not give it out, or it is a
+            mosaic that asks for more than mosaics may.
     """
-    import rasterio
     from rasterio.errors import RasterioError
+    from rasterio.io import DatasetReader  # rasterio.open takes no list of drivers
 
-    options = {} if overview is None else {"overview_level": overview}
-    path = remote.gdal_path(uri)
+    origin = origin_of(uri)
+    mosaics.parts(uri)
+    options: dict[str, Any] = {"driver": list(FORMATS)} | ({} if overview is None else {"overview_level": overview})
     try:
-        with settings(**({} if path == uri else remote.OPENING_OPTIONS)), without_place():
-            dataset = rasterio.open(path, **options)
+        with reading(uri), without_place():
+            dataset = DatasetReader(origin.gdal_path(uri), **options)
+            elsewhere = dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE")
     except RasterioError as error:
-        if path != uri and not remote.is_about_content(reason(error)):
-            raise SourceError(remote.explain(uri, reason(error))) from error
         raise SourceError(
-            f"{remote.shown(uri)}: is not an image that can be opened ({reason(error)}); it should be one of "
-            f"{', '.join(FORMATS.values())}, fetch it again if it was cut short"
+            origin.unopened(uri, reason(error))
+            or f"{redacted(uri)}: is not an image that can be opened ({reason(error)}); it should be one of "
+            f"{', '.join(FORMATS.values())}; convert others, for instance with gdal_translate, and fetch it again "
+            "if it was cut short"
         ) from error
-    if dataset.driver not in FORMATS:
+    if elsewhere is not None:
         dataset.close()
-        raise SourceError(
-            f"{remote.shown(uri)}: is of the format {dataset.driver}, not one of {', '.join(FORMATS.values())}; "
-            f"convert it, for instance with gdal_translate"
-        )
+        raise SourceError(f"{redacted(uri)}: names {elsewhere[:80]!r} for its overviews; remove that from its metadata")
     return dataset
 
 
 def reason(error: BaseException) -> str:
     """Return what GDAL said, which rasterio often hides in the cause of its own error."""
-    return remote.without_secrets(str(error.__cause__ or error)).rstrip(". ")
+    return without_secrets(str(error.__cause__ or error)).rstrip(". ")
 
 
 def library_versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.errors import SourceError
-from swathe.raster.gdal import settings
+from swathe.raster.environment import settings
 
 Points = npt.NDArray[np.float64]
 Transform = tuple[float, float, float, float, float, float]

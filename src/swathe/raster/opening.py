@@ -21,13 +21,15 @@ from swathe.raster.bands import (
 )
 from swathe.raster.decoders import decoder_bytes
 from swathe.raster.fingerprint import fingerprint
+from swathe.raster.formats import SUFFIXES
 from swathe.raster.gdal import describing, open_dataset
+from swathe.raster.origins import is_remote, redacted
+from swathe.raster.origins.file import absolute
 from swathe.raster.pixels import measure_value_range
 from swathe.raster.placement import place
-from swathe.raster.remote import is_remote, shown
 from swathe.raster.scene import Scene
 from swathe.raster.source import Source
-from swathe.raster.sources import SUFFIXES, scene_ids
+from swathe.raster.sources import scene_ids
 
 ValueRange = tuple[float, float] | Literal["percentile"]
 
@@ -66,9 +68,9 @@ def open_scene(
     bands, value_range = _checked_bands(bands), _checked_range(value_range)
     if scene_id is not None:
         arguments.text("scene_id", scene_id, "a name")
-    uri = str(path) if is_remote(str(path)) else str(Path(path).expanduser().absolute())
+    uri = str(path) if is_remote(str(path)) else absolute(str(path))
     if not uri.isascii() and uri != uri.encode(errors="ignore").decode():
-        raise SourceError(f"{shown(uri)}: its name is no UTF-8, so no store can hold it; rename the file")
+        raise SourceError(f"{redacted(uri)}: its name is no UTF-8, so no store can hold it; rename the file")
     print_of_file = fingerprint(uri)
     with describing(uri), open_dataset(uri) as dataset:
         chosen = choose_bands(dataset, bands)

@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from swathe.errors import UsageError
 from swathe.raster.band import BAND_BYTES, SAMPLES, STRIP_ROWS, RowBand
-from swathe.raster.gdal import CACHE_BYTES
+from swathe.raster.environment import CACHE_BYTES
+from swathe.raster.origins import redacted
 from swathe.raster.pixels import ToBytes, to_bytes
 from swathe.raster.pyramid import Level, choose_overview
-from swathe.raster.remote import shown
 from swathe.raster.resample import Chunk, Resampling, Span
 from swathe.raster.scene import Scene
 from swathe.raster.source import Source
@@ -134,7 +134,7 @@ class RasterReader:
         """
         if window.col_off + window.width > level.width or window.row_off + window.height > level.height:
             raise UsageError(
-                f"window {window} of {shown(self.scene.uri)} reaches beyond its level of {level.width} x "
+                f"window {window} of {redacted(self.scene.uri)} reaches beyond its level of {level.width} x "
                 f"{level.height} pixels"
             )
         chunk = self._render(level, window) if self._band is None else self._band.read(level, window)

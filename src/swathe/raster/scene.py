@@ -10,7 +10,7 @@ from typing import Any
 from swathe.errors import SourceError, UsageError
 from swathe.raster.fingerprint import fingerprint
 from swathe.raster.georeference import Transform
-from swathe.raster.remote import shown
+from swathe.raster.origins import redacted
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,21 @@ class Scene:
         """Refuse a description that cannot be read by."""
         if self.width < 1 or self.height < 1:
             raise SourceError(
-                f"{shown(self.uri)}: has {self.width} x {self.height} pixels, so there is nothing to look at"
+                f"{redacted(self.uri)}: has {self.width} x {self.height} pixels, so there is nothing to look at"
             )
         if len(self.bands) not in {1, 3} or min(self.bands) < 1:
             raise UsageError(
-                f"bands {self.bands} of {shown(self.uri)}: give three (red, green, blue) or one, counted from 1"
+                f"bands {self.bands} of {redacted(self.uri)}: give three (red, green, blue) or one, counted from 1"
             )
         if self.value_range is not None:
             low, high = self.value_range
             if not (low < high and math.isfinite(255.0 * low) and math.isfinite(255.0 * (high - low))):
                 raise UsageError(
-                    f"value range {low} to {high} of {shown(self.uri)}: must rise, and both must be numbers"
+                    f"value range {low} to {high} of {redacted(self.uri)}: must rise, and both must be numbers"
                 )
         if self.nodata is not None and len(self.nodata) != len(self.bands):
             raise UsageError(
-                f"nodata {self.nodata} of {shown(self.uri)}: give one value for each of the bands {self.bands}"
+                f"nodata {self.nodata} of {redacted(self.uri)}: give one value for each of the bands {self.bands}"
             )
 
     def check_unchanged(self) -> None:
@@ -68,7 +68,7 @@ class Scene:
         """
         if fingerprint(self.uri) != self.fingerprint:
             raise SourceError(
-                f"{shown(self.uri)}: has changed since the run was planned; when it is whole, run the command again"
+                f"{redacted(self.uri)}: has changed since the run was planned; when it is whole, run the command again"
             )
 
     def to_json(self) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.errors import SourceError
-from swathe.raster import gdal, vsi
+from swathe.raster import gdal
 from swathe.raster.bands import has_palette, mask_bands
+from swathe.raster.origins import origin_of
 from swathe.raster.window import Window
 
 if TYPE_CHECKING:
@@ -81,14 +82,15 @@ class Source:
         place = RasterioWindow(window.col_off, window.row_off, window.width, window.height)
         mask = None
         try:
-            with gdal.settings():
+            with gdal.reading(scene.uri):
                 # GDAL fills pixels in our order, bands last, which saves a copy.
                 self._dataset.read(indexes, window=place, out=values.transpose(2, 0, 1))
                 if self._masks:
                     shape = len(self._masks), height, width
                     mask = self._dataset.read_masks(self._masks, window=place, out_shape=shape)
         except RasterioError as error:
-            raise SourceError(vsi.why_unread(scene.uri, window, error)) from error
+            what = f"{window} cannot be read ({gdal.reason(error)})"
+            raise SourceError(origin_of(scene.uri).unread(scene.uri, what)) from error
         self.reads += 1 + bool(self._masks)
         self.bytes += values.nbytes + (0 if mask is None else mask.nbytes)
         return StoredPixels(values[..., : len(scene.bands)], self._valid(values, mask))

@@ -1,180 +1,185 @@
-"""What GDAL's virtual file systems know of remote files: length, version, listing, and why one cannot be read.
+"""GDAL's virtual file systems, of which rasterio uses the names but has no functions for them.
 
-rasterio reads through these file systems but has no functions for them, so they are called in the library that rasterio
-has loaded. A second client, for HTTP or S3, would need its own credentials, headers, proxies and retries, and could see
-other files than the ones that are read.
+They are called in the library that rasterio has loaded. A second client, for HTTP or S3, would need its own
+credentials, headers, proxies and retries, and could see other files than the ones that are read. The other way round, a
+file system that GDAL does not know is given to it by four functions in Python.
 """
 
 from __future__ import annotations
 
 import ctypes
-import fnmatch
-import hashlib
+import itertools
+import logging
+import os
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from swathe.errors import SourceError
-from swathe.raster import gdal, remote
+Text, Pointer, Size, Offset = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64
+BLOCK_BYTES = 1 << 20  # read at once from a file system in Python
+CACHE_BLOCKS = 16  # kept of each open file
+UNUSED = ("stat", "unlink", "rename", "mkdir", "rmdir", "read_dir")
+CALLBACKS: dict[str, Any] = {
+    "open": ctypes.CFUNCTYPE(Pointer, Pointer, Text, Text),
+    "tell": ctypes.CFUNCTYPE(Offset, Pointer),
+    "seek": ctypes.CFUNCTYPE(ctypes.c_int, Pointer, Offset, ctypes.c_int),
+    "read": ctypes.CFUNCTYPE(Size, Pointer, Pointer, Size, Size),
+    "read_multi_range": Pointer,
+    "get_range_status": Pointer,
+    "eof": ctypes.CFUNCTYPE(ctypes.c_int, Pointer),
+    "write": Pointer,
+    "flush": Pointer,
+    "truncate": Pointer,
+    "close": ctypes.CFUNCTYPE(ctypes.c_int, Pointer),
+}
+logger = logging.getLogger(__name__)
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+
+class Ranges(Protocol):
+    """A file of which any part can be read."""
+
+    def __len__(self) -> int:
+        """Return the length in bytes."""
+        ...
+
+    def read_range(self, offset: int, len: int) -> bytes:  # noqa: A002 - the name that hdfs-native gave it
+        """Return so many bytes from an offset on; they lie within the file."""
+        ...
+
+
+class _Plugin(ctypes.Structure):
+    """The beginning of GDAL's VSIFilesystemPluginCallbacksStruct, which has grown at its end only."""
+
+    _fields_ = [
+        ("user", Pointer),
+        *((name, Pointer) for name in UNUSED),
+        *CALLBACKS.items(),
+        ("buffer_size", Size),
+        ("cache_size", Size),
+    ]
 
 
 @cache
-def _library() -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
     """Return the GDAL that rasterio's compiled modules are linked with."""
     import rasterio.crs
 
-    library = ctypes.CDLL(rasterio.crs.__file__)
-    library.VSIGetFileMetadata.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p]
-    library.VSIGetFileMetadata.restype = ctypes.c_void_p
-    library.VSIReadDirRecursive.argtypes = [ctypes.c_char_p]
-    library.VSIReadDirRecursive.restype = ctypes.c_void_p
-    library.CSLDestroy.argtypes = [ctypes.c_void_p]
-    library.VSICurlPartialClearCache.argtypes = [ctypes.c_char_p]
-    library.VSIFOpenExL.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int]
-    library.VSIFOpenExL.restype = ctypes.c_void_p
-    library.VSIFCloseL.argtypes = [ctypes.c_void_p]
-    library.VSIGetLastErrorMsg.restype = ctypes.c_char_p
-    return library
+    found = ctypes.CDLL(rasterio.crs.__file__)
+    signatures: dict[str, tuple[list[Any], Any]] = {
+        "VSIGetFileMetadata": ([Text, Text, Pointer], Pointer),
+        "VSIReadDirRecursive": ([Text], Pointer),
+        "VSICurlPartialClearCache": ([Text], None),
+        "VSIFOpenExL": ([Text, Text, ctypes.c_int], Pointer),
+        "VSIFReadL": ([Pointer, Size, Size, Pointer], Size),
+        "VSIFCloseL": ([Pointer], ctypes.c_int),
+        "VSIGetLastErrorMsg": ([], Text),
+        "CSLDestroy": ([Pointer], None),
+        "VSIAllocFilesystemPluginCallbacksStruct": ([], ctypes.POINTER(_Plugin)),
+        "VSIInstallPluginHandler": ([Text, ctypes.POINTER(_Plugin)], ctypes.c_int),
+        "VSIFreeFilesystemPluginCallbacksStruct": ([ctypes.POINTER(_Plugin)], None),
+    }
+    for name, (arguments, result) in signatures.items():
+        function = getattr(found, name)
+        function.argtypes, function.restype = arguments, result
+    return found
 
 
-def _take(address: int | None) -> list[str]:
+def taken(address: int | None) -> list[str]:
     """Turn a list of strings of GDAL into ours, and free it."""
     if address is None:
         return []
-    texts = ctypes.cast(address, ctypes.POINTER(ctypes.c_char_p))
-    taken: list[str] = []
-    while (text := texts[len(taken)]) is not None:
-        taken.append(text.decode(errors="replace"))
-    _library().CSLDestroy(address)
-    return taken
+    texts = ctypes.cast(address, ctypes.POINTER(Text))
+    found: list[str] = []
+    while (text := texts[len(found)]) is not None:
+        found.append(text.decode(errors="replace"))
+    library().CSLDestroy(address)
+    return found
 
 
-def fingerprint(uri: str) -> tuple[int, int]:
-    """Return what changes when a remote file does, by asking its server for the headers.
-
-    Args:
-        uri: The address.
-
-    Returns:
-        Its length in bytes, and a hash of its ETag, or of its time of last change if the server gives no ETag; 0 if it
-        gives neither.
-
-    Raises:
-        SourceError: If it is missing, may not be read, is empty or a web page, its server cannot be reached, or does
-            not give lengths or serve ranges.
-    """
-    headers = _headers(uri)
-    # GDAL may have asked for the first bytes only; then the length of the file is in their range.
-    length = headers.get("content-range", headers.get("content-length", "")).rpartition("/")[2]
-    if not length.isdigit():
-        raise SourceError(
-            f"{remote.shown(uri)}: the server does not say how long the file is, so parts of it cannot be read; fetch "
-            "the file first and name the copy"
-        )
-    if int(length) == 0:
-        raise SourceError(f"{remote.shown(uri)}: is empty; put it there again")
-    if headers.get("content-type", "").lower().startswith("text/html"):
-        raise SourceError(
-            f"{remote.shown(uri)}: is a web page, not an image; open it in a browser, it may ask for a login or link "
-            "to the image"
-        )
-    if headers.get("accept-ranges", "").lower() == "none":
-        raise SourceError(remote.explain(uri, "Range downloading not supported"))
-    version = headers.get("etag") or headers.get("last-modified")
-    if version is None:
-        return int(length), 0
-    return int(length), int.from_bytes(hashlib.sha256(version.encode()).digest()[:8]) >> 1
+def last_message() -> str:
+    """Return what GDAL said last of a file in a virtual file system."""
+    return (library().VSIGetLastErrorMsg() or b"").decode(errors="replace")
 
 
-def _headers(uri: str) -> dict[str, str]:
-    """Ask a server for the headers of a file, and forget what GDAL remembers of it."""
-    library = _library()
-    lines, said = _asked(uri, lambda path: library.VSIGetFileMetadata(path, b"HEADERS", None), _why_not)
-    if not lines:
-        raise SourceError(remote.explain(uri, said))
-    pairs = (line.partition("=") for line in lines)
-    return {name.lower(): value.strip() for name, _, value in pairs}
-
-
-def _asked(
-    uri: str, ask: Callable[[bytes], int | None], why_not: Callable[[bytes], str] | None = None
-) -> tuple[list[str], str]:
-    """Ask a server anew for a list of texts; return it, and what GDAL says if it is empty.
-
-    Where no credentials for S3 are set, GDAL looks for them at the address at which machines of Amazon have them. With
-    our retries that takes a minute wherever nobody answers there, so S3 is asked without retries first.
-    """
-    library, path = _library(), remote.gdal_path(uri).encode()
-    answer: list[str] = []
-    said = ""
-    for more in ({"GDAL_HTTP_MAX_RETRY": 0}, {}) if path.startswith(b"/vsis3/") else ({},):
-        with gdal.settings(**remote.OPENING_OPTIONS, **more):
-            library.VSICurlPartialClearCache(path)
-            library.VSIErrorReset()
-            answer = _take(ask(path))
-            said = "" if answer else why_not(path) if why_not else _last_message()
-        if answer or remote.is_about_credentials(said):
-            break
-    return answer, said
-
-
-def _last_message() -> str:
-    """Return what GDAL said last of remote files."""
-    return (_library().VSIGetLastErrorMsg() or b"").decode(errors="replace")
-
-
-def _why_not(path: bytes) -> str:
-    """Return what GDAL says when it opens a file in vain."""
-    library = _library()
-    library.VSIErrorReset()
-    file = library.VSIFOpenExL(path, b"rb", 1)
-    if file:
-        library.VSIFCloseL(file)
-    return _last_message()
-
-
-def why_unread(uri: str, place: object, error: BaseException) -> str:
-    """Find out why a part of a raster cannot be read, and what to do; the server of a remote one is asked.
+def read_start(path: str, count: int) -> bytes | None:
+    """Read the first bytes of a file, under the settings of the caller.
 
     Args:
-        uri: The file, or the address of a remote one.
-        place: The part, for the message.
-        error: What rasterio raised.
+        path: GDAL's name of it.
+        count: How many to read at most.
 
     Returns:
-        The message of an error.
+        The bytes, None if it cannot be opened; `last_message` tells why.
     """
-    what = f"{place} cannot be read ({gdal.reason(error)})"
-    if not remote.is_remote(uri):
-        return f"{uri}: {what}; the file is damaged or cut short, fetch or export it again"
+    library().VSIErrorReset()
+    file = library().VSIFOpenExL(os.fsencode(path), b"rb", 1)
+    if not file:
+        return None
+    buffer = ctypes.create_string_buffer(count)
     try:
-        fingerprint(uri)
-    except SourceError as unreachable:
-        return str(unreachable)
-    return (
-        f"{remote.shown(uri)}: {what}; if the connection broke off, the same command again goes on where it was; if it "
-        "fails at the same place, the file is damaged there"
-    )
+        read = library().VSIFReadL(buffer, 1, count, file)
+    finally:
+        library().VSIFCloseL(file)
+    return buffer.raw[:read]
 
 
-def list_objects(uri: str) -> list[str]:
-    """List the objects of a bucket.
+_files: dict[int, tuple[Ranges, int]] = {}  # open files in Python and the places in them
+_handles = itertools.count(1)
+_kept: list[object] = []  # what GDAL calls and does not copy
+
+
+def install(prefix: str, open_file: Callable[[str], Ranges]) -> None:
+    """Give GDAL a file system, of which it keeps `CACHE_BLOCKS` blocks for each open file.
+
+    Errors cannot pass through GDAL: a file that cannot be opened is absent, one that cannot be read ends early.
 
     Args:
-        uri: An S3 address that ends in "/", for all objects below, or one with `*`, for all that match it, where `*`
-            goes across "/", too.
-
-    Returns:
-        The addresses of the objects, sorted.
-
-    Raises:
-        SourceError: If the server cannot be reached, or refuses.
+        prefix: How names in it begin, such as "/vsinew/".
+        open_file: Opens a file, given the rest of its name.
     """
-    folder = uri.partition("*")[0].rpartition("/")[0] + "/"
-    names, said = _asked(folder, _library().VSIReadDirRecursive)
-    if not names and said:
-        raise SourceError(remote.explain(uri, said))
-    found = (folder + name for name in names if not name.endswith("/"))
-    return sorted(found if uri.endswith("/") else (name for name in found if fnmatch.fnmatchcase(name, uri)))
+
+    def opened(_user: object, path: bytes, mode: bytes) -> int | None:
+        if not mode.startswith(b"r") or b"+" in mode:
+            return None
+        handle = next(_handles)
+        try:
+            _files[handle] = open_file(os.fsdecode(path).removeprefix(prefix)), 0
+        except Exception as error:  # noqa: BLE001 - of any client library; none may reach GDAL
+            logger.debug("%s: %s", path, error)
+            return None
+        return handle
+
+    def sought(handle: int, offset: int, whence: int) -> int:
+        file, place = _files[handle]
+        _files[handle] = file, offset + (0, place, len(file))[whence]
+        return 0
+
+    def read(handle: int, buffer: int, size: int, count: int) -> int:
+        file, place = _files[handle]
+        wanted = min(size * count, max(0, len(file) - place))
+        try:
+            data = file.read_range(place, wanted) if wanted else b""
+        except Exception as error:  # noqa: BLE001 - as above
+            logger.debug("%s", error)
+            return 0
+        ctypes.memmove(buffer, data, len(data))
+        _files[handle] = file, place + len(data)
+        return len(data) // size
+
+    functions = {
+        "open": opened,
+        "tell": lambda handle: _files[handle][1],
+        "seek": sought,
+        "read": read,
+        "eof": lambda handle: int(_files[handle][1] >= len(_files[handle][0])),
+        "close": lambda handle: 0 if _files.pop(handle, None) else -1,
+    }
+    plugin = library().VSIAllocFilesystemPluginCallbacksStruct()
+    for name, function in functions.items():
+        callback = CALLBACKS[name](function)
+        _kept.append(callback)
+        setattr(plugin.contents, name, callback)
+    plugin.contents.buffer_size, plugin.contents.cache_size = BLOCK_BYTES, BLOCK_BYTES * CACHE_BLOCKS
+    _kept.append(start := prefix.encode())
+    library().VSIInstallPluginHandler(start, plugin)
+    library().VSIFreeFilesystemPluginCallbacksStruct(plugin)

@@ -29,7 +29,8 @@ def open_store(address: str | Path, *, create: bool = False) -> Store:
     """Open a store.
 
     Args:
-        address: A folder, or an address: `file://`, `s3://`, `hdfs://`, or one of a scheme that a plug-in brings.
+        address: A folder, or an address: `file://`, `s3://`, `hdfs://`, `hbase://host:port/table`, or one of a
+            scheme that a plug-in brings.
         create: Whether to make one where there is none.
 
     Returns:
@@ -41,6 +42,10 @@ def open_store(address: str | Path, *, create: bool = False) -> Store:
         MissingExtraError: If the library that is needed is not installed.
     """
     scheme = SCHEME.match(str(address))
+    if scheme is not None and scheme[1].lower() == "hbase":
+        from swathe.store.hbase import open_hbase
+
+        return open_hbase(str(address), create=create)
     if scheme is not None:
         for entry in entry_points(group=GROUP, name=scheme[1].lower()):
             opener: StoreOpener = entry.load()

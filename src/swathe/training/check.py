@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from swathe.counts import counted
 from swathe.errors import UsageError
 from swathe.training.config import TrainingConfig, nothing_to_learn
-from swathe.training.data import CropSet, open_sets
+from swathe.training.data import CropSet, open_held_out, open_sets
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class TrainingCheck:
     views: int  # views per epoch
     crops: int  # that views are taken from
     objects: Mapping[str, int]  # class name -> objects in the crops, counted again in each crop that holds them
+    flat: int  # objects in the crops that are a point or a line, which are not learned
     held_out_crops: int
     held_out_objects: Mapping[str, int]  # class name -> objects
 
@@ -37,19 +39,22 @@ def check_config(config: TrainingConfig) -> TrainingCheck:
         SourceError: If data is missing or damaged; pixels are not read.
         UsageError: If there is nothing to learn from.
     """
-    schedule, size = config.schedule, config.model.input_size
+    schedule = config.schedule
     training = open_sets(config.train, config, config.run.tile, config.run.stride)
     objects = _count(training, config)
+    flat = sum(int(crop.sample.flat().sum()) for crop in training.crops)
     if not any(objects.values()):
-        raise UsageError(nothing_to_learn(config))
-    held_out = open_sets(config.validate, config, size, size * 3 // 4) if config.validate else None
-    views = schedule.views or len(training)
+        left_out = f"; {counted(flat, 'object')} without any area cannot be learned" if flat else ""
+        raise UsageError(nothing_to_learn(config) + left_out)
+    held_out = open_held_out(config)
+    views = schedule.views or len(training.order)
     batches = max(1, round(schedule.nominal_batch / schedule.batch))
     return TrainingCheck(
         steps=math.ceil(views / (schedule.batch * batches)) * schedule.epochs,
         views=views,
         crops=len(training),
         objects=objects,
+        flat=flat,
         held_out_crops=0 if held_out is None else len(held_out),
         held_out_objects={} if held_out is None else _count(held_out, config),
     )

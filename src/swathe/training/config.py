@@ -7,19 +7,21 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
+
+import msgspec
 
 from swathe.datasets.augment import Augmentation
 from swathe.errors import SourceError, UsageError
 from swathe.inputs import read_input
 from swathe.model.loss import LossSettings
+from swathe.model.yolov5 import LITE, SIZES
 
-Kind = Literal["dota", "dior-r", "geojson"]
-T = TypeVar("T")
+Kind = Literal["dota", "dior-r", "coco", "yolo-obb", "geojson"]
+Precision = Literal["float32", "bfloat16", "auto"]
 
 MOST_BYTES = 1 << 20  # of a configuration
 MOST_DOTS = 1000  # in a line; the reader takes memory by their square, for a key nested so deep
-ALLOWED: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,11 @@ class DataSettings:
     """One labelled set, or one side of a labelled scene."""
 
     kind: Kind
-    labels: Path  # folder of label files; for geojson the file with the polygons
-    images: Path | None = None  # folder of images (dota, dior-r)
+    labels: Path  # folder of label files; for coco and geojson the one file
+    images: Path | None = None  # folder of images (all but geojson)
+    only: Path | None = None  # text file of image names, one a line: the images that are used (all but geojson)
+    without: Path | None = None  # the same: images that are left out, as those that validate (all but geojson)
+    repeat: int = 1  # how often each crop is the first choice of a view in an epoch
     scene: Path | None = None  # georeferenced scene under the polygons (geojson)
     class_name: str | None = None  # class of all polygons (geojson)
     box: tuple[int, int, int, int] | None = None  # left, top, right, bottom in scene pixels (geojson); None is all
@@ -41,18 +46,16 @@ class DataSettings:
 
     def __post_init__(self) -> None:
         """Refuse entries that lack what their kind needs."""
-        if self.kind not in ("dota", "dior-r", "geojson"):
-            raise UsageError(f"data kind {self.kind!r} is unknown; use dota, dior-r or geojson")
         if self.kind == "geojson" and (self.scene is None or self.class_name is None):
             raise UsageError(f"data of kind geojson ({self.labels}) needs `scene` and `class_name`")
         if self.kind != "geojson" and self.images is None:
             raise UsageError(f"data of kind {self.kind} ({self.labels}) needs `images`")
+        if self.repeat < 1:
+            raise UsageError(f"data repeat is {self.repeat}; it must be at least 1")
         if not 0 <= self.hull <= 1:
             raise UsageError(f"data hull is {self.hull}; it must be within 0..1")
         if not 0 < self.scale < math.inf:
             raise UsageError(f"data scale is {self.scale}; it must be positive and finite")
-        if self.others not in ("error", "ignore", "drop"):
-            raise UsageError(f"data others is {self.others!r}; use error, ignore or drop")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class ModelSettings:
 
     name: str
     classes: tuple[str, ...]
-    size: str = "n"  # n, s, m, l, x
+    size: str = "n"  # n, s, m, l, x; lite0 has a backbone that has seen ImageNet
+    trained_stages: int = 0  # how many of the seven stages of lite0's pretrained backbone are trained, from the last
     input_size: int = 512  # side of the training views, pixels; a multiple of 32
     automatic_anchors: bool = True  # fit anchors to the data where the given ones miss more than 2 % of it
     initial: Path | None = None  # safetensors whose fitting tensors are taken as the start
@@ -73,8 +77,13 @@ class ModelSettings:
             raise UsageError(f"model classes are {list(self.classes)}; name at least one, and none with an empty name")
         if len(set(self.classes)) != len(self.classes):
             raise UsageError(f"model classes name a class twice: {', '.join(self.classes)}")
-        if self.size not in ("n", "s", "m", "l", "x"):
-            raise UsageError(f"model size is {self.size!r}; use n, s, m, l or x")
+        if self.size not in (*SIZES, LITE):
+            raise UsageError(f"model size is {self.size!r}; use {', '.join(SIZES)} or {LITE}")
+        if not 0 <= self.trained_stages <= (7 if self.size == LITE else 0):
+            raise UsageError(
+                f"model trained_stages is {self.trained_stages} for size {self.size}; size {LITE} has 7 pretrained "
+                "stages, the others have none"
+            )
         if self.input_size < 64 or self.input_size % 32:
             raise UsageError(f"input_size is {self.input_size}; it must be a multiple of 32, at least 64")
 
@@ -89,6 +98,7 @@ class ScheduleSettings:
     nominal_batch: int = 64  # gradients are accumulated up to this many views
     optimiser: Literal["sgd", "adamw"] = "sgd"
     learning_rate: float = 0.01  # 0.001 to 0.002 suits adamw
+    backbone_share: float = 0.1  # learning rate of pretrained stages as a share of the others
     final_share: float = 0.2  # last learning rate as a share of the first, reached along a cosine
     momentum: float = 0.937  # Nesterov
     weight_decay: float = 0.0005  # for the nominal batch
@@ -97,6 +107,7 @@ class ScheduleSettings:
     average_ramp: float = 2000.0  # optimiser steps over which that decay is approached
     alpha_final: float | None = None  # alpha at the end; from `loss.alpha` along a straight line. None: constant
     plain_epochs: int = 0  # last epochs without mosaic and mixup
+    patience: int = 0  # validations without a better score after which the run ends early; 0: never
     gradient_limit: float = 10.0  # largest norm of the gradient
 
     def __post_init__(self) -> None:
@@ -104,17 +115,15 @@ class ScheduleSettings:
         for name in ("epochs", "batch", "nominal_batch"):
             if getattr(self, name) < 1:
                 raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("views", "weight_decay", "warmup_epochs", "plain_epochs"):
+        for name in ("views", "weight_decay", "warmup_epochs", "plain_epochs", "patience"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"schedule {name} is {getattr(self, name)}; it must not be negative")
         for name in ("momentum", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be within 0..1 and below 1")
-        for name in ("learning_rate", "final_share", "average_ramp", "gradient_limit"):
+        for name in ("learning_rate", "final_share", "average_ramp", "gradient_limit", "backbone_share"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be positive")
-        if self.optimiser not in ("sgd", "adamw"):
-            raise UsageError(f"schedule optimiser is {self.optimiser!r}; use sgd or adamw")
         if self.alpha_final is not None and not self.alpha_final > 0:
             raise UsageError(f"schedule alpha_final is {self.alpha_final}; it must be positive")
 
@@ -128,6 +137,8 @@ class TrainingRunSettings:
     tile: int = 1024  # side of the crops that views are taken from, pixels
     stride: int = 768
     validate_every: int = 5  # epochs; the last one is always validated
+    validate_tile: int = 0  # side of the crops that are validated, pixels; 0: the side of the training views
+    precision: Precision = "float32"  # of the forward pass; auto: bfloat16 where this machine is quicker with it
     checkpoint_seconds: float = 180.0  # a run that dies loses no more than this
     threads: int = 0  # 0: one per core
     cache_megabytes: int = 2048  # decoded crops kept in memory
@@ -137,6 +148,8 @@ class TrainingRunSettings:
         for name, least in {"tile": 1, "stride": 1, "validate_every": 1, "threads": 0, "cache_megabytes": 0}.items():
             if getattr(self, name) < least:
                 raise UsageError(f"run {name} is {getattr(self, name)}; it must be at least {least}")
+        if self.validate_tile < 0:
+            raise UsageError(f"run validate_tile is {self.validate_tile}; it must not be negative")
 
 
 @dataclass(frozen=True)
@@ -168,6 +181,17 @@ def nothing_to_learn(config: TrainingConfig) -> str:
     """Say that the training sets hold no object that the model knows, and name their labels."""
     labels = ", ".join(str(entry.labels) for entry in config.train)
     return f"{labels}: no object of the model's classes lies in an image of these labels; check both and the names"
+
+
+TABLES: Mapping[str, type] = {
+    "model": ModelSettings,
+    "run": TrainingRunSettings,
+    "train": DataSettings,
+    "validate": DataSettings,
+    "loss": LossSettings,
+    "schedule": ScheduleSettings,
+    "augment": Augmentation,
+}
 
 
 def load_config(path: Path) -> TrainingConfig:
@@ -211,65 +235,30 @@ def parse_config(document: Mapping[str, Any], *, where: str) -> TrainingConfig:
     Raises:
         UsageError: If a key is unknown or missing or has an impossible value.
     """
-    unknown = set(document) - {item.name for item in fields(TrainingConfig)}
-    if unknown:
-        raise UsageError(f"{where}: unknown table {', '.join(sorted(unknown))}; see docs/reference/training.md")
-    for name in ("model", "run", "train"):
-        if name not in document:
-            raise UsageError(f"{where}: table `{name}` is missing; see docs/reference/training.md")
-    return TrainingConfig(
-        _table(ModelSettings, document["model"], f"{where}, model"),
-        _table(TrainingRunSettings, document["run"], f"{where}, run"),
-        _tables(document["train"], f"{where}, train"),
-        _tables(document.get("validate", []), f"{where}, validate"),
-        _table(LossSettings, document.get("loss", {}), f"{where}, loss"),
-        _table(ScheduleSettings, document.get("schedule", {}), f"{where}, schedule"),
-        _table(Augmentation, document.get("augment", {}), f"{where}, augment"),
-    )
-
-
-def _tables(entries: object, where: str) -> tuple[DataSettings, ...]:
-    if not isinstance(entries, list):
-        raise UsageError(f"{where} must be a list of tables: write [[{where.rsplit(' ', 1)[-1]}]]")
-    return tuple(_table(DataSettings, entry, f"{where} {number}") for number, entry in enumerate(entries, start=1))
-
-
-def _table(kind: type[T], values: object, where: str) -> T:
-    """Build one dataclass from one TOML table."""
-    if not isinstance(values, Mapping):
-        raise UsageError(f"{where} must be a table")
-    known = {item.name: str(item.type) for item in fields(kind)}  # type: ignore[arg-type]
-    unknown = set(values) - set(known)
-    if unknown:
-        raise UsageError(f"{where}: unknown key {', '.join(sorted(unknown))}; the keys are {', '.join(known)}")
+    _refuse_unknown(document, TrainingConfig, where)
+    for item in fields(TrainingConfig):
+        tables = document.get(item.name, [])
+        for number, table in enumerate(tables if isinstance(tables, list) else [tables], start=1):
+            place = f"{where}, {item.name}" + (f" {number}" if isinstance(tables, list) else "")
+            _refuse_unknown(table, TABLES[item.name], place)
     try:
-        return kind(**{key: _value(value, known[key], f"{where}, {key}") for key, value in values.items()})
-    except TypeError as error:
-        raise UsageError(f"{where}: {error}".replace(f"{kind.__name__}.__init__() ", "")) from error
+        return msgspec.convert(document, TrainingConfig, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{where}: {error}; see docs/reference/training.md") from error
+    except UsageError as error:
+        raise UsageError(f"{where}: ", *error.args) from error
 
 
-def _value(value: object, kind: str, where: str) -> Any:
-    """Bring a TOML value to the type that a field declares, or say what is wrong with it."""
-    if isinstance(value, list) and kind.startswith("tuple"):
-        return _items(value, kind, where)
-    simple = kind.replace(" | None", "")
-    if simple == "Path" and isinstance(value, str):
-        return Path(value).expanduser()
-    if simple == "Mapping[str, str]" and not (
-        isinstance(value, Mapping) and all(isinstance(name, str) for name in value.values())
-    ):
-        raise UsageError(f"{where} is {value!r}; it must be a table of names")
-    allowed = ALLOWED.get(simple)
-    if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
-        raise UsageError(f"{where} is {value!r}; it must be of type {simple}")
-    if simple.startswith(("tuple", "Path")) and not isinstance(value, tuple):
-        raise UsageError(f"{where} is {value!r}; it must be {'text' if simple == 'Path' else 'a list'}")
-    return value
+def _refuse_unknown(table: object, kind: Any, where: str) -> None:
+    """Refuse keys that a dataclass does not have; a value that is not a table is refused later."""
+    known = [item.name for item in fields(kind)]
+    unknown = sorted(set(table) - set(known)) if isinstance(table, Mapping) else []
+    if unknown:
+        raise UsageError(f"{where}: unknown key {', '.join(unknown)}; the keys are {', '.join(known)}")
 
 
-def _items(values: list[object], kind: str, where: str) -> tuple[Any, ...]:
-    """Bring a TOML list to a field like `tuple[str, ...]` or `tuple[float, float]`."""
-    names = kind.removeprefix("tuple[").split("]")[0].split(", ")
-    if names[-1] != "..." and len(values) != len(names):
-        raise UsageError(f"{where} is {values!r}; it must hold {len(names)} numbers")
-    return tuple(_value(value, names[0], where) for value in values)
+def _path(kind: type, value: Any) -> Any:
+    """Make a path of a text, as only paths are no type of TOML."""
+    if kind is not Path or not isinstance(value, str):
+        raise TypeError(f"Expected `path`, got {value!r}")
+    return Path(value).expanduser()

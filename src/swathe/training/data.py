@@ -6,19 +6,21 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from swathe.datasets import dior_r, dota, geojson
+from swathe.datasets import geojson
 from swathe.datasets.augment import Augmentation, TrainingImage, fill_polygons, random_view
 from swathe.datasets.classes import map_classes
 from swathe.datasets.crops import crop
+from swathe.datasets.formats import LabelSet
 from swathe.datasets.sample import Sample
 from swathe.errors import SourceError
+from swathe.inputs import read_input
 from swathe.raster.grid import Grid
 from swathe.raster.ground import ground_sample_distance
 from swathe.raster.opening import open_scene
@@ -42,6 +44,7 @@ class LabelledCrop:
     sample: Sample  # labels in crop pixels; difficult ones are ignore regions
     area: BaseGeometry | None  # crop pixels: where labels are complete; None: everywhere
     labelled: npt.NDArray[np.bool_]  # (classes,) which classes the set labels
+    repeat: int = 1  # how often the crop is the first choice of a view in an epoch
 
     @property
     def name(self) -> str:
@@ -55,6 +58,7 @@ class CropSet:
     def __init__(self, crops: Sequence[LabelledCrop], classes: Sequence[str], cache_bytes: int) -> None:
         """Take the crops; nothing is read yet."""
         self.crops = list(crops)
+        self.order = np.repeat(np.arange(len(self.crops)), [item.repeat for item in self.crops])
         self.classes = tuple(classes)
         self._kept: OrderedDict[int, TrainingImage] = OrderedDict()
         self._bytes = 0
@@ -162,10 +166,29 @@ def open_sets(entries: Sequence[DataSettings], config: TrainingConfig, tile: int
         labelled = np.array([not entry.labelled or name in entry.labelled for name in classes], np.bool_)
         for scene, sample, area, box in _images(entry):
             mapped = map_classes(sample, entry.rename, wanted=classes, others=entry.others)
-            crops.extend(_cut(scene, mapped, area, box, entry.scale, tile, stride, labelled))
+            mapped = replace(mapped, difficult=mapped.difficult | mapped.flat())
+            cut = _cut(scene, mapped, area, box, entry.scale, tile, stride, labelled)
+            crops.extend(replace(item, repeat=entry.repeat) for item in cut)
     if not crops:
         raise SourceError("the training or validation sets hold no image; check the folders in the configuration")
     return CropSet(crops, classes, config.run.cache_megabytes * 2**20)
+
+
+def open_held_out(config: TrainingConfig) -> CropSet | None:
+    """Find the crops that a run is validated on.
+
+    Args:
+        config: The run.
+
+    Returns:
+        The crops, or None if the configuration names no validation set.
+
+    Raises:
+        UsageError: If the configuration does not fit the data.
+        SourceError: If labels or images are missing or damaged, or the sets have no crop at all.
+    """
+    tile = config.run.validate_tile or config.model.input_size
+    return open_sets(config.validate, config, tile, tile * 3 // 4) if config.validate else None
 
 
 Box = tuple[int, int, int, int]
@@ -177,12 +200,32 @@ def _images(entry: DataSettings) -> Iterator[LabelledImage]:
     if entry.kind == "geojson":
         yield _labelled_scene(entry)
         return
-    read = dota.read_folder if entry.kind == "dota" else dior_r.read_folder
-    for sample in read(entry.labels, entry.images):
+    for sample in _chosen(LabelSet(entry.labels, entry.kind, entry.images).read(), entry):
         if sample.image is None:
             raise SourceError(f"labels of {sample.name!r} have no image in {entry.images}; add it or delete the labels")
         scene = open_scene(sample.image)
         yield scene, sample, None, (0, 0, scene.width, scene.height)
+
+
+def _chosen(samples: list[Sample], entry: DataSettings) -> list[Sample]:
+    """Return the images of a set that its lists of names leave."""
+    if entry.only is not None:
+        names = _names(entry.only)
+        samples = [sample for sample in samples if sample.name in names]
+    if entry.without is not None:
+        names = _names(entry.without)
+        samples = [sample for sample in samples if sample.name not in names]
+    if not samples:
+        raise SourceError(f"{entry.labels}: the lists `only` and `without` leave no image of this set; check them")
+    return samples
+
+
+def _names(path: Path) -> set[str]:
+    """Read image names, one a line."""
+    try:
+        return set(read_input(path).decode().split("\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"list of images {path} cannot be read ({error}); check its name") from error
 
 
 def _labelled_scene(entry: DataSettings) -> LabelledImage:
@@ -247,7 +290,7 @@ def make_batch(crops: CropSet, first: int, count: int, size: int, augment: Augme
     A view depends on the seed and its running number alone, so a resumed run sees the same views.
 
     Args:
-        crops: Where views are taken from; each crop is the first choice once in `len(crops)` views.
+        crops: Where views are taken from; each entry of `crops.order` is the first choice once in as many views.
         first: Running number of the first view since the start of the run.
         count: Number of views.
         size: Side of the views, pixels.
@@ -257,14 +300,14 @@ def make_batch(crops: CropSet, first: int, count: int, size: int, augment: Augme
     Returns:
         The batch.
     """
-    views = []
+    views, order = [], crops.order
     for number in range(first, first + count):
         rng = np.random.default_rng((seed, 1, number))
-        order = np.random.default_rng((seed, 0, number // len(crops))).permutation(len(crops))
-        chosen = [int(order[number % len(crops)])]
+        shuffled = np.random.default_rng((seed, 0, number // len(order))).permutation(order)
+        chosen = [int(shuffled[number % len(order)])]
 
         def pick(source: np.random.Generator, chosen: list[int] = chosen) -> TrainingImage:
-            return crops.load(chosen.pop() if chosen else int(source.integers(len(crops))))
+            return crops.load(chosen.pop() if chosen else int(source.choice(order)))
 
         views.append(random_view(pick, size, augment, rng))
     rows = []

@@ -67,7 +67,7 @@ def draw_alpha(path: Path, alphas: Sequence[float] = ALPHAS) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtraError("matplotlib is not installed; run: pip install 'swathe[train]'") from error
+        raise MissingExtraError(library="matplotlib", extra="plot") from error
     iou, losses, slopes = alpha_weights(alphas)
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes: Any = figure.subplots(1, 2)

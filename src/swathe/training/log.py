@@ -56,6 +56,11 @@ class RunLog:
         rows = self.score_rows()
         return {name: value for name, value in rows[-1].items() if name.startswith("map")} if rows else {}
 
+    def validations_since_best(self) -> int:
+        """Return how many validations came after the first of the best ones; 0 without any."""
+        scores = [row["map50_area"] for row in self.score_rows()]
+        return len(scores) - 1 - scores.index(max(scores)) if scores else 0
+
     def step(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Log one step; written at the next `flush`."""
         self._rows.append([str(step), str(epoch), *(repr(values[column]) for column in STEP_COLUMNS[2:])])
@@ -84,7 +89,7 @@ class RunLog:
             matplotlib.use("Agg")
             from matplotlib import pyplot
         except ImportError as error:
-            raise MissingExtraError("matplotlib is not installed; run: pip install 'swathe[train]'") from error
+            raise MissingExtraError(library="matplotlib", extra="plot") from error
         self.flush()
         steps, scores = self.step_rows(), self.score_rows()
         figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")

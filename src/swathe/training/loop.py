@@ -23,13 +23,15 @@ from torch import Tensor
 from swathe.errors import ModelError, StoreError, UsageError
 from swathe.model.checkpoint import load_safetensors, save_safetensors
 from swathe.model.info import DEFAULT_ANCHORS, Anchors, ModelInfo
+from swathe.model.lite import LiteBackbone
 from swathe.model.loss import LossParts, YWCSLLoss
 from swathe.model.yolov5 import YWCSL
 from swathe.training.anchors import ENOUGH, fit_anchors, recall_of
 from swathe.training.config import TrainingConfig, load_config, nothing_to_learn
-from swathe.training.data import Batch, CropSet, make_batch, open_sets, prefetched
+from swathe.training.data import Batch, make_batch, open_held_out, open_sets, prefetched
 from swathe.training.interrupt import deferred_interrupt
 from swathe.training.log import RunLog
+from swathe.training.precision import autocast, choose_precision
 from swathe.training.schedule import AveragedWeights, alpha_at, learning_rate, make_optimiser
 from swathe.training.state import Progress, read_progress, restore, save_state
 from swathe.training.validate import validate
@@ -59,9 +61,26 @@ class TrainingResult:
     last: Path  # averaged weights at the end
     scores: Mapping[str, float]  # of the last validation
     seconds: float  # training time over all calls of the run
+    waiting: float  # share of this call's time in which the network waited for views, 0..1
 
 
 Watch = Callable[[TrainingEvent], None]
+
+
+class Stopwatch(Iterator[Batch]):
+    """Batches, and how long they were waited for."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        """Take the batches; none is waited for yet."""
+        self.seconds = 0.0
+        self._batches = batches
+
+    def __next__(self) -> Batch:
+        """Return the next batch."""
+        started = time.monotonic()
+        batch = next(self._batches)
+        self.seconds += time.monotonic() - started
+        return batch
 
 
 def train_from_config(path: Path, watch: Watch | None = None, *, stop_after: int | None = None) -> TrainingResult:
@@ -117,9 +136,9 @@ class _Run:
         self.folder = config.run.output
         self.fingerprint = _fingerprint(config)
         self.data = open_sets(config.train, config, config.run.tile, config.run.stride)
-        self.held_out = self._held_out()
+        self.held_out = open_held_out(config)
         schedule = config.schedule
-        views = schedule.views or len(self.data)
+        views = schedule.views or len(self.data.order)
         self.gathered = max(1, round(schedule.nominal_batch / schedule.batch))  # batches per step
         self.per_epoch = math.ceil(views / (schedule.batch * self.gathered))
         self.total = self.per_epoch * schedule.epochs
@@ -129,9 +148,11 @@ class _Run:
         )
         torch.manual_seed(config.run.seed)
         self.model = YWCSL(self.info).to(memory_format=torch.channels_last)
+        if not tensors:
+            self._start()
+        if isinstance(self.model.backbone, LiteBackbone):
+            self.model.backbone.train_last(config.model.trained_stages)
         self.optimiser = make_optimiser(self.model, schedule)
-        if config.model.initial is not None and not tensors:
-            _take(self.model, config.model.initial)
         self.average = AveragedWeights(self.model, schedule.average_decay, schedule.average_ramp)
         if tensors:
             restore(tensors, self.model, self.average, self.optimiser)
@@ -141,9 +162,15 @@ class _Run:
         self.loss = YWCSLLoss(self.info, config.loss)
         self.log = RunLog(self.folder, self.progress.steps)
 
-    def _held_out(self) -> CropSet | None:
-        config, size = self.config, self.config.model.input_size
-        return open_sets(config.validate, config, size, size * 3 // 4) if config.validate else None
+    def _start(self) -> None:
+        """Fill the network of a new run with what is known already, and choose its precision."""
+        config = self.config
+        if isinstance(self.model.backbone, LiteBackbone):
+            self.model.backbone.load_imagenet()
+        if config.model.initial is not None:
+            _take(self.model, config.model.initial)
+        precision = choose_precision(config.run.precision, self.model, config.schedule.batch, config.model.input_size)
+        self.progress = replace(self.progress, precision=precision)
 
     def _earlier(self) -> tuple[dict[str, Tensor], Progress]:
         """Return the saved state of this run, or the beginning of a new one."""
@@ -175,21 +202,28 @@ class _Run:
         """Make the missing steps; an interrupt ends the work after the step it came in."""
         first = self.progress.steps
         last = self.total if stop_after is None else min(self.total, first + stop_after)
-        numbers = range(first * self.gathered, last * self.gathered)
+        steps = range(first, first if self._is_exhausted() else last)
+        numbers = range(steps.start * self.gathered, steps.stop * self.gathered)
         # Whatever ends the work, the views that are made ahead are stopped before their files are closed.
         with deferred_interrupt() as interrupted, closing(self.data), closing(prefetched(self._make, numbers)) as made:
-            scores, seconds = self._make_steps(range(first, last), made, watch, interrupted)
-        if last == self.total and (first < last or not (self.folder / LAST).exists()):  # stopped after the last step
+            batches = Stopwatch(made)
+            started = time.monotonic()
+            scores = self._make_steps(steps, batches, watch, interrupted)
+            waiting = batches.seconds / max(1e-9, time.monotonic() - started)
+        finished = self.progress.steps == self.total or self._is_exhausted()
+        if finished and (steps or not (self.folder / LAST).exists()):  # stopped after the last step
             self._keep(LAST, scores)
             if not (self.folder / BEST).exists():
                 self._keep(BEST, scores)
             self.log.draw_curves()
-        return TrainingResult(self.folder, self.folder / BEST, self.folder / LAST, scores, seconds)
+        return TrainingResult(
+            self.folder, self.folder / BEST, self.folder / LAST, scores, self.progress.seconds, waiting
+        )
 
     def _make_steps(
-        self, steps: range, batches: Iterator[Batch], watch: Watch, interrupted: Callable[[], bool]
-    ) -> tuple[dict[str, float], float]:
-        """Make steps, validate and save in between; return the last scores and the time that the run has taken."""
+        self, steps: range, batches: Stopwatch, watch: Watch, interrupted: Callable[[], bool]
+    ) -> dict[str, float]:
+        """Make steps, validate and save in between; return the last scores."""
         started = saved = time.monotonic()
         before, epochs = self.progress.seconds, self.config.schedule.epochs
         scores: dict[str, float] = self.log.last_scores()
@@ -198,20 +232,26 @@ class _Run:
             done, epoch = step + 1, step // self.per_epoch + 1
             self.log.step(done, epoch, values)
             watch(TrainingEvent(done, self.total, epoch, epochs, values))
-            progress = replace(self.progress, steps=done, seconds=before + time.monotonic() - started)
-            if done % self.per_epoch == 0 and self._is_validated(epoch):
-                scores = self._validated(epoch, progress)
-                progress = replace(progress, best=max(progress.best, scores.get("map50_area", -1.0)))
-                self.progress = replace(self.progress, best=progress.best)
+            self.progress = replace(self.progress, steps=done, seconds=before + time.monotonic() - started)
+            if is_validated := done % self.per_epoch == 0 and self._is_validated(epoch):
+                scores = self._validated(epoch)
                 watch(TrainingEvent(done, self.total, epoch, epochs, scores))
+            is_last = step == steps[-1] or (is_validated and self._is_exhausted())
             is_late = time.monotonic() - saved > self.config.run.checkpoint_seconds
-            if step == steps[-1] or interrupted() or is_late:
+            if is_last or interrupted() or is_late:
                 self.log.flush()
-                save_state(self.folder / STATE, self.model, self.average, self.optimiser, progress)
+                save_state(self.folder / STATE, self.model, self.average, self.optimiser, self.progress)
                 saved = time.monotonic()
             if interrupted():
                 raise KeyboardInterrupt
-        return scores, before + time.monotonic() - started
+            if is_last:
+                break
+        return scores
+
+    def _is_exhausted(self) -> bool:
+        """Return whether the score has not risen for as many validations as the run has patience."""
+        patience = self.config.schedule.patience
+        return 0 < patience <= self.log.validations_since_best()
 
     def _make(self, number: int) -> Batch:
         """Make the batch with a running number."""
@@ -229,7 +269,7 @@ class _Run:
         rate = learning_rate(schedule, step, warmup, self.total)
         alpha = alpha_at(self.config.loss.alpha, schedule.alpha_final, step / max(1, self.total - 1))
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.model.train()
         self.optimiser.zero_grad()
         sums = np.zeros(4)
@@ -252,7 +292,8 @@ class _Run:
 
     def _losses(self, batch: Batch, alpha: float) -> LossParts:
         images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float() * self.info.input_scale
-        maps = self.model(images.contiguous(memory_format=torch.channels_last))
+        with autocast(self.progress.precision):
+            maps = self.model.outputs(images.contiguous(memory_format=torch.channels_last))
         return self.loss(
             maps,
             torch.from_numpy(batch.targets),
@@ -265,13 +306,15 @@ class _Run:
         epochs = self.config.schedule.epochs
         return self.held_out is not None and (epoch == epochs or epoch % self.config.run.validate_every == 0)
 
-    def _validated(self, epoch: int, progress: Progress) -> dict[str, float]:
+    def _validated(self, epoch: int) -> dict[str, float]:
         """Validate the averaged weights; keep them if they are the best so far."""
         if self.held_out is None:
             return {}
         scores = validate(self._averaged(), self.held_out)
-        self.log.epoch(progress.steps, epoch, progress.seconds, scores)
-        if scores["map50_area"] > progress.best:
+        self.log.epoch(self.progress.steps, epoch, self.progress.seconds, scores)
+        self.log.draw_curves()
+        if scores["map50_area"] > self.progress.best:
+            self.progress = replace(self.progress, best=scores["map50_area"])
             self._keep(BEST, scores)
         return scores
 
@@ -289,7 +332,7 @@ class _Run:
 def _fingerprint(config: TrainingConfig) -> str:
     """Hash what shapes the steps; where it is written, and how often, does not."""
     values: dict[str, Any] = asdict(config)
-    for name in ("output", "checkpoint_seconds", "threads", "cache_megabytes", "validate_every"):
+    for name in ("output", "checkpoint_seconds", "threads", "cache_megabytes", "validate_every", "validate_tile"):
         values["run"].pop(name)
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
 
+from swathe.model.lite import LiteBackbone
+from swathe.model.yolov5 import YWCSL
 from swathe.training.config import ScheduleSettings
 
 
@@ -61,22 +65,31 @@ class AveragedWeights:
                 self.state[name].copy_(tensor)
 
 
-def make_optimiser(model: nn.Module, settings: ScheduleSettings) -> torch.optim.Optimizer:
-    """Make the optimiser: kernels decay, biases and normalisation do not.
+def make_optimiser(model: YWCSL, settings: ScheduleSettings) -> torch.optim.Optimizer:
+    """Make the optimiser: kernels decay, biases and normalisation do not; pretrained parameters are changed slowly.
 
     Args:
         model: The network.
         settings: Kind, learning rate, momentum (the first beta of AdamW) and weight decay.
 
     Returns:
-        SGD with Nesterov momentum, or AdamW.
+        SGD with Nesterov momentum, or AdamW; the "share" of a group is that of the learning rate.
     """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [item for item in parameters if item.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [item for item in parameters if item.ndim <= 1], "weight_decay": 0.0},
+    slow = {id(parameter) for parameter in _pretrained(model)}
+    groups: list[dict[str, Any]] = [
+        {"params": [], "weight_decay": decay, "share": share}
+        for share in (1.0, settings.backbone_share)
+        for decay in (settings.weight_decay, 0.0)
     ]
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            groups[2 * (id(parameter) in slow) + (parameter.ndim <= 1)]["params"].append(parameter)
+    groups = [group for group in groups if group["params"]]
     rate, momentum = settings.learning_rate, settings.momentum
     if settings.optimiser == "adamw":
         return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999))
     return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=True)
+
+
+def _pretrained(model: YWCSL) -> Iterable[nn.Parameter]:
+    return model.backbone.pretrained_parameters() if isinstance(model.backbone, LiteBackbone) else ()

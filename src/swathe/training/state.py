@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from swathe.atomic import published_file
 from swathe.errors import ModelError
+from swathe.training.config import Precision
 from swathe.training.schedule import AveragedWeights
 
 KEY = "swathe-training"
@@ -30,6 +31,7 @@ class Progress:
     seconds: float  # training time so far
     best: float  # best validation score so far, -1 before the first
     anchors: tuple[tuple[tuple[float, float], ...], ...]  # in use
+    precision: Precision = "float32"  # of the forward pass, in use
 
 
 def save_state(

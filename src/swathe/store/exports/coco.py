@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from swathe.atomic import published_file
+from swathe.store.exports.images import image_names
 from swathe.store.exports.rows import chunks, json_text, write_listing
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def write_coco(detections: Detections, path: Path, *, overwrite: bool = False) -
     An annotation has the four corners as its `segmentation`, the upright hull as its `bbox` (x, y, width, height), the
     area of the oriented box as its `area`, the `score`, and beside what COCO defines the `rotated_box` (cx, cy, w, h in
     pixels, angle of the long side in degrees, clockwise on screen) and the `detection`'s id. Images and categories are
-    numbered from 1: images in the order of their scene ids, categories in that of the model's classes.
+    numbered from 1: images in the order of their names, categories in that of the model's classes. `file_name` is
+    relative to the folder that holds all images.
 
     Args:
         detections: What to write, in canonical order in the file.
@@ -38,10 +39,10 @@ def write_coco(detections: Detections, path: Path, *, overwrite: bool = False) -
         StoreError: If the file exists already or cannot be written; nothing half-written is left.
     """
     ordered = detections.sorted()
-    scenes = sorted(set(ordered.scenes.values()), key=lambda scene: (scene.id, scene.uri, scene.width, scene.height))
-    image_numbers = {scene: number for number, scene in enumerate(scenes, start=1)}
+    names = image_names(set(ordered.scenes.values()))
+    image_numbers = {scene: number for number, scene in enumerate(names, start=1)}
     category_numbers = {name: number for number, name in enumerate(ordered.class_names, start=1)}
-    images = [_image(number, scene) for scene, number in image_numbers.items()]
+    images = [_image(number, scene, names[scene]) for scene, number in image_numbers.items()]
     categories = [{"id": number, "name": name} for name, number in category_numbers.items()]
     head = f'{{"images":{json_text(images)},\n"categories":{json_text(categories)},\n"annotations":['
     with published_file(path, overwrite=overwrite) as stream:
@@ -49,11 +50,11 @@ def write_coco(detections: Detections, path: Path, *, overwrite: bool = False) -
     return path
 
 
-def _image(number: int, scene: SceneInfo) -> dict[str, Any]:
+def _image(number: int, scene: SceneInfo, name: str) -> dict[str, Any]:
     """Describe a scene as COCO does an image."""
     described = {
         "id": number,
-        "file_name": PurePosixPath(scene.uri).name or scene.id,
+        "file_name": name,
         "width": scene.width,
         "height": scene.height,
         "scene": scene.id,

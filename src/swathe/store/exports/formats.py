@@ -11,9 +11,12 @@ from swathe.detections import Detections
 from swathe.errors import UsageError
 from swathe.store.exports.coco import write_coco
 from swathe.store.exports.csv import write_csv
+from swathe.store.exports.cvat import write_cvat
 from swathe.store.exports.dota import write_dota_task1
 from swathe.store.exports.geojson import write_geojson
+from swathe.store.exports.label_studio import write_label_studio
 from swathe.store.exports.vector import load_pyogrio, write_vector
+from swathe.store.exports.yolo import write_yolo
 from swathe.store.parquet import write_detections
 
 if TYPE_CHECKING:
@@ -29,16 +32,21 @@ class Format(StrEnum):
     CSV = "csv"
     COCO = "coco"
     DOTA = "dota"
+    YOLO_OBB = "yolo-obb"
+    CVAT = "cvat"
+    LABEL_STUDIO = "label-studio"
     PARQUET = "parquet"
 
     @property
     def on_ground(self) -> bool:
         """Whether places are written in degrees, so that scenes without georeference need a file of their own."""
-        return self not in {Format.CSV, Format.COCO, Format.DOTA}
+        return self in {Format.GEOJSON, Format.GEOPACKAGE, Format.FLATGEOBUF, Format.PARQUET}
 
 
 ENDINGS = {  # of names, in lower case; the first that fits counts
     ".coco.json": Format.COCO,
+    ".cvat.xml": Format.CVAT,
+    ".label-studio.json": Format.LABEL_STUDIO,
     ".geojson": Format.GEOJSON,
     ".json": Format.GEOJSON,
     ".gpkg": Format.GEOPACKAGE,
@@ -46,6 +54,14 @@ ENDINGS = {  # of names, in lower case; the first that fits counts
     ".csv": Format.CSV,
     ".parquet": Format.PARQUET,
     ".geoparquet": Format.PARQUET,
+}
+WRITERS = {
+    Format.GEOJSON: write_geojson,
+    Format.CSV: write_csv,
+    Format.COCO: write_coco,
+    Format.YOLO_OBB: write_yolo,
+    Format.CVAT: write_cvat,
+    Format.LABEL_STUDIO: write_label_studio,
 }
 VECTOR_SUFFIXES = {Format.GEOPACKAGE: ".gpkg", Format.FLATGEOBUF: ".fgb"}
 
@@ -71,12 +87,12 @@ def chosen_format(path: Path, name: str | None = None) -> Format:
         MissingExtraError: If it needs a library that is not installed.
     """
     if name is not None and name not in set(Format):
-        raise UsageError(f"format {name!r} (--format) is unknown; choose one of {', '.join(Format)}")
+        raise UsageError(argument="format", value=name, accepted=f"one of {', '.join(Format)}")
     chosen = format_of(path) if name is None else Format(name)
     if chosen is None:
         raise UsageError(
             f"{path}: its name does not tell what to write; let it end in one of {', '.join(ENDINGS)} "
-            "(`swathe query` takes --format, too)"
+            "(or name the format of `swathe query`)"
         )
     if chosen in VECTOR_SUFFIXES:
         load_pyogrio(chosen)
@@ -88,7 +104,7 @@ def export(detections: Detections, path: Path | str, chosen: Format | None = Non
 
     Args:
         detections: What to write.
-        path: A file, or a folder for the files of DOTA.
+        path: A file, or a folder for the files of DOTA or YOLO.
         chosen: The format; seen from the end of the path's name if not given.
         overwrite: Whether what exists may be replaced.
 
@@ -113,6 +129,5 @@ def export(detections: Detections, path: Path | str, chosen: Format | None = Non
         with published_file(path, overwrite=overwrite) as stream:
             write_detections(detections, stream)
     else:
-        writers = {Format.GEOJSON: write_geojson, Format.CSV: write_csv, Format.COCO: write_coco}
-        writers[chosen](detections, path, overwrite=overwrite)
+        WRITERS[chosen](detections, path, overwrite=overwrite)
     return path

@@ -87,7 +87,7 @@ def load_pyogrio(what: str) -> Any:
     try:
         import pyogrio
     except ImportError as error:
-        raise MissingExtraError(f"{what} needs pyogrio; install it with: pip install 'swathe[geo]'") from error
+        raise MissingExtraError(f"{what}: ", library="pyogrio", extra="geo") from error
     return pyogrio
 
 

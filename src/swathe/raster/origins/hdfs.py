@@ -1,0 +1,133 @@
+"""The file system of a Hadoop cluster: `hdfs://host:port/path`, or `hdfs:///path` for the cluster's own default.
+
+The client is hdfs-native, which speaks to the cluster without Java; it takes its settings from HADOOP_CONF_DIR. GDAL is
+given it as a file system of its own, see `vsi.install`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from swathe.errors import SourceError
+from swathe.raster import vsi
+from swathe.raster.origins.listing import expand_address
+from swathe.raster.origins.protocol import Fingerprint
+
+if TYPE_CHECKING:
+    from hdfs_native import Client
+
+SCHEME = "hdfs://"
+PREFIX = "/vsihdfsnative/"
+ATTEMPTS = 4  # to reach a NameNode, 13 seconds in all
+NANOSECONDS = 1_000_000  # in a millisecond
+
+
+class Hdfs:
+    """A cluster's file system."""
+
+    def expand(self, source: str) -> Iterable[str]:
+        """Take one file, all rasters below a folder, or those that match a pattern."""
+        return expand_address(source, _names_below)
+
+    def gdal_path(self, uri: str) -> str:
+        """Return the name in the file system that GDAL is given."""
+        return PREFIX + uri[len(SCHEME) :]
+
+    def name_parts(self, uri: str) -> tuple[str, ...]:
+        """Return host, folders and name."""
+        host, _, path = uri[len(SCHEME) :].partition("/")
+        return (host, *(part for part in path.split("/") if part))
+
+    def fingerprint(self, uri: str) -> Fingerprint:
+        """Ask the NameNode for the length and the time of last change."""
+        client, path = _client_and_path(uri)
+        _give_to_gdal()
+        try:
+            status = client.get_file_info(path)
+        except Exception as error:
+            raise SourceError(_explained(uri, error)) from error
+        if status.isdir:
+            raise SourceError(f"{uri}: is a folder; end it with / to take the images in it")
+        if status.length == 0:
+            raise SourceError(f"{uri}: is empty; put it there again")
+        return status.length, status.modification_time * NANOSECONDS
+
+    def redacted(self, uri: str) -> str:
+        """Return the address: it holds no secrets."""
+        return uri
+
+    def unopened(self, uri: str, _reason: str, /) -> str | None:
+        """Ask again whether the file is there; if it is, its content is to blame."""
+        try:
+            self.fingerprint(uri)
+        except SourceError as error:
+            return str(error)
+        return None
+
+    def unread(self, uri: str, reason: str, /) -> str:
+        """Tell a cluster that does not answer from a file that is damaged."""
+        return self.unopened(uri, reason) or (
+            f"{uri}: {reason}; if a DataNode was lost, run the same command again, what is done is kept; if it fails "
+            "at the same place, the file is damaged there"
+        )
+
+
+@cache
+def _client(host: str) -> Client:
+    try:
+        from hdfs_native import Client
+    except ImportError as error:
+        raise SourceError(
+            f"{SCHEME}{host}: needs the library hdfs-native; `pip install 'swathe[hdfs]'` brings it"
+        ) from error
+    try:
+        # An address with a port names one NameNode, for which the client would wait three minutes if it is gone.
+        config = {"dfs.client.failover.max.attempts": str(ATTEMPTS)} if ":" in host else None
+        return Client(f"{SCHEME}{host}" if host else None, config)
+    except Exception as error:
+        raise SourceError(
+            f"{SCHEME}{host}: is not an address of a cluster ({error}); give host and port, or set HADOOP_CONF_DIR"
+        ) from error
+
+
+@cache
+def _give_to_gdal() -> None:
+    """Let GDAL read from clusters, once for each process."""
+
+    def open_file(name: str) -> vsi.Ranges:
+        client, path = _client_and_path(SCHEME + name)
+        return client.read(path)
+
+    vsi.install(PREFIX, open_file)
+
+
+def _client_and_path(uri: str) -> tuple[Client, str]:
+    host, _, path = uri[len(SCHEME) :].partition("/")
+    return _client(host), f"/{path}"
+
+
+def _names_below(folder: str) -> Iterator[str]:
+    client, path = _client_and_path(folder)
+    start = folder.removesuffix(path)
+    try:
+        for status in client.list_status(path, recursive=True):
+            if not status.isdir:
+                # Names are given with or without the cluster's address in front.
+                yield start + (urlsplit(status.path).path if "://" in status.path else status.path)
+    except Exception as error:
+        raise SourceError(_explained(folder, error)) from error
+
+
+def _explained(uri: str, error: Exception) -> str:
+    """Say in words why a cluster gives no answer, and what to do."""
+    if isinstance(error, FileNotFoundError):
+        return f"{uri}: does not exist; check the address"
+    if isinstance(error, PermissionError):
+        return f"{uri}: may not be read ({error}); ask its owner, or set HADOOP_USER_NAME to who may"
+    return (
+        f"{uri}: the cluster does not answer ({error}); check host and port, or HADOOP_CONF_DIR, and run the same "
+        "command again, what is done is kept"
+    )
