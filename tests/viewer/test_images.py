@@ -70,7 +70,7 @@ def test_tiles_on_the_ground_equal_the_warp_of_gdal(
 ) -> None:
     stored = smooth_scene(tmp_path / "scene.tif", crs, transform)
     frame = tile_of(stored.scene, zoom)
-    picture = Images().ground(stored, frame)
+    picture = Images(lambda _: {}).ground(stored, frame)
     wanted, mask = warped(stored.scene.uri, frame)
     found = np.asarray(picture).astype(float)
     assert mask.mean() > 0.05
@@ -83,7 +83,7 @@ def test_tiles_on_the_ground_equal_the_warp_of_gdal(
 def test_pixel_tiles_put_together_are_the_scene(tmp_path: Path) -> None:
     path = write_scene(tmp_path / "photo.tif", placed=False)
     stored = StoredScene("run", describe(path, "photo"), "print", "complete", 1)
-    images, whole = Images(), np.zeros((2 * TILE, 2 * TILE, 4), dtype=np.uint8)
+    images, whole = Images(lambda _: {}), np.zeros((2 * TILE, 2 * TILE, 4), dtype=np.uint8)
     for row in range(2):
         for column in range(2):
             tile = images.pixels(stored, PixelFrame(SIDE, SIDE, 1, column, row))

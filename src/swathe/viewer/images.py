@@ -8,9 +8,9 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,9 @@ Rgba: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 4)
 class Images:
     """Opens scenes and keeps those open that were looked at last; each is read by one request at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Callable[[str], Mapping[str, Any]]) -> None:
+        """Take what tells the settings of a run, of which bands and range of values are used."""
+        self._settings = settings
         self._lock = threading.Lock()
         self._opened: OrderedDict[str, tuple[threading.Lock, list[RasterReader]]] = OrderedDict()
 
@@ -56,7 +58,7 @@ class Images:
                 old[1].clear()
         with lock:
             if not readers:
-                readers.append(_open(stored))
+                readers.append(_open(stored, self._settings(stored.run)))
             yield readers[0]
 
     def pixels(self, stored: StoredScene, frame: PixelFrame) -> Image | None:
@@ -111,8 +113,14 @@ class Images:
         return Image.fromarray(np.dstack([tile.pixels, alpha]))
 
 
-def _open(stored: StoredScene) -> RasterReader:
-    scene = open_scene(stored.scene.uri, scene_id=stored.scene.id)
+def _open(stored: StoredScene, settings: Mapping[str, Any]) -> RasterReader:
+    limits = settings.get("value_range")
+    scene = open_scene(
+        stored.scene.uri,
+        scene_id=stored.scene.id,
+        bands=settings.get("bands"),
+        value_range=tuple(limits) if isinstance(limits, list) else limits,
+    )
     if (scene.width, scene.height) != (stored.scene.width, stored.scene.height):
         raise SourceError(f"{stored.scene.uri}: has another size than the scene {stored.scene.id!r} had")
     return RasterReader(scene)

@@ -31,7 +31,7 @@ class Library:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.images = Images()
+        self.images = Images(lambda run: self.now().settings(run))
         self._cache = Cache()
         self._snapshots = Snapshots(store)
         self._areas: tuple[float, Areas] | None = None

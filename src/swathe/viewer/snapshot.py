@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -43,6 +43,11 @@ class Snapshot:
         if key not in self.scenes:
             raise UnknownError(f"there is no scene with the key {key!r}; /api/collections/scenes/items lists them")
         return self.scenes[key]
+
+    def settings(self, run: str) -> Mapping[str, Any]:
+        """Return the settings of a run, empty if it tells none."""
+        settings = next((known.about.get("settings") for known in self.runs if known.id == run), None)
+        return settings if isinstance(settings, Mapping) else {}
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
