@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -60,31 +60,34 @@ def encode(detections: Detections, frame: Frame) -> bytes:
     if not len(detections):
         return b""
     corners = frame.place(detections.to_polygons("geometry"))
+    longest = np.linalg.norm(np.diff(corners, axis=1), axis=2).max(axis=1)
+    small = longest * TILE < SMALLEST
+    middles = corners[small].mean(axis=1, keepdims=True)
+    points = [(_units(middles), np.arange(len(middles)))]
+    boxes = mvt.layer("boxes", _rings(corners[~small]), mvt.POLYGON, _columns(detections.take(~small)))
+    return boxes + mvt.layer("points", points, mvt.POINT, _columns(detections.take(small)))
+
+
+def _columns(detections: Detections) -> dict[str, Any]:
     numbers = [int(identifier.rpartition("/")[2]) for identifier in detections.table.column("id").to_pylist()]
-    columns = {
+    return {
         "run": detections.run_ids,
         "scene": detections.scene_ids,
         "class": detections.classes,
         "score": np.round(detections.scores, 3),
-        "number": np.asarray(numbers),
+        "number": np.asarray(numbers, dtype=np.int64),
     }
-    longest = np.linalg.norm(np.diff(corners, axis=1), axis=2).max(axis=1)
-    small = longest * TILE < SMALLEST
-    rows = np.flatnonzero(small)
-    points = [(_units(corners[rows].mean(axis=1, keepdims=True)), rows)]
-    boxes = mvt.layer("boxes", _rings(corners, np.flatnonzero(~small)), mvt.POLYGON, columns)
-    return boxes + mvt.layer("points", points, mvt.POINT, columns)
 
 
-def _rings(corners: Floats, rows: Integers) -> Iterator[tuple[Integers, Integers]]:
-    """Yield boxes with equally many corners: those that reach far beyond the tile are cut."""
+def _rings(corners: Floats) -> Iterator[tuple[Integers, Integers]]:
+    """Yield boxes with equally many corners, and their rows: those that reach far beyond the tile are cut."""
     import shapely
 
-    far = (np.abs(corners[rows] - 0.5) > FARTHEST + 0.5).any(axis=(1, 2))
-    yield _units(corners[rows[~far]]), rows[~far]
-    limit = FARTHEST + 0.49
-    for row in rows[far]:
-        cut = shapely.clip_by_rect(shapely.Polygon(corners[row]), 0.5 - limit, 0.5 - limit, 0.5 + limit, 0.5 + limit)
+    far = (np.abs(corners - 0.5) > FARTHEST + 0.5).any(axis=(1, 2))
+    yield _units(corners[~far]), np.flatnonzero(~far)
+    low, high = 0.01 - FARTHEST, 0.99 + FARTHEST
+    for row in np.flatnonzero(far):
+        cut = shapely.clip_by_rect(shapely.Polygon(corners[row]), low, low, high, high)
         for part in shapely.get_parts(cut):
             yield _units(shapely.get_coordinates(part)[None, :-1]), np.array([row])
 

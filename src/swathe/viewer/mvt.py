@@ -90,7 +90,13 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    return _varints(np.array([value])).tobytes()
+    """Write one number as `_varints` does; for a single one Python is quicker."""
+    written = bytearray()
+    while value > 0x7F:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
 
 
 def _sizes(values: Integers) -> Integers:
