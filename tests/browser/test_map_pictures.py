@@ -1,4 +1,4 @@
-"""The map of the demo scene, by way of the commands; its pictures go into the documentation if SWATHE_PICTURES names a folder."""
+"""The map of the demo scene, by way of the commands; SWATHE_PICTURES names a folder that keeps its pictures."""
 
 from __future__ import annotations
 
