@@ -17,6 +17,7 @@ class HdfsCluster:
     """A running HDFS."""
 
     address: str  # hdfs://127.0.0.1:port
+    web_address: str  # webhdfs://127.0.0.1:port
     configuration: Path  # folder with core-site.xml and hdfs-site.xml, for HADOOP_CONF_DIR
 
     def put(self, path: str, data: bytes) -> str:
@@ -34,7 +35,7 @@ def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HdfsCluster]:
     need("hdfs_native")
     need_java()
     with running(tmp_path_factory.mktemp("hdfs"), "hdfs", data_nodes=1) as cluster:
-        yield HdfsCluster(cluster.addresses["hdfs"], cluster.configuration)
+        yield HdfsCluster(cluster.addresses["hdfs"], cluster.addresses["webhdfs"], cluster.configuration)
 
 
 def need_java() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from swathe.detections import Detections, SceneInfo
 from swathe.detections.footprints import cut_at_antimeridian
+from swathe.errors import SourceError
 from swathe.testing.suites.samples import ANTIMERIDIAN, CLASSES, PIXELS, POLAR, UTM, random_detections
 
 GEODESIC = pyproj.Geod(ellps="WGS84")
@@ -104,3 +105,34 @@ def test_measures_are_nan_without_georeference() -> None:
     found = Detections.concat([random_detections(UTM, 5, 1), random_detections(PIXELS, 4, 2)])
     assert np.isnan(found.measures()).all(axis=1).tolist() == [False] * 5 + [True] * 4
     assert Detections.empty().measures().shape == (0, 3)
+
+
+def world(name: str, crs: str, width: float, height: float) -> SceneInfo:
+    """A map of the whole earth in 1024 x 1024 pixels."""
+    return SceneInfo(name, name, 1024, 1024, crs, (width / 1024, 0.0, -width / 2, 0.0, -height / 1024, height / 2))
+
+
+# Correct scenes with pixels that have no longitude and latitude, or boxes that reach beyond their edge.
+WORLDS = [
+    world("degrees", "EPSG:4326", 360.0, 180.0),
+    world("mollweide", "ESRI:54009", 36_080_000.0, 18_040_000.0),
+    SceneInfo("pole", "pole", 1024, 1024, "EPSG:4326", (1e-5, 0.0, 20.0, 0.0, -1e-5, 90.0)),
+]
+
+
+@pytest.mark.parametrize("scene", WORLDS, ids=lambda scene: scene.id)
+def test_boxes_beyond_the_edge_of_the_earth_are_drawn_in(scene: SceneInfo) -> None:
+    random = np.random.default_rng(0)
+    centres, sides = random.uniform(-30, 1054, (400, 2)), random.uniform(2, 60, (400, 2))
+    boxes = np.column_stack([centres, sides, random.uniform(-1.5, 1.5, 400)])
+    footprints = boxes_in(scene, boxes.tolist()).footprints()
+    assert shapely.is_valid(footprints).all()
+    west, south, east, north = shapely.total_bounds(footprints)
+    assert -180 <= west <= east <= 180
+    assert -90 - 1e-6 <= south <= north <= 90 + 1e-6
+
+
+def test_a_scene_that_lies_nowhere_is_refused() -> None:
+    nowhere = SceneInfo("nowhere", "nowhere", 100, 100, "EPSG:4326", (1.0, 0.0, 0.0, 0.0, -1.0, 900.0))
+    with pytest.raises(SourceError, match="lies outside"):
+        boxes_in(nowhere, [[50, 50, 10, 5, 0]]).footprints()

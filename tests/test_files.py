@@ -11,6 +11,7 @@ import pytest
 
 from swathe.errors import StoreError, UsageError
 from swathe.files import Folder, open_folder
+from swathe.testing.suites.workspace import WorkspaceSuite
 
 NAMES = ("a", "b/part-1-0-10", "b/part-1-10-5", "bb/c d/é%20\U0001f600")
 
@@ -45,14 +46,10 @@ def test_nothing_is_there_at_first(folder):
         folder.open("a").read(1)
 
 
-def test_what_is_dropped_is_gone(folder):
-    for name in NAMES:
-        folder.put(name, b"x")
-    folder.drop(NAMES[:3])
-    folder.drop(NAMES[:2])
-    assert folder.names() == {NAMES[3]}
-    folder.drop(folder.names())
-    assert folder.names() == frozenset()
+class TestWorkspace(WorkspaceSuite):
+    @pytest.fixture
+    def workspace(self, folder):
+        return folder.folder("work/run")
 
 
 def test_any_part_of_a_file_is_read(folder):

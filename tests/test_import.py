@@ -35,7 +35,7 @@ def test_help_loads_no_heavy_library() -> None:
     [
         "swathe.engine.run, swathe.engine.local, swathe.engine.worker",
         "swathe.api",
-        "swathe.store.geoparquet, swathe.store.exports",
+        "swathe.store.lake, swathe.store.exports",
         "swathe.evaluation.evaluate",
         "swathe.detectors.onnx",
         "swathe.drawing",

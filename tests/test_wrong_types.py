@@ -12,34 +12,32 @@ import shapely
 import swathe
 from red_cells import write_red_cells
 from swathe.areas import Area, Areas
+from swathe.detections import Detections
 from swathe.errors import UsageError
 from swathe.evaluation import evaluate_folders
+from swathe.store import open_store, read
 from swathe.store.exports import export
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store.protocol import Store
 from swathe.testing.suites.samples import UTM, random_detections
+from swathe.testing.suites.store import stored
 
 FOUND = random_detections(UTM, 3, 1)
 WRONG = (5, b"x", [1], {1: 2}, object())
 # What is called with a wrong value, and the argument that is named.
-CALLS: dict[str, tuple[Callable[[GeoParquetStore, Any], object], str]] = {
-    "store": (lambda _, wrong: GeoParquetStore(wrong), "path"),
-    "new store": (lambda _, wrong: GeoParquetStore.create(wrong), "path"),
-    "run to publish": (lambda store, wrong: store.publish_scene(wrong, FOUND, UTM), "run"),
-    "detections to publish": (lambda store, wrong: store.publish_scene("run-a", wrong, UTM), "detections"),
-    "scene to publish": (lambda store, wrong: store.publish_scene("run-a", FOUND, wrong), "scene"),
-    "query": (lambda store, wrong: store.scan(wrong), "query"),
-    "manifest": (lambda store, wrong: store.manifest(wrong), "run"),
-    "published": (lambda store, wrong: store.published(wrong), "runs"),
-    "run to remove": (lambda store, wrong: store.remove_run(wrong), "run"),
-    "scene to remove": (lambda store, wrong: store.remove_scene("run-a", wrong), "scene"),
-    "run to compact": (lambda store, wrong: store.compact(wrong), "run"),
+CALLS: dict[str, tuple[Callable[[Store, Any], object], str]] = {
+    "store": (lambda _, wrong: open_store(wrong), "address"),
+    "new store": (lambda _, wrong: open_store(wrong, create=True), "address"),
+    "detections to write": (lambda store, wrong: store.write(stored(UTM), wrong), "found"),
+    "query": (read, "query"),
+    "query to count": (lambda store, wrong: store.count(wrong), "query"),
+    "detections to open": (lambda _, wrong: Detections.open(wrong), "path"),
     "areas": (lambda _, wrong: Areas.open(wrong), "path"),
     "area's name": (lambda _, wrong: Area(wrong, shapely.box(0, 0, 1, 1)), "name"),
     "area's outline": (lambda _, wrong: Area("a", wrong), "geometry"),
     "list of areas": (lambda _, wrong: Areas(wrong), "areas"),
-    "labels": (lambda store, wrong: evaluate_folders(wrong, store.path), "truth"),
-    "results": (lambda store, wrong: evaluate_folders(store.path, wrong), "found"),
-    "detections to export": (lambda store, wrong: export(wrong, store.path / "a.csv"), "detections"),
+    "labels": (lambda store, wrong: evaluate_folders(wrong, store.address), "truth"),
+    "results": (lambda store, wrong: evaluate_folders(store.address, wrong), "found"),
+    "detections to export": (lambda store, wrong: export(wrong, f"{store.address}/a.csv"), "detections"),
     "export": (lambda _, wrong: export(FOUND, wrong), "path"),
 }
 OPTIONS = (
@@ -60,13 +58,13 @@ OPTIONS = (
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> GeoParquetStore:
-    return GeoParquetStore(FOUND.save(tmp_path_factory.mktemp("wrong") / "store"))
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return open_store(FOUND.save(tmp_path_factory.mktemp("wrong") / "store"))
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: type(wrong).__name__)
 @pytest.mark.parametrize("called", list(CALLS))
-def test_a_wrong_type_is_refused_by_name(store: GeoParquetStore, called: str, wrong: object) -> None:
+def test_a_wrong_type_is_refused_by_name(store: Store, called: str, wrong: object) -> None:
     call, name = CALLS[called]
     with pytest.raises(UsageError, match=rf"^{name}\b"):
         call(store, wrong)

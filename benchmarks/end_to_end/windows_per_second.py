@@ -26,13 +26,14 @@ from benchmarks._machine import processor
 from swathe.detectors.network import NetworkDetector
 from swathe.detectors.protocol import DetectorSpec
 from swathe.detectors.registry import open_detector, resolve_model
-from swathe.engine.run import run_detection
+from swathe.engine.plan import make_plan
+from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
 from swathe.errors import ModelError
 from swathe.model.info import ModelInfo
 from swathe.raster.opening import open_scene
 from swathe.raster.scene import Scene
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store import open_store
 
 SCENE = Path(__file__).resolve().parents[2] / "data" / "banepa" / "banepa.tif"
 STRIDE = 768  # pixels
@@ -61,10 +62,11 @@ def ceiling(spec: DetectorSpec, workers: int) -> float:
 
 
 def whole_run(scene: Scene, spec: DetectorSpec, settings: RunSettings) -> dict[str, float]:
-    """Return windows per second, from the opening of the model to the published store."""
+    """Return windows per second, from the opening of the model to the committed store."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        summary = run_detection([scene], spec, GeoParquetStore.create(Path(folder) / "store"), settings)
+        store = open_store(Path(folder) / "store", create=True)
+        summary = run_plan(make_plan([scene], settings, spec), store)
         seconds = time.perf_counter() - started
     looked_at = summary.windows - summary.skipped
     return {"rate": looked_at / seconds, "windows": looked_at, "detections": summary.detections}

@@ -8,12 +8,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.scale._detectors import BACKEND
-from swathe.detections import Detections, SceneInfo
 from swathe.detectors.registry import resolve_model
 from swathe.engine.events import BatchFinished, ProgressEvent, SceneMerged
 from swathe.engine.memory import Projection, project
@@ -21,20 +20,10 @@ from swathe.engine.plan import Plan, make_plan
 from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
 from swathe.raster.opening import open_scene
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store import open_store
 
 HIGH_SCORE = 0.9  # what the model finds is not used
 LATTICE = "benchmarks.scale._detectors:LATTICE"
-
-
-@dataclass(frozen=True)
-class TellingStore(GeoParquetStore):
-    """A store that tells when a scene is merged and is being published."""
-
-    def publish_scene(self, run: str, detections: Detections, scene: SceneInfo) -> Path:
-        """Tell, then publish."""
-        tell("publish")
-        return super().publish_scene(run, detections, scene)
 
 
 def tell(phase: str, **more: Any) -> None:
@@ -47,7 +36,7 @@ def progress(event: ProgressEvent) -> None:
     if isinstance(event, BatchFinished) and event.done_windows == event.total_windows:
         tell("merge")
     elif isinstance(event, SceneMerged):
-        tell("merged", raw=event.raw, detections=event.detections, seconds=event.seconds)
+        tell("merged", raw=event.raw, detections=event.detections)
 
 
 def planned(model: str, sources: Sequence[str], settings: RunSettings) -> tuple[Plan, Projection]:
@@ -68,7 +57,7 @@ def main(arguments: Sequence[str]) -> None:
     plan, projection = planned(model, sources, settings)
     tell("windows", windows=plan.windows, total=projection.total, projected=projection.to_json())
     with tempfile.TemporaryDirectory() as folder:
-        summary = run_plan(plan, TellingStore.create(Path(folder) / "store"), progress=progress)
+        summary = run_plan(plan, open_store(Path(folder) / "store", create=True), progress=progress)
     tell("end", detections=summary.detections)
 
 

@@ -56,7 +56,7 @@ class Cluster:
         ports = self.layout.ports
         return {
             "hdfs": f"hdfs://{LOCAL}:{ports['namenode']}",
-            "webhdfs": f"http://{LOCAL}:{ports['namenode-http']}",
+            "webhdfs": f"webhdfs://{LOCAL}:{ports['namenode-http']}",
             "yarn": f"http://{LOCAL}:{ports['rm-http']}",
             "hbase": f"hbase://{LOCAL}:{ports['thrift']}",
         }

@@ -10,10 +10,9 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from swathe.arguments import file_path, names, number, several, text, whole_number
-from swathe.counts import counted
+from swathe.arguments import address, file_path, names, number, several, text, whole_number
 from swathe.engine.settings import LEAST_SCALE, MOST_SCALE, RunSettings
-from swathe.errors import Argument, SourceError, StoreError, UsageError
+from swathe.errors import Argument, SourceError, UsageError
 from swathe.times import parse_utc, utc_text
 
 if TYPE_CHECKING:
@@ -23,14 +22,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL.Image import Image
 
-    from swathe.detections import Detections
+    from swathe.detections import Detections, SceneInfo
     from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
-    from swathe.engine.plan import Plan
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
-    from swathe.store.geoparquet import GeoParquetStore
+    from swathe.store.protocol import Store
 
     Source: TypeAlias = str | Path | npt.NDArray[np.generic] | Image
 
@@ -52,6 +50,8 @@ class Choices:
     backend: str = "auto"  # inference library, see swathe.detectors.registry
     batch_timeout: float | None = None  # seconds for a batch of windows; 0: no end; None: by measured times
     memory: str | None = None  # most memory of all processes together, such as "1.5GB"; None: what is free
+    bands: Sequence[int] | None = None  # bands to use as red, green, blue, from 1; None: chosen for each image
+    value_range: ValueRange | None = None  # values to show as black and white, or "percentile"; see `open_scene`
 
     def __post_init__(self) -> None:
         """Refuse values that no run could follow, by the name that a caller knows them by."""
@@ -86,15 +86,21 @@ class Choices:
         """
         own = None if card is None else card.input_size
         tile = self.tile or own or DEFAULT_TILE
+        stride = max(1, tile * 3 // 4) if self.stride is None else self.stride
+        if stride > tile:
+            accepted = f"from 1 to the tile size {tile}, or gaps appear"
+            raise UsageError(argument="stride", value=stride, accepted=accepted)
         recommended = (1.0,) if card is None else card.scales
         return RunSettings(
             tile=tile,
-            stride=max(1, tile * 3 // 4) if self.stride is None else self.stride,
+            stride=stride,
             scales=tuple(recommended if self.scales is None else self.scales),
             merge_iou=self.merge_iou,
             workers=self.workers,
             batch_timeout=self.batch_timeout,
             memory_limit=None if self.memory is None else _memory_limit(self.memory),
+            bands=None if self.bands is None else tuple(self.bands),
+            value_range=self.value_range,
         )
 
     def detector(self, model: str | Path) -> tuple[DetectorSpec, ModelCard]:
@@ -137,9 +143,9 @@ def _scales(given: Any) -> tuple[float, ...]:
 def _memory_limit(amount: str) -> int:
     """Read an amount of memory, and refuse one that no run could do with."""
     from swathe.engine.limits import in_words, parse_bytes
-    from swathe.engine.memory import LEADER_BYTES, LIBRARY_BYTES
+    from swathe.engine.memory import DRIVER_BYTES, LIBRARY_BYTES
 
-    least, given = LIBRARY_BYTES + LEADER_BYTES, parse_bytes(amount)
+    least, given = LIBRARY_BYTES + DRIVER_BYTES, parse_bytes(amount)
     if given < least:
         units = {"MB": 10**6, "GB": 10**9} if amount.isdecimal() else {}
         meant = next((amount + unit for unit, size in units.items() if given * size >= least), None)
@@ -167,6 +173,8 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     bands: Sequence[int] | None = None,
     value_range: ValueRange | None = None,
     memory: str | None = None,
+    name: str | None = None,
+    scene_prefix: str = "",
 ) -> Detections:
     """Find oriented objects in images of any size.
 
@@ -181,14 +189,16 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         min_score: Lowest score to report, 0 to 1; the model's own if not given.
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
         workers: Worker processes; one per core if not given, 0 for none.
-        output: Store to write; one that exists is added to, an unfinished run in it is resumed, and images that the
-            same model and settings have looked at are left out. Without it nothing stays on disk. Not for arrays.
+        output: Store to add to, made if there is none: a folder or an address. Images that the same model and settings
+            have looked at are not looked at again. Without it nothing stays on disk. Not for arrays.
         acquired: When the images were taken, ISO 8601 or a datetime, in UTC; what their files say if not given.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
         value_range: Values to show the model as black and white, or "percentile" to measure them for each image; if
             not given, 8-bit pixels are taken as they are and others by percentile.
         memory: Most memory of all processes together, such as "1.5GB" or "800MiB"; what is free if not given.
+        name: What to call the run in the store, beside its id.
+        scene_prefix: What to put before the names of the images, to tell them from others of the same names.
 
     Returns:
         The detections of all images, boxes in each image's pixels, in canonical order.
@@ -203,13 +213,15 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     """
     kept = (classes,) if isinstance(classes, str) else () if classes is None else classes
     looks = (scales,) if isinstance(scales, int | float) else scales
-    chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, memory=memory)
-    target = None if output is None else file_path("output", output, "the folder of a store")
-    with tempfile.TemporaryDirectory(prefix="swathe-") as name:
-        sources, (spec, card) = _as_files(source, Path(name), keep=target is not None), chosen.detector(model)
-        scenes, unopened = open_readable(sources, bands=bands, value_range=value_range)
+    chosen = Choices(
+        looks, tile, stride, kept, min_score, merge_iou, workers, backend, None, memory, bands, value_range
+    )
+    target = None if output is None else address("output", output, "the folder or the address of a store")
+    with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
+        sources, (spec, card) = _as_files(source, Path(folder), keep=target is not None), chosen.detector(model)
+        scenes, unopened = open_readable(sources, bands=bands, value_range=value_range, prefix=scene_prefix)
         run = with_time(scenes, acquired), chosen.settings(card), spec
-        return _carried_out(*run, unopened, target, Path(name))
+        return _carried_out(*run, unopened, target, Path(folder), name)
 
 
 def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
@@ -239,24 +251,49 @@ def _carried_out(
     settings: RunSettings,
     detector: DetectorSpec,
     unopened: Mapping[str, str],
-    output: Path | None,
+    output: str | Path | None,
     folder: Path,
+    name: str | None,
 ) -> Detections:
-    """Plan a run, carry it out into a store, one that is thrown away if none is wanted, and return what it found."""
+    """Carry out a run into a store, one that is thrown away if none is wanted, and return what is in these scenes."""
     from swathe.engine.plan import make_plan
     from swathe.engine.run import run_plan
-    from swathe.query import Query
+    from swathe.store import open_store
 
     plan = make_plan(scenes, settings, detector)
-    store = open_output(folder / "store" if output is None else output, plan, append=True)
-    summary = with_unopened(run_plan(plan, store), unopened)
-    found = store.scan(Query(runs=(plan.run,)))
-    written = {
-        key: replace(scene, uri=scene.id) for key, scene in found.scenes.items() if Path(scene.uri).parent == folder
-    }
+    store = open_store(folder / "store" if output is None else output, create=True)
+    summary = with_unopened(run_plan(plan, store, name=name), unopened)
+    found = detections_of(summary, store)
+    written = {key: replace(scene, uri=scene.id) for key, scene in found.scenes.items() if _lies_in(scene, folder)}
     found = replace(found, scenes={**found.scenes, **written})
     raise_for_failures(summary, found)
     return found
+
+
+def _lies_in(scene: SceneInfo, folder: Path) -> bool:
+    """Tell whether a scene is a picture from memory, that was written to a folder for a while."""
+    return Path(scene.uri).parent == folder
+
+
+def detections_of(summary: RunSummary, store: Store) -> Detections:
+    """Read what a run has found in the scenes that it was asked for.
+
+    Args:
+        summary: What the run did.
+        store: Where the detections are.
+
+    Returns:
+        The detections in canonical order.
+
+    Raises:
+        StoreError: If the store is damaged.
+    """
+    from swathe.query import Query
+    from swathe.store import read
+
+    if not summary.scenes:
+        return Detections.empty()
+    return read(store, Query(runs=(summary.run,), scenes=summary.scenes))
 
 
 def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple[Scene, ...]:
@@ -279,7 +316,11 @@ def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple
 
 
 def open_readable(
-    sources: Sequence[str | Path], *, bands: Sequence[int] | None = None, value_range: ValueRange | None = None
+    sources: Sequence[str | Path],
+    *,
+    bands: Sequence[int] | None = None,
+    value_range: ValueRange | None = None,
+    prefix: str = "",
 ) -> tuple[tuple[Scene, ...], dict[str, str]]:
     """Find and open scenes; one bad file among good ones does not stop them. Pixels are not looked at yet.
 
@@ -287,6 +328,7 @@ def open_readable(
         sources: Files, folders, patterns, addresses.
         bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
         value_range: Values to show as 0 and 255, or "percentile" to measure them, see `open_scene`.
+        prefix: What to put before the ids of all scenes.
 
     Returns:
         The scenes that could be opened, and for the ids of the others why not.
@@ -295,17 +337,20 @@ def open_readable(
         SourceError: If nothing is found, or no file can be opened.
         UsageError: If the bands do not exist or the value range does not rise.
     """
+    from swathe.engine.failure import describe_failure
     from swathe.raster.opening import open_scene
     from swathe.raster.sources import find_sources, scene_ids
 
     scenes: list[Scene] = []
     unopened: dict[str, str] = {}
     paths = find_sources([str(source) for source in sources])
-    for name, path in zip(scene_ids(paths), paths, strict=True):
+    for name, path in zip((prefix + name for name in scene_ids(paths)), paths, strict=True):
         try:
             scenes.append(open_scene(path, bands=bands, value_range=value_range, scene_id=name))
-        except SourceError as error:
-            unopened[name] = str(error)
+        except UsageError:
+            raise
+        except Exception as error:  # noqa: BLE001 whatever one file causes must not end the others
+            unopened[name] = describe_failure(path, error)
     if not scenes:
         first, *others = unopened.values()
         more = f" (and {len(others)} more that cannot be opened)" if others else ""
@@ -326,55 +371,6 @@ def with_unopened(summary: RunSummary, unopened: Mapping[str, str]) -> RunSummar
     return replace(summary, failed={**unopened, **summary.failed})
 
 
-def open_output(path: Path, plan: Plan, *, append: bool = False, overwrite: bool = False) -> GeoParquetStore:
-    """Open or create the store that a run is to be written to.
-
-    Args:
-        path: The store's folder.
-        plan: The run; if it is in the store already, it is resumed.
-        append: Allow other runs beside it.
-        overwrite: Remove everything that is in the store first, unless that is unfinished work of this very run.
-
-    Returns:
-        The store.
-
-    Raises:
-        UsageError: If both are asked for.
-        StoreError: If the path is no store, or holds other runs and neither is asked for.
-    """
-    from swathe.engine.succession import remove_succeeded, runs_beside
-    from swathe.store.geoparquet import GeoParquetStore
-
-    if append and overwrite:
-        raise UsageError(Argument("append"), " and ", Argument("overwrite"), " exclude each other; give one of them")
-    is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
-    if is_free or (overwrite and not _is_begun(path, plan)):
-        return GeoParquetStore.create(path, overwrite=overwrite)
-    store = GeoParquetStore(path)
-    remove_succeeded(store)
-    beside = runs_beside(plan, store)
-    if beside and plan.run not in {*store.runs(), *store.unfinished_runs()} and not append:
-        raise StoreError(
-            f"{path}: holds {counted(len(beside), 'other run')}; add this one (",
-            Argument("append"),
-            "), replace all (",
-            Argument("overwrite"),
-            f"), or choose another place; `swathe runs {path}` lists them",
-        )
-    return store
-
-
-def _is_begun(path: Path, plan: Plan) -> bool:
-    """Tell whether a store holds unfinished work of a run and nothing else: then it is resumed, not done again."""
-    from swathe.engine.succession import is_all_unfinished
-    from swathe.store.geoparquet import GeoParquetStore, is_store
-
-    try:
-        return is_store(path) and is_all_unfinished(plan, GeoParquetStore(path))
-    except StoreError:  # damaged, and to be replaced
-        return False
-
-
 def raise_for_failures(summary: RunSummary, detections: Detections | None = None) -> None:
     """Turn failed scenes into an error.
 
@@ -386,6 +382,6 @@ def raise_for_failures(summary: RunSummary, detections: Detections | None = None
         SourceError: If the only scene failed.
         PartialError: If some scenes of several failed.
     """
-    if summary.failed and not summary.files and len(summary.failed) == 1:
+    if summary.failed and not summary.scenes and len(summary.failed) == 1:
         raise SourceError(next(iter(summary.failed.values())))
     summary.raise_for_failures(detections)

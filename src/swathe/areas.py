@@ -261,8 +261,8 @@ class Areas:
             raise UsageError(f"area {name!r} may be {' or '.join(map(repr, meant))}; write more of its name")
         tails = {whole.rpartition(SEPARATOR)[2]: whole for whole in names}
         close = [tails.get(guess, guess) for guess in difflib.get_close_matches(name, [*names, *tails], n=3)]
-        hint = f"did you mean {' or '.join(map(repr, dict.fromkeys(close)))}" if close else f"there are {len(names)}"
-        raise UsageError(f"there is no area {name!r}; {hint}? `swathe areas STORE` lists those of a store")
+        hint = f"; did you mean {' or '.join(map(repr, dict.fromkeys(close)))}?" if close else f" among {len(names)};"
+        raise UsageError(f"there is no area {name!r}{hint} `swathe areas STORE` lists those of a store")
 
 
 def _name(area: Area) -> str:

@@ -124,6 +124,24 @@ def file_path(name: str, value: Any, accepted: str = "a path") -> Path:
     return Path(plain)
 
 
+def address(name: str, value: Any, accepted: str = "a path or an address") -> Path | str:
+    """Check the name of a file or folder, or an address such as "s3://bucket/key".
+
+    Args:
+        name: The argument.
+        value: What was given.
+        accepted: What is accepted, to follow "must be".
+
+    Returns:
+        The address as it is, or the path.
+
+    Raises:
+        UsageError: If it is neither text nor a path, empty, or holds a NUL byte.
+    """
+    path = file_path(name, value, accepted)
+    return value if isinstance(value, str) and "://" in value else path
+
+
 def instance(name: str, value: Any, kind: type[Value], accepted: str) -> Value:
     """Check the type of a value.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from swathe.atomic import TEMPORARY_SUFFIX, published_file, sync_folder
+from swathe.atomic import TEMPORARY_SUFFIX, not_written, published_file, sync_folder
 from swathe.errors import MissingExtraError, StoreError, UsageError
 
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
@@ -411,6 +411,8 @@ def _named(
     except errors as error:
         if isinstance(error, FileNotFoundError | keep):
             raise
+        if done == "written" and isinstance(error, OSError):
+            raise StoreError(not_written(Path(f"{address}/{name}"), error)) from error
         reason = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)
         raise StoreError(
             f"{address}/{name} cannot be {done} ({reason}); check address, rights, free space and connection"

@@ -11,19 +11,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from red_cells import write_red_cells
 from swathe.api import Choices, open_readable
-from swathe.engine.ledger import SceneRecord
-from swathe.engine.parts import read_part
+from swathe.engine.identity import take_stock
 from swathe.engine.plan import Plan, make_plan
 from swathe.errors import SwatheError
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store import open_store, read
 
 TILE, STRIDE = 128, 96
 SIZES = ((900, 700), (500, 600), (256, 256))  # pixels of the scenes: many windows, and few
@@ -35,6 +35,7 @@ class Case:
 
     folder: Path  # scenes
     model: Path  # ONNX file
+    names: tuple[str, ...] = ("",)  # files in the folder; all of it
 
     @classmethod
     def make(cls, folder: Path, model: Path, sizes: Sequence[tuple[int, int]] = SIZES) -> Case:
@@ -47,7 +48,16 @@ class Case:
     def words(self, store: Path, *more: str) -> list[str]:
         """Return the command."""
         grid = ("--tile", str(TILE), "--stride", str(STRIDE), "--workers", "2", "--json")
-        return ["detect", str(self.folder), "-m", str(self.model), "-o", str(store), *grid, *more]
+        return [
+            "detect",
+            *(str(self.folder / name) for name in self.names),
+            "-m",
+            str(self.model),
+            "-o",
+            str(store),
+            *grid,
+            *more,
+        ]
 
     def plan(self) -> Plan:
         """Return the plan of the command."""
@@ -64,6 +74,10 @@ class Case:
             text=True,
             start_new_session=True,
         )
+
+    def only(self, *names: str) -> Case:
+        """Return the same with some of the scenes."""
+        return replace(self, names=tuple(f"{name}.tif" for name in names))
 
     def run(self, store: Path, *more: str) -> list[dict[str, Any]]:
         """Run the command to its end and return its events, the summary last."""
@@ -119,29 +133,25 @@ def children(pid: int) -> list[int]:
 
 
 def finished_windows(plan: Plan, store: Path) -> int:
-    """Count the windows that need not be looked at again, from nothing but the files that are there."""
+    """Count the windows that need not be looked at again."""
     with suppress(SwatheError):
-        opened = GeoParquetStore(store)
-        if opened.manifest(plan.run) is not None:
-            return plan.windows
-        ledger, done = opened.work_folder(plan.run), 0
-        for number, scene in enumerate(plan.scenes):
-            record = ledger / f"scene-{number:09d}.json"
-            if record.exists() and opened.scene_path(plan.run, scene.id).exists():
-                done += SceneRecord(**json.loads(record.read_text())).windows
-                continue
-            batches = [index for index in plan.scene_batches(number) if read_part(ledger, index) is not None]
-            done += sum(plan.batch(index).count for index in batches)
-        return done
+        return take_stock(plan, open_store(store)).resumed_windows()
     return 0
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below a folder, hidden ones too, and the names of its folders."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
-        for path in sorted(folder.rglob("*"))
-    }
+    """Return the SHA-256 of every file of detections in a store, live or not, and make sure that no work is left."""
+    store = open_store(folder)
+    assert all(not store.workspace(run.id).names() for run in store.runs())
+    files = (path for path in sorted((folder / "detections").rglob("*")) if "_delta_log" not in path.parts)
+    found = {str(path.relative_to(folder)): sha256(path) for path in files if path.is_file()}
+    assert found.keys() == {scene.file for scene in store.scenes()}, "nothing is left over, nothing is missing"
+    return found
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @dataclass
@@ -149,25 +159,23 @@ class Watcher:
     """Reads a store again and again while others write to it."""
 
     store: Path
-    rows: dict[str, int]  # file name -> rows that it must have, whenever it is seen
+    rows: dict[str, int]  # scene id -> rows that it must have, whenever it is seen
     reads: int = 0
     errors: list[str] = field(default_factory=list)
 
     def look(self) -> None:
-        """Read everything that is visible, by three libraries."""
+        """Read everything that is visible, with Swathe and with GeoPandas."""
         import geopandas
-        import pyarrow.parquet
 
-        if not self.store.exists():
+        if not (self.store / "swathe-store.json").exists():
             return
         self.reads += 1
-        found = GeoParquetStore(self.store).scan()
-        assert len(found) <= sum(self.rows.values())
-        for path in (self.store / "detections").glob("[!.]*.parquet"):
-            assert pyarrow.parquet.read_table(path).num_rows == self.rows[path.name]
-            assert len(geopandas.read_parquet(path)) == self.rows[path.name]
-        for path in (self.store / "runs").glob("[!.]*.json"):
-            json.loads(path.read_text())
+        store = open_store(self.store)
+        found = Counter(read(store).scene_ids.tolist())
+        assert all(found[name] == self.rows[name] for name in found)
+        for scene in store.scenes():
+            if scene.file:
+                assert len(geopandas.read_parquet(self.store / scene.file)) == self.rows[scene.scene.id]
 
 
 @contextmanager
@@ -176,7 +184,7 @@ def watched(store: Path, rows: dict[str, int]) -> Iterator[Watcher]:
 
     Args:
         store: The store; it need not be there yet.
-        rows: File name -> rows that it must have.
+        rows: Scene id -> rows that it must have.
 
     Yields:
         The watcher, with what it has seen.

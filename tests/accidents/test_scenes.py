@@ -19,7 +19,7 @@ from accidents.runs import TILE, tree
 from command import Command
 from red_cells import RedCells, write_red_cells
 from swathe.errors import PartialError
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store import open_store
 
 SCENES = int(os.environ.get("SWATHE_SCENES", "12"))
 
@@ -48,7 +48,7 @@ def test_one_bad_scene_among_many(command: Command, tiny_model: Path, tmp_path: 
     assert bad.stem in outcome.err
     summary = outcome.lines[-1]
     assert list(summary["failed"]) == [bad.stem]
-    assert len(summary["files"]) == SCENES - 1
+    assert len(summary["scenes"]) == SCENES - 1
     assert summary["detections"] == (SCENES - 1) * objects(pattern)
     assert len(swathe.Detections.open(tmp_path / "store").scenes) == SCENES - 1
 
@@ -74,12 +74,16 @@ def test_python_gets_the_good_scenes_with_the_error(tiny_model: Path, tmp_path: 
     assert len(caught.value.detections) == objects(good)
 
 
-def test_a_scene_that_is_the_only_one_and_bad_leaves_no_run(command: Command, tiny_model: Path, tmp_path: Path) -> None:
+def test_a_scene_that_is_the_only_one_and_bad_is_known_as_failed(
+    command: Command, tiny_model: Path, tmp_path: Path
+) -> None:
     scene = write_red_cells(tmp_path / "scene.tif", width=160, height=160)
     truncate(scene.path)
     words = ["detect", scene.path, "-m", tiny_model, "-o", tmp_path / "store", "--tile", TILE, "--workers", 0]
     assert command(*words).code == 3
-    assert GeoParquetStore(tmp_path / "store").unfinished_runs() == ()
+    (known,) = open_store(tmp_path / "store").scenes()
+    assert (known.state, known.detections) == ("failed", 0)
+    assert "scene.tif" in known.reason
     write_red_cells(scene.path, width=160, height=160)
     assert command(*words).code == 0
 
@@ -94,7 +98,7 @@ def test_a_scene_replaced_while_it_is_read_is_not_mixed(
     words = ["detect", scene.path, "-m", tiny_model, "--tile", TILE, "--workers", 0, "-o"]
 
     def replace() -> None:
-        while not list(store.glob(".work/*/part-*")):
+        while not list(store.glob(".work/*/*/part-*")):
             time.sleep(0.001)
         if way == "in place":
             shutil.copy(other.path, scene.path)

@@ -129,6 +129,6 @@ def test_damaged_areas_of_a_store_are_one_line(command: Command, own: Path) -> N
     (own / "areas.geojson").write_text("{")
     for words in (("areas", own), ("query", own, "--area", "west")):
         outcome = command(*words)
-        assert (outcome.code, outcome.is_one_error) == (3, True)
+        assert (outcome.code, outcome.is_one_error) == (5, True)
         assert "areas.geojson" in outcome.err
     assert command("query", own, "--count").code == 0

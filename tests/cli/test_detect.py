@@ -11,6 +11,7 @@ import pytest
 
 from red_cells import RedCells, write_red_cells
 from swathe.detections import Detections
+from swathe.store import open_store
 
 if TYPE_CHECKING:
     from command import Command
@@ -80,28 +81,33 @@ def test_second_call_has_nothing_to_do(command: Command, scene: RedCells, tiny_m
     assert second.lines[-1]["files"] == first.lines[-1]["files"]
 
 
-def test_other_run_needs_append_or_overwrite(
+def test_other_settings_are_another_run_beside_the_first(
     command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "s"
     words = ("detect", scene.path, "-m", tiny_model, "-o", store, *GRID, "--json")
-    assert command(*words).code == 0
-    refused = command(*words, "--min-score", "0.6")
-    assert refused.code == 5
-    assert refused.is_one_error
-    assert "--append" in refused.err
-    assert len(Detections.open(store).runs) == 1
-    assert command(*words, "--min-score", "0.6", "--append").code == 0
-    assert len(Detections.open(store).runs) == 2
-    assert command(*words, "--min-score", "0.6", "--overwrite").code == 0
-    assert len(Detections.open(store).runs) == 1
-    assert command(*words, "--append", "--overwrite").code == 2
+    first = command(*words).lines[-1]["run"]
+    second = command(*words, "--min-score", "0.6", "--name", "strict").lines[-1]["run"]
+    assert [(run.id, run.name) for run in open_store(store).runs()] == [(first, None), (second, "strict")]
+    assert command(*words, "--min-score", "0.7", "--overwrite").code == 0
+    assert len(open_store(store).runs()) == 1
 
 
-def test_append_resumes_too(command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path) -> None:
-    words = ("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "s", *GRID, "--json", "--append")
-    assert command(*words).code == 0
-    assert [line["event"] for line in command(*words).lines] == ["summary"]
+def test_another_file_of_the_same_name_is_refused_until_it_has_another_name(
+    command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / scene.path.name
+    other.parent.mkdir()
+    write_red_cells(other, width=256, height=256)
+    words = ("-m", tiny_model, "-o", tmp_path / "s", *GRID, "--json")
+    assert command("detect", scene.path, *words).code == 0
+    refused = command("detect", other, *words)
+    assert (refused.code, refused.is_one_error) == (2, True)
+    for part in (str(other), str(scene.path), "--scene-prefix"):
+        assert part in refused.err
+    renamed = command("detect", other, *words, "--scene-prefix", "other-")
+    assert renamed.lines[-1]["scenes"] == ["other-harbour"]
+    assert {stored.scene.id for stored in open_store(tmp_path / "s").scenes()} == {"harbour", "other-harbour"}
 
 
 def make_text(path: Path) -> None:
@@ -149,7 +155,7 @@ def test_scene_that_breaks_does_not_take_the_others_along(
     assert set(Detections.open(tmp_path / "s").scene_ids.tolist()) == {"good"}
     assert outcome.lines[-1]["failed"].keys() == {"broken"}
     shutil.copy(scene.path, folder / "broken.tif")
-    mended = command("detect", folder / "broken.tif", *words[2:], "--append")
+    mended = command("detect", folder / "broken.tif", *words[2:])
     assert mended.code == 0
     assert set(Detections.open(tmp_path / "s").scene_ids.tolist()) == {"broken", "good"}
 
@@ -233,7 +239,7 @@ def test_corrupt_weights(command: Command, scene: RedCells, tiny_model: Path, tm
 def test_output_that_is_no_store(command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("mine")
-    for extra in ((), ("--overwrite",), ("--append",)):
+    for extra in ((), ("--overwrite",)):
         outcome = command("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "notes", *GRID, *extra)
         assert (outcome.code, outcome.is_one_error) == (5, True)
     assert (tmp_path / "notes" / "a.txt").read_text() == "mine"
@@ -251,8 +257,8 @@ def test_plan_counts_without_a_model(command: Command, tmp_path: Path) -> None:
     ]
     assert plan["windows"] == 9 + 42 + 99
     each = sum(plan["memory"][f"{part}_bytes"] for part in ("worker", "reading", "windows", "model"))
-    leader = sum(plan["memory"][f"{part}_bytes"] for part in ("libraries", "leader", "merge"))
-    assert plan["memory_bytes"] == leader + plan["workers"] * each > 0
+    shared = sum(plan["memory"][f"{part}_bytes"] for part in ("libraries", "driver", "merge"))
+    assert plan["memory_bytes"] == shared + plan["workers"] * each > 0
     assert (
         "150 windows of 128 px"
         in command("plan", tmp_path, "--tile", "128", "--stride", "64", "--scales", "0.5,1,1.5").out

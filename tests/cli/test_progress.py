@@ -68,7 +68,7 @@ def test_windows_of_failed_scenes_are_no_longer_waited_for() -> None:
     tally.count(SceneFailed("broken", "damaged", lost_windows=150))
     assert tally.total == 50
     tally.count(batch(10, 50, skipped=4))
-    tally.count(SceneMerged("whole", 3, 2, 0.1, 1, 2))
+    tally.count(SceneMerged("whole", 3, 2, 1, 2))
     assert tally.note == "3 found, 4 empty, 1 of 2 scenes stored, 2 failed"
 
 

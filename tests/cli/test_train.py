@@ -51,6 +51,13 @@ def test_shares_are_read_as_such(command: Command, tmp_path: Path) -> None:
     assert (found["objects"], found["flat"]) == ({"a": 1}, 0)
 
 
+def test_images_without_labels_are_counted(command: Command, tmp_path: Path) -> None:
+    config = written(tmp_path, "10 10 50 10 50 50 10 50 a 0\n")
+    assert "without labels" not in command("train", config, "--check").out
+    Image.new("RGB", (30, 30)).save(tmp_path / "images" / "P2.png")
+    assert "1 image without labels: not used" in command("train", config, "--check").out
+
+
 @pytest.mark.parametrize("square", [0, 1])
 def test_points_and_lines_are_left_out(command: Command, tmp_path: Path, square: int) -> None:
     flat = "5 5 5 5 5 5 5 5 a 0\n10 10 50 50 10 10 50 50 a 0\n"

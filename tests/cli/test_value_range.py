@@ -11,7 +11,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 from command import Command
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store import open_store
 
 SMALL = ("--tile", "64", "--workers", "0")
 
@@ -42,14 +42,13 @@ def test_the_range_of_values_is_planned(command: Command, scene: Path) -> None:
 def test_a_run_is_that_of_its_range(command: Command, scene: Path, tiny_model: Path, tmp_path: Path) -> None:
     store, runs = tmp_path / "store", {}
     for limits in ((), ("--value-range", "0,4095"), ("--value-range", "0,9000")):
-        outcome = command("detect", scene, "-m", tiny_model, "-o", store, "--append", "--json", *SMALL, *limits)
+        outcome = command("detect", scene, "-m", tiny_model, "-o", store, "--json", *SMALL, *limits)
         assert outcome.code == 0, outcome.err
         runs[outcome.lines[-1]["run"]] = limits[1:]
     assert len(runs) == 3
-    for run, limits in runs.items():
-        ranges = GeoParquetStore(store).manifest(run)["value_ranges"]
-        assert list(ranges) == ["scene"]
-        assert not limits or ranges["scene"] == [float(part) for part in limits[0].split(",")]
+    for run in open_store(store).runs():
+        limits = runs[run.id]
+        assert run.about["settings"]["value_range"] == (list(map(float, limits[0].split(","))) if limits else None)
 
 
 @pytest.mark.parametrize("limits", ["5", "1,2,3", "7,7", "9,2", "nan,5", "low,high", "percent"])

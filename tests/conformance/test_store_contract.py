@@ -39,4 +39,4 @@ class TestOnHdfs(LakeSuite):
     @classmethod
     def new_store(cls, hdfs: HdfsCluster) -> Callable[[], Store]:
         numbers = itertools.count()
-        return lambda: open_store(f"{hdfs.address}/stores/place {next(numbers)}", create=True)
+        return lambda: open_store(f"{hdfs.address}/stores/place-{next(numbers)}", create=True)

@@ -10,6 +10,7 @@ import pytest
 
 from requirements import need
 from swathe.detectors import export
+from swathe.detectors.files import check_file, file_sha256
 from swathe.detectors.onnx import BACKEND
 from swathe.errors import MissingExtraError, ModelError, StoreError, UsageError
 from swathe.model.checkpoint import load_safetensors, save_safetensors
@@ -117,3 +118,31 @@ def test_a_missing_library_is_named(checkpoint: Path, tmp_path: Path, monkeypatc
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtraError, match="onnx is not installed"):
         export.export_onnx(checkpoint, tmp_path / "model.onnx")
+
+
+def test_kernels_in_half_take_half_the_space_and_give_nearly_the_same_maps(exported: Path, tmp_path: Path) -> None:
+    import onnx
+    import onnxruntime
+
+    path = tmp_path / "half.onnx"
+    path.write_bytes(exported.read_bytes())
+    export.store_in_half(path)
+    onnx.checker.check_model(str(path), full_check=True)
+    assert path.stat().st_size < 0.55 * exported.stat().st_size
+    picture = np.random.default_rng(3).random((1, 3, 64, 64), np.float32)
+    whole, half = (
+        onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]).run(None, {"images": picture})
+        for file in (exported, path)
+    )
+    for expected, found in zip(whole, half, strict=True):
+        assert 0 < np.abs(expected - found).max() < 0.1 * expected.std()
+
+
+def test_a_file_in_half_is_sealed_and_described(
+    exported: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perturb(monkeypatch, exported, 0.0)
+    report = export.export_onnx(checkpoint, tmp_path / "half.onnx", half=True)
+    assert file_sha256(report.path) == report.sha256
+    check_file(report.path)
+    assert BACKEND.describe(str(report.path)).classes == ("ship", "plane")

@@ -52,7 +52,8 @@ def test_findings_equal_those_of_the_files(
     outcome = command("detect", f"@{tmp_path}/list.txt", *words, "--workers", "1", "-o", tmp_path / "remote")
     assert outcome.code == 0
     assert_same_findings(tmp_path / "local", tmp_path / "remote")
-    assert Detections.open(tmp_path / "remote").scenes.popitem()[1].uri == server.url("one.tif")
+    uris = {scene.id: scene.uri for scene in Detections.open(tmp_path / "remote").scenes.values()}
+    assert uris == {name: server.url(f"{name}.tif") for name in ("one", "two")}
     kept = b"".join(path.read_bytes() for path in (tmp_path / "remote").rglob("*") if path.is_file())
     assert b"one.tif" in kept
     assert b"secret" not in kept

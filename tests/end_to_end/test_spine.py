@@ -15,16 +15,13 @@ import pytest
 import swathe
 from red_cells import write_red_cells
 from swathe.boxes import iou
+from swathe.store import open_store
+from swathe.testing.suites.executor import files_of
 
 if TYPE_CHECKING:
     from command import Command
 
 GRID = ("--tile", "128", "--stride", "96")
-
-
-def contents(folder: Path) -> dict[Path, bytes]:
-    """Return all files below a folder."""
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_detect_query_export_evaluate(command: Command, tiny_model: Path, tmp_path: Path) -> None:
@@ -34,7 +31,7 @@ def test_detect_query_export_evaluate(command: Command, tiny_model: Path, tmp_pa
         words = ("detect", scene.path, "-m", tiny_model, "-o", place, *GRID, "--workers", workers, "--json")
         detected = command(*words)
         assert detected.code == 0, detected.err
-    assert contents(store) == contents(tmp_path / "alone")
+    assert files_of(open_store(store)) == files_of(open_store(tmp_path / "alone"))
 
     found = swathe.Detections.open(store)
     for name, cells in (("ship", scene.ships), ("plane", scene.planes)):
@@ -53,7 +50,7 @@ def test_detect_query_export_evaluate(command: Command, tiny_model: Path, tmp_pa
         assert outcome.lines[-1]["map50_95_area"] == pytest.approx(1.0)
 
     geopandas = pytest.importorskip("geopandas")
-    (file,) = (store / "detections").glob("*.parquet")
+    (file,) = (store / "detections").rglob("*.parquet")
     frame = geopandas.read_parquet(file)
     assert len(frame) == len(found)
     metres = frame.to_crs(3857).geometry.area.to_numpy() / 0.25

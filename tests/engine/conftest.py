@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from swathe.detectors.protocol import DetectorSpec
-from swathe.engine.executor import Executor
-from swathe.engine.local import ProcessExecutor, SerialExecutor
 from swathe.engine.settings import RunSettings
+from swathe.store import open_store
+from swathe.store.protocol import Store
 from swathe.testing.fakes import write_script
 from swathe.testing.scenes import ObjectRule, SyntheticScene, synthetic_scene
 
-EXECUTORS: dict[str, Callable[[], Executor]] = {
-    "serial": SerialExecutor,
-    "two-processes": lambda: ProcessExecutor(2),
-}
 
-
-@pytest.fixture(params=list(EXECUTORS))
-def executor(request: pytest.FixtureRequest) -> Executor:
-    """Every executor there is; the test's id names it."""
-    return EXECUTORS[request.param]()
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    return open_store(tmp_path / "store", create=True)
 
 
 @pytest.fixture

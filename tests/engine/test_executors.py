@@ -1,169 +1,109 @@
-"""What every executor must do, run over all of them."""
+"""What every executor must do, run over all of them; and what processes that may die add to it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.child import LEAST_DEADLINE, Deadlines, describe_end
-from swathe.engine.executor import Executor
-from swathe.engine.local import ATTEMPTS, HOPELESS, ProcessExecutor, SerialExecutor, choose_executor
-from swathe.engine.parts import read_part
-from swathe.engine.plan import Plan, make_plan
-from swathe.engine.settings import RunSettings
-from swathe.engine.task import BatchJob, BatchResult, Retry, Work
-from swathe.errors import ModelError, SwatheError
-from swathe.testing.fakes import BLANK_READER, BROKEN_READER, Fault, read_log, write_script
-from swathe.testing.scenes import SyntheticScene, scene_without_file
+from swathe.engine.job import BatchJob, Executor, Job, JobResult, Retry
+from swathe.engine.local import SerialExecutor, choose_executor
+from swathe.engine.plan import Plan
+from swathe.engine.processes import ATTEMPTS, HOPELESS, ProcessExecutor
+from swathe.errors import SwatheError
+from swathe.testing.fakes import Fault
+from swathe.testing.suites.executor import Example, ExecutorSuite, batch_jobs, results_of
 
-NAMES = ("north", "south")
+
+class TestSerial(ExecutorSuite):
+    @pytest.fixture
+    def executor(self) -> Executor:
+        return SerialExecutor()
+
+
+class TestTwoProcesses(ExecutorSuite):
+    @pytest.fixture
+    def executor(self) -> Executor:
+        return ProcessExecutor(2)
 
 
 @pytest.fixture
-def plan(scenes: list[SyntheticScene], spec: DetectorSpec, settings: RunSettings) -> Plan:
-    """Both scenes, the second one called broken for readers that mind."""
-    return make_plan([scene_without_file(scene) for scene in scenes], settings, spec)
+def example(tmp_path: Path) -> Example:
+    return Example(tmp_path)
 
 
-def jobs_of(plan: Plan) -> list[BatchJob]:
-    by_id = {scene.id: scene for scene in plan.scenes}
-    return [BatchJob(batch, by_id[batch.scene]) for batch in plan.batches()]
-
-
-def work_of(plan: Plan, folder: Path, reader: str = BLANK_READER) -> Work:
-    assert plan.detector is not None
-    return Work(plan.detector, plan.settings, folder, reader)
-
-
-def test_every_job_is_done_once_and_gives_the_same_bytes(
-    executor: Executor, plan: Plan, tmp_path: Path, log: Path
-) -> None:
-    reference, tested = tmp_path / "reference", tmp_path / "tested"
-    for folder, one in ((reference, SerialExecutor()), (tested, executor)):
-        folder.mkdir()
-        seen = []
-        for result in one.run(jobs_of(plan), work_of(plan, folder)):
-            assert isinstance(result, BatchResult)
-            part = read_part(folder, result.batch)
-            assert part is not None, "the part must be there before the result is"
-            assert len(part.raw) == result.detections
-            seen.append(result.batch)
-        assert sorted(seen) == list(range(plan.batch_count))
-    assert len(read_log(log)) == 2 * plan.windows
-    assert {path.name: path.read_bytes() for path in reference.iterdir()} == {
-        path.name: path.read_bytes() for path in tested.iterdir()
-    }
-
-
-def test_jobs_are_taken_as_workers_become_free(executor: Executor, plan: Plan, tmp_path: Path) -> None:
+@pytest.mark.parametrize("executor", [SerialExecutor(), ProcessExecutor(2)])
+def test_jobs_are_taken_as_workers_become_free(executor: Executor, example: Example) -> None:
     taken = 0
 
-    def jobs() -> Iterator[BatchJob]:
+    def jobs() -> Iterator[Job]:
         nonlocal taken
-        for job in jobs_of(plan):
+        for job in batch_jobs(example.plan):
             taken += 1
             yield job
 
-    with closing(executor.run(jobs(), work_of(plan, tmp_path))) as results:
-        next(results)
-        assert taken <= max(1, executor.workers) + 1
-    assert len(list(tmp_path.glob("part-*"))) <= taken < plan.batch_count
-
-
-def test_no_jobs_no_results(executor: Executor, plan: Plan, tmp_path: Path) -> None:
-    assert list(executor.run([], work_of(plan, tmp_path))) == []
-
-
-def test_an_unreadable_scene_is_a_result_and_not_an_error(executor: Executor, plan: Plan, tmp_path: Path) -> None:
-    jobs = [BatchJob(job.batch, replace(job.scene, id=f"broken-{job.scene.id}")) for job in jobs_of(plan)[:2]]
-    results = list(executor.run(jobs, work_of(plan, tmp_path, BROKEN_READER)))
-    assert len(results) == 2
-    assert all(isinstance(result, BatchResult) and "ends too early" in str(result.error) for result in results)
-    assert not list(tmp_path.glob("part-*"))
-
-
-def test_an_error_of_the_detector_comes_through(
-    executor: Executor, plan: Plan, tmp_path: Path, scenes: list[SyntheticScene], log: Path
-) -> None:
-    write_script(scenes, tmp_path / "script.json", clip="own", log=log, faults=[Fault("error", "north", 3)])
-    with pytest.raises(ModelError, match="a window fails"):
-        list(executor.run(jobs_of(plan), work_of(plan, tmp_path)))
-
-
-def test_a_missing_factory_is_an_error_not_a_hang(executor: Executor, plan: Plan, tmp_path: Path) -> None:
-    with pytest.raises(SwatheError, match="cannot be loaded"):
-        list(executor.run(jobs_of(plan), work_of(plan, tmp_path, "swathe.nowhere:Reader")))
+    with executor.open(example.work()) as pool:
+        next(iter(pool.run(jobs())))
+        assert taken <= max(1, pool.slots) + 1
+    assert len(example.store.workspace(example.plan.run).names()) <= taken < len(batch_jobs(example.plan))
 
 
 FAULTS = {"kill": "was ended by SIGKILL", "memory": "ran out of memory", "hang": "gave no answer for"}
 
 
-def outcome(plan: Plan, folder: Path, *, workers: int = 2, timeout: float | None = None) -> list[BatchResult | Retry]:
-    plan = replace(plan, settings=replace(plan.settings, batch_timeout=timeout))
-    return list(ProcessExecutor(workers).run(jobs_of(plan), work_of(plan, folder)))
+def outcome(example: Example, plan: Plan, *, workers: int = 2, timeout: float | None = None) -> list[JobResult | Retry]:
+    work = example.work(replace(plan, settings=replace(plan.settings, batch_timeout=timeout)))
+    with ProcessExecutor(workers).open(work) as pool:
+        return list(pool.run(batch_jobs(plan)))
 
 
 @pytest.mark.parametrize("kind", list(FAULTS))
-def test_a_lost_worker_is_replaced(
-    kind: str, plan: Plan, tmp_path: Path, scenes: list[SyntheticScene], log: Path
-) -> None:
-    faults = [Fault(kind, "north", 9), Fault(kind, "south", 20)]
-    write_script(scenes, tmp_path / "script.json", clip="own", log=log, faults=faults)
-    answers = outcome(plan, tmp_path, timeout=4.0 if kind == "hang" else None)
+def test_a_lost_worker_is_replaced(kind: str, example: Example) -> None:
+    plan = example.plan_of(example.truth, [Fault(kind, "north", 9), Fault(kind, "south", 20)])
+    answers = outcome(example, plan, timeout=4.0 if kind == "hang" else None)
     retries = [answer for answer in answers if isinstance(answer, Retry)]
-    results = [answer for answer in answers if isinstance(answer, BatchResult)]
-    assert sorted(result.batch for result in results) == list(range(plan.batch_count))
+    results = [answer for answer in answers if isinstance(answer, JobResult)]
+    assert len(results) == len(batch_jobs(plan))
     assert all(result.error is None for result in results)
-    assert len(retries) == 2
+    assert {retry.scene for retry in retries} == {"north", "south"}
     assert all(FAULTS[kind] in retry.reason for retry in retries)
-    assert all(read_part(tmp_path, index) for index in range(plan.batch_count))
+    assert len(example.store.workspace(plan.run).names()) == len(results)
 
 
 @pytest.mark.parametrize("kind", ["kill", "memory"])
-def test_a_batch_that_costs_too_many_workers_is_given_up(
-    kind: str, plan: Plan, tmp_path: Path, scenes: list[SyntheticScene], log: Path
-) -> None:
-    faults = [Fault(kind, "south", 20, ATTEMPTS)]
-    write_script(scenes, tmp_path / "script.json", clip="own", log=log, faults=faults)
+def test_a_job_that_costs_too_many_workers_fails_its_scene(kind: str, example: Example) -> None:
+    plan = example.plan_of(example.truth, [Fault(kind, "south", 20, ATTEMPTS)])
     # One worker, so that all the faults meet the same batch.
-    answers = outcome(plan, tmp_path, workers=1)
-    failed = [answer for answer in answers if isinstance(answer, BatchResult) and answer.error is not None]
-    assert len(failed) == 1
-    assert plan.batch(failed[0].batch).scene == "south"
-    assert f"workers died {ATTEMPTS} times on these windows" in str(failed[0].error)
-    assert "lower --workers or --tile" in str(failed[0].error)
+    answers = outcome(example, plan, workers=1)
+    failed = [answer for answer in answers if isinstance(answer, JobResult) and answer.error is not None]
+    assert [answer.scene for answer in failed] == ["south"]
+    assert f"workers died {ATTEMPTS} times on scene south" in str(failed[0].error)
+    assert "fewer workers or a smaller tile" in str(failed[0].error)
     assert sum(isinstance(answer, Retry) for answer in answers) == ATTEMPTS - 1
 
 
-def test_workers_that_all_die_end_the_run(
-    plan: Plan, tmp_path: Path, scenes: list[SyntheticScene], log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("swathe.engine.local.HOPELESS", 4)
-    write_script(
-        scenes, tmp_path / "script.json", clip="own", log=log, faults=[Fault("kill", name, 0, 99) for name in NAMES]
-    )
+def test_workers_that_all_die_end_the_run(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swathe.engine.processes.HOPELESS", 4)
+    plan = example.plan_of(example.truth, [Fault("kill", scene.id, 0, 99) for scene in example.truth])
     with pytest.raises(SwatheError, match=r"4 worker processes were lost.*SIGKILL.*resume"):
-        outcome(plan, tmp_path)
+        outcome(example, plan)
     assert HOPELESS > ATTEMPTS
 
 
-def test_memory_that_runs_out_in_this_process_costs_the_scene(
-    plan: Plan, tmp_path: Path, scenes: list[SyntheticScene], log: Path
-) -> None:
-    write_script(scenes, tmp_path / "script.json", clip="own", log=log, faults=[Fault("memory", "south", 20)])
-    answers = list(SerialExecutor().run(jobs_of(plan), work_of(plan, tmp_path)))
-    assert [isinstance(answer, BatchResult) and answer.error is None for answer in answers].count(False) == 1
-    assert len(answers) == plan.batch_count
+def test_memory_that_runs_out_in_this_process_costs_the_scene(example: Example) -> None:
+    plan = example.plan_of(example.truth, [Fault("memory", "south", 20)])
+    results = results_of(SerialExecutor(), example.work(plan), batch_jobs(plan))
+    assert [result.scene for result in results if result.error is not None] == ["south"]
+    assert len(results) == len(batch_jobs(plan))
 
 
-def test_deadlines_grow_with_what_was_measured(plan: Plan) -> None:
-    small = plan.batch(0)
-    large = replace(small, count=2 * small.count)
+def test_deadlines_grow_with_what_was_measured(example: Example) -> None:
+    scene = example.plan.scenes[0]
+    small = BatchJob(scene, next(scene.batches()))
+    large = replace(small, batch=replace(small.batch, count=2 * small.batch.count))
     deadlines = Deadlines(None)
     assert deadlines.seconds(small) == LEAST_DEADLINE
     deadlines.learn(small, 1000.0)
@@ -176,9 +116,7 @@ def test_deadlines_grow_with_what_was_measured(plan: Plan) -> None:
 
 def test_the_number_of_workers_chooses() -> None:
     assert isinstance(choose_executor(0), SerialExecutor)
-    assert choose_executor(1).workers == 1
-    assert choose_executor(3).workers == 3
-    assert choose_executor(None).workers >= 0
+    assert isinstance(choose_executor(3), ProcessExecutor)
 
 
 def test_ends_in_words() -> None:

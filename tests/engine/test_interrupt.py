@@ -1,4 +1,4 @@
-"""Ctrl-C, or the end of the leading process: no worker goes on, and the run can be resumed."""
+"""Ctrl-C, or the end of the driver: no worker goes on, and the run can be resumed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from swathe.engine.run import run_detection
+from swathe.engine.plan import make_plan
+from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store import open_store
 from swathe.testing.fakes import BLANK_READER, read_log, write_script
 from swathe.testing.scenes import SyntheticScene, scene_without_file
 
@@ -22,15 +23,13 @@ from swathe.testing.scenes import SyntheticScene, scene_without_file
 PROGRAM = """
 import pickle, sys
 from pathlib import Path
-from swathe.engine.run import run_detection
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.engine.run import run_plan
+from swathe.store import open_store
 
-scenes, spec, settings, folder, reader = pickle.loads(Path(sys.argv[1]).read_bytes())
+plan, folder, reader = pickle.loads(Path(sys.argv[1]).read_bytes())
 try:
-    run_detection(
-        scenes, spec, GeoParquetStore.create(folder), settings,
-        progress=lambda event: print(type(event).__name__, flush=True), reader=reader,
-    )
+    store = open_store(folder, create=True)
+    run_plan(plan, store, progress=lambda event: print(type(event).__name__, flush=True), reader=reader)
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -45,9 +44,9 @@ def test_a_run_that_was_ended_is_resumed(
     tmp_path: Path, scenes: list[SyntheticScene], settings: RunSettings, log: Path, end: signal.Signals, workers: int
 ) -> None:
     spec = write_script(scenes, tmp_path / "script.json", clip="own", log=log, delay=0.05)
-    described = [scene_without_file(scene) for scene in scenes]
+    plan = make_plan([scene_without_file(scene) for scene in scenes], replace(settings, workers=workers), spec)
     task, program, folder = tmp_path / "task.pickle", tmp_path / "program.py", tmp_path / "store"
-    task.write_bytes(pickle.dumps((described, spec, replace(settings, workers=workers), folder, BLANK_READER)))
+    task.write_bytes(pickle.dumps((plan, folder, BLANK_READER)))
     program.write_text(PROGRAM)
     with subprocess.Popen([sys.executable, str(program), str(task)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -61,6 +60,7 @@ def test_a_run_that_was_ended_is_resumed(
         assert len(read_log(log)) == looked_at, "a worker goes on after the run has ended"
 
     write_script(scenes, tmp_path / "script.json", clip="own")
-    summary = run_detection(described, spec, GeoParquetStore(folder), settings, reader=BLANK_READER)
+    again = replace(plan, settings=settings)
+    summary = run_plan(again, open_store(folder), reader=BLANK_READER)
     assert 0 < summary.resumed_windows < summary.windows
     assert summary.detections == sum(len(scene.boxes) for scene in scenes)

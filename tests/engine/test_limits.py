@@ -12,14 +12,20 @@ from hypothesis import strategies as st
 
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.events import ProgressEvent, SceneFailed
-from swathe.engine.limits import available_memory, check_memory, parse_bytes, too_many_objects
+from swathe.engine.limits import (
+    available_memory,
+    check_memory,
+    check_slot,
+    merge_limit,
+    parse_bytes,
+    too_many_objects,
+)
 from swathe.engine.memory import merge_memory
 from swathe.engine.plan import Plan, make_plan
-from swathe.engine.run import run_detection
+from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
 from swathe.errors import UsageError
-from swathe.raster.scene import Scene
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store.protocol import Store
 from swathe.testing.fakes import BLANK_READER
 from swathe.testing.scenes import SyntheticScene, scene_without_file, synthetic_scene
 
@@ -147,10 +153,10 @@ def test_the_way_out_fits_and_one_more_does_not(workers: int) -> None:
     limit = large_plan(None).memory(workers).total - MIB
     plan = large_plan(limit)
     message = refusal(plan, workers)
-    assert "allowed by --memory" in message
-    proposed = int(re.findall(r"--workers (\d+)", message)[0])
+    assert "allowed by memory" in message
+    proposed = int(re.findall(r"use workers (\d+)", message)[0])
     assert plan.memory(proposed).total <= limit < plan.memory(proposed + 1).total
-    tile = int(re.findall(r"--tile (\d+)", message)[0])
+    tile = int(re.findall(r"tile (\d+)", message)[0])
     assert tile % 128 == 0
     assert (
         large_plan(None, tile=tile).memory(workers).total
@@ -161,8 +167,9 @@ def test_the_way_out_fits_and_one_more_does_not(workers: int) -> None:
 
 def test_a_smaller_tile_alone_may_not_be_enough() -> None:
     """Where one worker with this tile is too much, and so are all of them with any tile, both are proposed."""
-    limit = large_plan(None, tile=256).memory(1).total
-    assert "use --tile 256 --workers 1, or a higher --memory" in refusal(large_plan(limit), 8)
+    limit = large_plan(None, tile=2048).memory(1).total
+    assert large_plan(None, tile=4096).memory(0).total > limit
+    assert "use tile 2048 workers 1, or a higher memory" in refusal(large_plan(limit, tile=4096), 8)
 
 
 def test_where_nothing_helps_it_is_said() -> None:
@@ -189,55 +196,65 @@ def test_enormous_blocks_need_a_word(monkeypatch: pytest.MonkeyPatch, rows: int,
         return
     message = refusal(plan, 0)
     assert f"strip: any window of it takes a block of 32768 x {rows} pixels" in message
-    amount = re.findall(r"--memory (\d+MiB)", message)[0]
+    amount = re.findall(r"memory (\d+MiB)", message)[0]
     check_memory(make_plan([scene], replace(plan.settings, memory_limit=parse_bytes(amount))), 0)
 
 
 def test_more_objects_than_planned_are_noticed_after_the_merge(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = large_plan(large_plan(None).memory(2).total)
-    assert too_many_objects(plan, "town", 90_000, 2) is None
-    message = too_many_objects(plan, "town", 10_000_000, 2)
+    limit = merge_limit(large_plan(large_plan(None).memory(2).total), 2, None)
+    assert limit == merge_memory(90_000)
+    assert too_many_objects("town", 90_000, limit) is None
+    message = too_many_objects("town", 10_000_000, limit)
     assert message is not None
     assert "town" in message
-    assert "--memory" in message
-    assert too_many_objects(large_plan(1 << 40), "town", 10_000_000, 2) is None
+    assert "memory" in message
+    assert too_many_objects("town", 10_000_000, merge_limit(large_plan(1 << 40), 2, None)) is None
     monkeypatch.setattr("swathe.engine.limits.available_memory", lambda: merge_memory(1_000_000))
-    assert too_many_objects(large_plan(None), "town", 1_000_000, 2) is None
-    assert too_many_objects(large_plan(None), "town", 1_000_001, 2) is not None
+    assert merge_limit(large_plan(None), 2, None) is None
+    assert too_many_objects("town", 1_000_000, None) is None
+    assert too_many_objects("town", 1_000_001, None) is not None
+
+
+def test_a_worker_with_memory_of_its_own_must_fit_into_it() -> None:
+    plan = large_plan(None, scenes=3)
+    slot = plan.memory(1).slot
+    check_slot(plan, slot)
+    with pytest.raises(UsageError, match="give the executors more memory"):
+        check_slot(plan, slot - 1)
+    assert merge_limit(plan, 64, slot) == merge_memory(90_000)
 
 
 def test_a_run_that_does_not_fit_leaves_nothing(
-    tmp_path: Path, scenes: list[SyntheticScene], spec: DetectorSpec, settings: RunSettings
+    scenes: list[SyntheticScene], spec: DetectorSpec, settings: RunSettings, store: Store
 ) -> None:
-    store = GeoParquetStore.create(tmp_path / "store")
-    described = [scene_without_file(scene) for scene in scenes]
+    plan = make_plan([scene_without_file(scene) for scene in scenes], replace(settings, memory_limit=MIB), spec)
     with pytest.raises(UsageError, match="not even one worker"):
-        run_detection(described, spec, store, replace(settings, memory_limit=MIB), reader=BLANK_READER)
+        run_plan(plan, store, reader=BLANK_READER)
     assert store.runs() == ()
 
 
 def test_a_scene_with_too_many_objects_fails_alone_and_is_done_by_the_next_run(
-    tmp_path: Path,
     scenes: list[SyntheticScene],
     spec: DetectorSpec,
     settings: RunSettings,
+    store: Store,
     monkeypatch: pytest.MonkeyPatch,
     log: Path,
 ) -> None:
-    described: list[Scene] = [scene_without_file(scene) for scene in scenes]
-    store, events = GeoParquetStore.create(tmp_path / "store"), list[ProgressEvent]()
+    plan = make_plan([scene_without_file(scene) for scene in scenes], settings, spec)
+    events = list[ProgressEvent]()
 
-    def crowded(plan: Plan, scene: str, objects: int, workers: int) -> str | None:
+    def crowded(scene: str, objects: int, limit: int | None) -> str | None:
         return "north: too many objects" if scene == "north" and objects == len(scenes[0].boxes) else None
 
-    monkeypatch.setattr("swathe.engine.leader.too_many_objects", crowded)
-    summary = run_detection(described, spec, store, settings, progress=events.append, reader=BLANK_READER)
+    monkeypatch.setattr("swathe.engine.worker.too_many_objects", crowded)
+    summary = run_plan(plan, store, progress=events.append, reader=BLANK_READER)
     assert dict(summary.failed) == {"north": "north: too many objects"}
     assert [event.scene for event in events if isinstance(event, SceneFailed)] == ["north"]
-    assert {scene.id for scene in store.scenes()} == {"south"}
+    assert {scene.scene.id: scene.state for scene in store.scenes()} == {"north": "failed", "south": "complete"}
     looked_at = log.read_text()
     monkeypatch.undo()
-    again = run_detection(described, spec, store, settings, reader=BLANK_READER)
+    again = run_plan(plan, store, reader=BLANK_READER)
     assert not again.failed
     assert log.read_text() == looked_at, "no window is looked at twice"
-    assert {scene.id for scene in store.scenes()} == {"north", "south"}
+    assert again.scenes == ("north", "south")

@@ -9,10 +9,10 @@ import pytest
 
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.memory import (
-    LEADER_AFTER_MERGE_BYTES,
-    LEADER_BYTES,
+    DRIVER_BYTES,
     LIBRARY_BYTES,
     MEBIBYTE,
+    MERGE_BYTES,
     ONNX,
     WORKER_BYTES,
     Projection,
@@ -79,28 +79,29 @@ def test_expected_objects_are_a_hundred_per_megapixel() -> None:
     assert expected_objects(empty_scene(10, 10)) == 1
 
 
-def test_a_single_scene_is_merged_after_the_workers_have_ended(network: DetectorSpec) -> None:
+def test_a_run_of_one_scene_on_an_example(network: DetectorSpec) -> None:
     scene, settings = empty_scene(30_000, 30_000), RunSettings()
     projection = project([scene], settings, network, workers=2)
     each = WORKER_BYTES + reader_memory(scene, 1024, 1.0) + 4 * 1024**2 * 3 + model_memory(network, 1024)
     assert projection.each_worker == each
-    assert projection.total == LIBRARY_BYTES + ONNX.shared + LEADER_BYTES + 2 * each
-    huge = project([empty_scene(300_000, 300_000)], settings, network, workers=2)
-    merging = LIBRARY_BYTES + ONNX.shared + LEADER_AFTER_MERGE_BYTES + merge_memory(9_000_000)
-    assert huge.total == merging > projection.total
+    merge = MERGE_BYTES + merge_memory(90_000)
+    assert projection.total == LIBRARY_BYTES + ONNX.shared + DRIVER_BYTES + merge + 2 * each
+    assert projection.slot == LIBRARY_BYTES + ONNX.shared + merge + each
 
 
-def test_scenes_are_merged_while_the_workers_look_at_the_next(network: DetectorSpec) -> None:
-    scenes = [empty_scene(30_000, 30_000, "a"), empty_scene(5_000, 5_000, "b")]
-    one, two = (project(scenes[:count], RunSettings(), network, workers=2) for count in (1, 2))
-    more = LEADER_AFTER_MERGE_BYTES - LEADER_BYTES + merge_memory(90_000)
-    assert two.total - one.total == more
+@pytest.mark.parametrize(("count", "workers", "merges"), [(1, 2, 1), (2, 2, 2), (9, 2, 2), (9, 0, 1)])
+def test_as_many_scenes_are_merged_at_once_as_there_are_workers(
+    network: DetectorSpec, count: int, workers: int, merges: int
+) -> None:
+    scenes = [empty_scene(5_000, 5_000, str(number)) for number in range(count)]
+    projection = project(scenes, RunSettings(), network, workers)
+    assert projection.merge == merges * (MERGE_BYTES + merge_memory(2_500))
 
 
 def test_one_process_does_everything(network: DetectorSpec) -> None:
     projection = project([empty_scene(5_000, 5_000)], RunSettings(), network, workers=0)
-    parts = LIBRARY_BYTES + ONNX.shared + LEADER_AFTER_MERGE_BYTES + merge_memory(2_500) + projection.each_worker
-    assert projection.total == parts
+    shared = LIBRARY_BYTES + ONNX.shared + DRIVER_BYTES + MERGE_BYTES
+    assert projection.total == shared + merge_memory(2_500) + projection.each_worker
 
 
 def test_workers_do_not_grow_with_a_tiled_scene_but_with_the_tile(network: DetectorSpec) -> None:
@@ -127,12 +128,13 @@ def test_the_projection_as_json_adds_up(network: DetectorSpec) -> None:
     told = plan.memory(3).to_json()
     assert told.pop("workers") == 3
     each = sum(told[f"{name}_bytes"] for name in ("worker", "reading", "windows", "model"))
-    shared = sum(told[f"{name}_bytes"] for name in ("libraries", "leader", "merge"))
+    shared = sum(told[f"{name}_bytes"] for name in ("libraries", "driver", "merge"))
     assert shared + 3 * each == plan.memory(3).total
     assert len(told) == 7
 
 
 def test_parts_add_up() -> None:
-    parts = {"libraries": 100, "leader": 20, "merge": 3, "worker": 5, "reading": 4, "windows": 2, "model": 1}
-    assert Projection(**parts, workers=0).total == 123 + 12
-    assert Projection(**parts, workers=3).total == 123 + 36
+    parts = {"libraries": 100, "driver": 20, "worker": 5, "reading": 4, "windows": 2, "model": 1, "objects": 3}
+    merge = MERGE_BYTES + 3
+    assert Projection(**parts, merges=1, workers=0).total == 120 + merge + 12
+    assert Projection(**parts, merges=2, workers=3).total == 120 + 2 * merge + 36

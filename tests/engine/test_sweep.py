@@ -38,15 +38,14 @@ def random_raw(seed: int, count: int, *, height: float = 400.0, largest: float =
         random.choice([0.3, 0.5, 0.7, 0.9], count) if seed % 2 else random.random(count),
         random.integers(0, 2, count),
         random.random(count) < 0.4,
-        np.arange(count),
     )
     return raw.take(random.integers(0, count, count)) if seed % 3 == 0 else raw
 
 
 def values(rows: RawDetections) -> list[bytes]:
-    """The rows' values in an order of their own, without the numbers of their windows, as bytes."""
+    """The rows' values in an order of their own, as bytes."""
     rows = rows.take(canonical_order(rows.boxes, rows.scores, rows.classes, rows.cut))
-    return [getattr(rows, field.name).tobytes() for field in fields(rows) if field.name != "windows"]
+    return [getattr(rows, field.name).tobytes() for field in fields(rows)]
 
 
 def at_once(raw: RawDetections, merge_iou: float, give_way: float) -> RawDetections:
@@ -100,7 +99,7 @@ def column_of_boxes(scores: np.ndarray) -> RawDetections:
     count = len(scores)
     boxes = np.column_stack([np.full(count, 50.0), np.arange(count) * 10.0, np.full((count, 2), 20.0), np.zeros(count)])
     zeros = np.zeros(count, dtype=np.int64)
-    return RawDetections(canonical(boxes), scores, zeros, np.zeros(count, dtype=bool), zeros)
+    return RawDetections(canonical(boxes), scores, zeros, np.zeros(count, dtype=bool))
 
 
 @pytest.mark.parametrize("count", [7, 1000, 1001])
@@ -139,13 +138,11 @@ def test_a_dropped_detection_still_takes_the_place_of_a_fragment_below() -> None
     boxes = canonical(
         np.array([(50.0, 40.0, 60.0, 60.0, 0.0), (50.0, 50.0, 80.0, 60.0, 0.0), (50.0, 75.0, 20.0, 8.0, 0.0)])
     )
-    raw = RawDetections(
-        boxes, np.array([0.9, 0.5, 0.8]), np.zeros(3, dtype=np.int64), np.array([False, False, True]), np.arange(3)
-    )
+    raw = RawDetections(boxes, np.array([0.9, 0.5, 0.8]), np.zeros(3, dtype=np.int64), np.array([False, False, True]))
     machine = Sweep(0.2, 0.45)
     first = machine.advance(raw.take(np.array([0, 1])), 71.0)
     rest = machine.advance(raw.take(np.array([2])), math.inf)
-    assert first.windows.tolist() + rest.windows.tolist() == [0]
+    assert first.scores.tolist() + rest.scores.tolist() == [0.9]
 
 
 def test_a_single_window_is_not_thinned_out() -> None:

@@ -12,14 +12,16 @@ import pytest
 from swathe.detectors.pixels import PADDING
 from swathe.detectors.protocol import DetectorSpec, TileDetections
 from swathe.detectors.registry import open_detector
-from swathe.engine.plan import make_plan
+from swathe.engine.job import BatchJob, Work
+from swathe.engine.look import look_at, make_tile, to_scene, touches_inner_edge
+from swathe.engine.plan import Task, make_plan
 from swathe.engine.settings import RunSettings
-from swathe.engine.task import BatchJob, Task, Work
-from swathe.engine.worker import Worker, load_factory, make_tile, process_batch, to_scene, touches_inner_edge
+from swathe.engine.worker import Worker, load_factory
 from swathe.errors import UsageError
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import TileRead
 from swathe.raster.window import Window
+from swathe.store.protocol import Store
 from swathe.testing.fakes import BLANK_READER, BlankReader, CountingReader, read_log
 from swathe.testing.scenes import SyntheticScene, scene_without_file
 
@@ -31,16 +33,15 @@ def boxes_at(*centres: tuple[float, float]) -> np.ndarray:
 
 
 def test_boxes_are_placed_in_the_scene_exactly() -> None:
-    task = Task("scene", LEVEL, 3, Window(100, 40, 256, 256), 1.0)
+    task = Task("scene", LEVEL, Window(100, 40, 256, 256))
     found = TileDetections(np.array([[10.0, 20.0, 8.0, 6.0, 0.25]]), np.array([0.5]), np.array([2]))
     raw = to_scene(found, task, 2.0)
     assert raw.boxes.tolist() == [[220.0, 120.0, 16.0, 12.0, 0.25]]
-    assert raw.windows.tolist() == [3]
     assert raw.classes.tolist() == [2]
 
 
 def test_findings_in_the_padding_are_dropped() -> None:
-    task = Task("scene", Level(1.0, 100, 60), 0, Window(0, 0, 100, 60), 1.0)
+    task = Task("scene", Level(1.0, 100, 60), Window(0, 0, 100, 60))
     found = TileDetections(boxes_at((50, 30), (120, 30), (50, 61)), np.array([0.9, 0.8, 0.7]), np.array([0, 0, 0]))
     assert to_scene(found, task, 2.0).scores.tolist() == [0.9]
 
@@ -62,7 +63,7 @@ def test_the_hull_of_a_turned_box_counts() -> None:
 
 
 def test_small_windows_are_padded_with_grey() -> None:
-    task = Task("scene", Level(1.0, 5, 3), 0, Window(0, 0, 5, 3), 1.0)
+    task = Task("scene", Level(1.0, 5, 3), Window(0, 0, 5, 3))
     tile = make_tile(task, np.full((3, 5, 3), 7, dtype=np.uint8), 8)
     assert tile.pixels.shape == (8, 8, 3)
     assert (tile.width, tile.height) == (5, 3)
@@ -84,38 +85,35 @@ def test_windows_without_data_are_skipped(scenes: list[SyntheticScene], spec: De
     plan = make_plan([scene], RunSettings(tile=128, stride=100), spec)
     reader = CountingReader(HalfEmptyReader(scene))
     detector = open_detector(spec)
-    results = [process_batch(batch, reader, detector, 2.0, 2) for batch in plan.batches()]
-    skipped = sum(count for _, count in results)
+    parts = [look_at(scene.id, batch, reader, detector, 2.0, 2) for batch in plan.scenes[0].batches()]
+    skipped = sum(part.skipped for part in parts)
     assert 0 < skipped < plan.windows
     assert reader.reads == plan.windows
     assert len(read_log(log)) == plan.windows - skipped
-    assert all((raw.boxes[:, 0] < 600).all() for raw, _ in results)
+    assert all((part.raw.boxes[:, 0] < 600).all() for part in parts)
 
 
 def test_windows_are_read_in_row_order(scenes: list[SyntheticScene], spec: DetectorSpec) -> None:
     scene = scene_without_file(scenes[0])
     plan = make_plan([scene], RunSettings(tile=128, stride=100), spec)
     reader = CountingReader(BlankReader(scene))
-    for batch in plan.batches():
-        process_batch(batch, reader, open_detector(spec), 2.0, 3)
+    for batch in plan.scenes[0].batches():
+        look_at(scene.id, batch, reader, open_detector(spec), 2.0, 3)
     places = [(window.row_off, window.col_off) for _, window in reader.windows]
     assert places == sorted(places)
 
 
-def test_a_worker_goes_from_scene_to_scene(tmp_path: Path, scenes: list[SyntheticScene], spec: DetectorSpec) -> None:
+def test_a_worker_goes_from_scene_to_scene(scenes: list[SyntheticScene], spec: DetectorSpec, store: Store) -> None:
     settings = RunSettings(tile=512, stride=512)
     plan = make_plan([scene_without_file(scene) for scene in scenes], settings, spec)
     assert plan.detector is not None
-    worker = Worker(Work(plan.detector, settings, tmp_path, BLANK_READER))
-    results = [
-        worker.run(BatchJob(plan.batch(index), scene))
-        for number, scene in enumerate(plan.scenes)
-        for index in plan.scene_batches(number)
-    ]
+    store.begin(plan.run, plan.about(), ())
+    worker = Worker(Work(plan.detector, settings, plan.run, plan.about(), store.address, BLANK_READER))
+    results = [worker.run(BatchJob(scene, batch)) for scene in plan.scenes for batch in scene.batches()]
     worker.close()
     assert sum(result.windows for result in results) == plan.windows
     assert all(result.error is None for result in results)
-    assert len(list(tmp_path.glob("part-*"))) == plan.batch_count
+    assert len(store.workspace(plan.run).names()) == len(results)
 
 
 @pytest.mark.parametrize("name", ["nothing", "swathe.nowhere:Reader", "swathe.engine.worker:Nobody"])
@@ -128,9 +126,8 @@ def test_an_unknown_reader_is_a_clear_error(name: str) -> None:
 def test_tiles_handed_over_together_give_the_same(scenes: list[SyntheticScene], spec: DetectorSpec, batch: int) -> None:
     scene = scene_without_file(scenes[0])
     plan = make_plan([scene], RunSettings(tile=128, stride=100), spec)
-    first = plan.batch(0)
-    alone, _ = process_batch(first, HalfEmptyReader(scene), open_detector(spec), 2.0, 2)
-    together, _ = process_batch(first, HalfEmptyReader(scene), open_detector(replace(spec, batch=batch)), 2.0, 2)
-    assert len(alone) > 0
-    for column in vars(alone):
-        np.testing.assert_array_equal(getattr(alone, column), getattr(together, column))
+    first = next(plan.scenes[0].batches())
+    alone = look_at(scene.id, first, HalfEmptyReader(scene), open_detector(spec), 2.0, 2)
+    together = look_at(scene.id, first, HalfEmptyReader(scene), open_detector(replace(spec, batch=batch)), 2.0, 2)
+    assert len(alone.raw) > 0
+    assert alone.pack() == together.pack()

@@ -179,10 +179,11 @@ def _write_configuration(samples: Samples) -> Path:
 
 def _write_unfinished(samples: Samples) -> None:
     """Leave a run after its first batch, then resume a copy of it."""
-    from swathe.api import Choices, open_output, open_readable
+    from swathe.api import Choices, open_readable
     from swathe.engine.events import BatchFinished, ProgressEvent
     from swathe.engine.plan import make_plan
     from swathe.engine.run import run_plan
+    from swathe.store import open_store
 
     def stop(event: ProgressEvent) -> None:
         if isinstance(event, BatchFinished):
@@ -192,6 +193,6 @@ def _write_unfinished(samples: Samples) -> None:
     spec, info = chosen.detector(samples.model)
     plan = make_plan(open_readable([samples.scene])[0], chosen.settings(info), spec)
     with contextlib.suppress(KeyboardInterrupt):
-        run_plan(plan, open_output(samples.unfinished, plan), progress=stop)
+        run_plan(plan, open_store(samples.unfinished, create=True), progress=stop)
     shutil.copytree(samples.unfinished, samples.finished)
     _command("detect", samples.scene, "-m", samples.model, "-o", samples.finished, *GRID)

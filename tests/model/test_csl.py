@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swathe.errors import UsageError
 from swathe.model import csl
 
 ANGLES = st.floats(-math.pi / 2, math.pi / 2, exclude_max=True)
@@ -61,8 +59,3 @@ def test_decoding_the_centre_of_a_bin_has_no_bias() -> None:
     error = csl.angle_to_bin(torch.deg2rad(degrees)) - 89.5 - degrees
     assert abs(float(error.mean())) < 1e-3
     assert float(error.abs().mean()) <= 0.25 + 1e-3
-
-
-def test_refuses_a_radius_that_is_not_positive() -> None:
-    with pytest.raises(UsageError, match="radius"):
-        csl.encode(torch.tensor([0.0]), radius=0.0)

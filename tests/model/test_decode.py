@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swathe.errors import ModelError, UsageError
+from swathe.errors import ModelError
 from swathe.model.decode import decode
 from swathe.model.info import ModelInfo
 
@@ -195,9 +195,3 @@ def test_maps_of_another_model_are_refused() -> None:
         decode(silent_maps()[:2], INFO, 0.25)
     with pytest.raises(ModelError, match="float64"):
         decode([level.astype(np.float64) for level in silent_maps()], INFO, 0.25)
-
-
-@pytest.mark.parametrize("min_score", [-0.1, 1.1, math.nan])
-def test_impossible_thresholds_are_refused(min_score: float) -> None:
-    with pytest.raises(UsageError, match="from 0 to 1"):
-        decode(silent_maps(), INFO, min_score)

@@ -224,3 +224,22 @@ def test_computing_the_last_layer_only_at_objects_changes_nothing() -> None:
     for name in ("box", "objectness", "classes", "angle"):
         torch.testing.assert_close(getattr(lazy, name), getattr(dense, name))
     torch.testing.assert_close(lazy_gradients, dense_gradients, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("start", "full"), [(0.5, 2.0), (3.0, 0.75), (1.0, 1.0)])
+def test_alpha_follows_the_overlap_of_the_batch(start: float, full: float) -> None:
+    """A small object is answered for at /8 alone, so one mean IoU decides."""
+    maps = [raw.normal_(generator=torch.Generator().manual_seed(5)) for raw in maps_for(1, 64)]
+    truth = torch.tensor([[0, 1, 30.0, 33.0, 12.0, 10.0, 0.4]])
+
+    def box_loss(**given: float) -> float:
+        return float(YWCSLLoss(INFO, LossSettings(box="iou", box_gain=1.0, **given))(maps, truth).box)
+
+    overlap = 1.0 - box_loss()
+    assert 0.05 < overlap < 0.95
+    assert box_loss(alpha=start, alpha_full=full) == pytest.approx(box_loss(alpha=start + overlap * (full - start)))
+
+
+def test_refuses_an_alpha_that_is_none() -> None:
+    with pytest.raises(UsageError, match="alpha_full"):
+        LossSettings(alpha_full=0.0)

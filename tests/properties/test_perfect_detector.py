@@ -17,15 +17,15 @@ import pytest
 from swathe.boxes import to_polygons
 from swathe.detectors.protocol import DetectorSpec
 from swathe.detectors.registry import open_detector
+from swathe.engine.look import look_at
 from swathe.engine.parts import Part
-from swathe.engine.plan import Plan, make_plan
+from swathe.engine.plan import Batch, Plan, make_plan
 from swathe.engine.raw import RawDetections
-from swathe.engine.run import run_detection
+from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
 from swathe.engine.sweep import merge_parts
-from swathe.engine.worker import process_batch
-from swathe.store.geoparquet import GeoParquetStore
-from swathe.testing.fakes import BlankReader, write_script
+from swathe.store import open_store, read
+from swathe.testing.fakes import BLANK_READER, BlankReader, write_script
 from swathe.testing.scenes import ObjectRule, SyntheticScene, scene_without_file, synthetic_scene
 
 SCALE_SETS = [(1.0,), (0.5,), (1.5,), (0.5, 1.0), (1.0, 1.5), (0.5, 1.0, 1.5)]
@@ -34,13 +34,13 @@ COMBINATIONS = 240
 
 def run_in_memory(plan: Plan, spec: DetectorSpec, order: npt.NDArray[np.int64]) -> RawDetections:
     """The run without files: batches in the order given, then the merge."""
-    detector, reader = open_detector(spec), BlankReader(plan.scenes[0])
-    settings = plan.settings
+    (scene,), settings = plan.scenes, plan.settings
+    detector, reader, batches = open_detector(spec), BlankReader(scene.source), list(scene.batches())
 
-    def load(index: int) -> Part:
-        return Part(*process_batch(plan.batch(index), reader, detector, settings.cut_margin, settings.prefetch))
+    def load(batch: Batch) -> Part:
+        return look_at(scene.id, batch, reader, detector, settings.cut_margin, settings.prefetch)
 
-    return merge_parts(load, order.tolist(), settings, single=plan.windows == 1).kept
+    return merge_parts(load, [batches[place] for place in order], settings, single=plan.windows == 1).kept
 
 
 def assert_is_truth(boxes: npt.NDArray[np.float64], classes: npt.NDArray[np.int64], scene: SyntheticScene) -> None:
@@ -86,7 +86,7 @@ def test_the_result_is_the_truth(tmp_path: Path, clip: str, group: int) -> None:
         scene, settings = random_case(number)
         spec = write_script([scene], tmp_path / "script.json", clip=clip)
         plan = make_plan([scene_without_file(scene)], settings, spec)
-        kept = run_in_memory(plan, spec, np.random.default_rng(number).permutation(plan.batch_count))
+        kept = run_in_memory(plan, spec, np.random.default_rng(number).permutation(plan.scenes[0].batch_count))
         try:
             assert_is_truth(kept.boxes, kept.classes, scene)
         except AssertionError as error:
@@ -97,15 +97,13 @@ def test_the_result_is_the_truth(tmp_path: Path, clip: str, group: int) -> None:
 
 @pytest.mark.parametrize("number", range(COMBINATIONS, COMBINATIONS + 12))
 def test_workers_change_nothing(tmp_path: Path, number: int) -> None:
-    """The same with a plan, worker processes, part files and a store in between."""
+    """The same with worker processes, parts and a store in between."""
     scene, settings = random_case(number)
     spec = write_script([scene], tmp_path / "script.json", clip="own" if number % 2 else "minimum")
-    store = GeoParquetStore.create(tmp_path / "store")
-    settings = replace(settings, workers=number % 4)
-    run_detection(
-        [scene_without_file(scene)], spec, store, settings, reader=f"{BlankReader.__module__}:{BlankReader.__name__}"
-    )
-    found = store.scan()
+    store = open_store(tmp_path / "store", create=True)
+    plan = make_plan([scene_without_file(scene)], replace(settings, workers=number % 4), spec)
+    run_plan(plan, store, reader=BLANK_READER)
+    found = read(store)
     names = np.array([scene.class_names.index(name) for name in found.classes], dtype=np.int64)
     assert_is_truth(found.boxes, names, scene)
 
@@ -116,7 +114,7 @@ def test_an_object_longer_than_the_overlap_is_whole_at_half_scale(tmp_path: Path
     spec = write_script([scene], tmp_path / "script.json")
     for scales in ((1.0,), (0.5, 1.0)):
         plan = make_plan([scene_without_file(scene)], RunSettings(tile=128, stride=28, scales=scales), spec)
-        kept = run_in_memory(plan, spec, np.arange(plan.batch_count))
+        kept = run_in_memory(plan, spec, np.arange(plan.scenes[0].batch_count))
         if scales == (1.0,):
             assert kept.cut.any(), "an object that no window sees whole stays marked as cut"
         else:
@@ -130,6 +128,6 @@ def test_a_scene_of_one_window_is_passed_through(tmp_path: Path) -> None:
     scene = SyntheticScene("one", 100, 100, boxes, np.array([0, 0]))
     spec = write_script([scene], tmp_path / "script.json")
     plan = make_plan([scene_without_file(scene)], RunSettings(tile=128, stride=100), spec)
-    kept = run_in_memory(plan, spec, np.arange(plan.batch_count))
+    kept = run_in_memory(plan, spec, np.arange(plan.scenes[0].batch_count))
     assert plan.windows == 1
     assert len(kept) == 2

@@ -1,20 +1,23 @@
-"""Any two executors give byte-identical stores for the same plan; so does a run that was killed and resumed."""
+"""Any two executors give the same bytes for the same plan; so do runs that were killed and resumed, or grew slowly."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from swathe.engine.events import BatchFinished, Progress, ProgressEvent, RunSummary
-from swathe.engine.run import run_detection
+from swathe.engine.plan import make_plan
+from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
 from swathe.raster.opening import open_scene
 from swathe.raster.scene import Scene
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store import open_store, read
 from swathe.testing.fakes import Fault, write_script
 from swathe.testing.scenes import ObjectRule, SyntheticScene, synthetic_scene, write_geotiff
+from swathe.testing.suites.executor import files_of
 
 SETTINGS = RunSettings(tile=192, stride=112, scales=(0.5, 1.0), workers=0)
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -37,43 +40,81 @@ def scenes(tmp_path: Path, truth: list[SyntheticScene]) -> list[Scene]:
     return [open_scene(tiled), open_scene(write_geotiff(truth[1], tmp_path / "rows.tif", tiled=False))]
 
 
-def published(folder: Path) -> dict[str, bytes]:
-    """Everything in a store; a finished one holds no work."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+Run = Callable[..., RunSummary]
 
 
-def test_serial_processes_and_resumed_runs_agree(
-    tmp_path: Path, truth: list[SyntheticScene], scenes: list[Scene]
-) -> None:
-    script, log = tmp_path / "script.json", tmp_path / "log"
+@pytest.fixture
+def run(tmp_path: Path, truth: list[SyntheticScene], scenes: list[Scene]) -> Run:
+    """Carries out runs over the scenes, or some of them, into stores by name."""
 
-    def run(name: str, workers: int, progress: Progress | None = None) -> RunSummary:
-        folder = tmp_path / name
-        store = GeoParquetStore(folder) if folder.exists() else GeoParquetStore.create(folder)
-        return run_detection(scenes, spec, store, replace(SETTINGS, workers=workers), progress=progress)
+    def run(
+        name: str,
+        workers: int,
+        progress: Progress | None = None,
+        faults: Sequence[Fault] = (),
+        only: slice = slice(None),
+    ) -> RunSummary:
+        spec = write_script(truth, tmp_path / "script.json", clip="own", log=tmp_path / "log", faults=faults)
+        plan = make_plan(scenes[only], replace(SETTINGS, workers=workers), spec)
+        return run_plan(plan, open_store(tmp_path / name, create=True), progress=progress)
 
+    return run
+
+
+def bytes_of(folder: Path) -> dict[str, bytes | None]:
+    """The detection files of a store, and that no work is left in it."""
+    store = open_store(folder)
+    assert all(not store.workspace(known.id).names() for known in store.runs())
+    return files_of(store)
+
+
+def test_serial_processes_and_resumed_runs_agree(tmp_path: Path, truth: list[SyntheticScene], run: Run) -> None:
     def interrupt(event: ProgressEvent) -> None:
         if isinstance(event, BatchFinished) and event.done_windows > event.total_windows / 2:
             raise KeyboardInterrupt
 
-    spec = write_script(truth, script, clip="own", log=log, faults=[Fault("kill", "rows", 12)])
     with pytest.raises(KeyboardInterrupt):
-        run("killed", 2, interrupt)  # a worker is lost, too
+        run("killed", 2, interrupt, [Fault("kill", "rows", 12)])  # a worker is lost, too
     resumed = run("killed", 2)
     assert 0 < resumed.resumed_windows < resumed.windows
     run("serial", 0)
-    assert published(tmp_path / "serial") == published(tmp_path / "killed")
-    found = GeoParquetStore(tmp_path / "serial").scan()
+    assert bytes_of(tmp_path / "serial") == bytes_of(tmp_path / "killed")
+    found = read(open_store(tmp_path / "serial"))
     assert len(found) == sum(len(scene.boxes) for scene in truth) == resumed.detections
     assert not found.cut.any()
+
+
+def test_scenes_added_one_by_one_agree(tmp_path: Path, run: Run) -> None:
+    whole = run("whole", 2)
+    second = run("grown", 0, only=slice(1, 2))
+    first = run("grown", 1, only=slice(0, 1))
+    assert whole.run == first.run == second.run
+    assert bytes_of(tmp_path / "whole") == bytes_of(tmp_path / "grown")
+    both = run("grown", 2)
+    assert both.resumed_windows == both.windows
+    assert (both.detections, both.per_class) == (whole.detections, whole.per_class)
+
+
+def test_two_processes_that_add_scenes_at_once_agree(tmp_path: Path, run: Run) -> None:
+    """One looks at both scenes, the other one at one of them, while the first one works."""
+    others: list[RunSummary] = []
+
+    def meanwhile(event: ProgressEvent) -> None:
+        if isinstance(event, BatchFinished) and not others:
+            others.append(run("shared", 0, only=slice(1, 2)))
+
+    run("whole", 2)
+    summary = run("shared", 2, meanwhile)
+    assert others[0].scenes == ("rows",)
+    assert summary.scenes == ("rows", "tiled")
+    assert bytes_of(tmp_path / "whole") == bytes_of(tmp_path / "shared")
 
 
 def test_a_file_that_disappears_fails_alone(tmp_path: Path, truth: list[SyntheticScene], scenes: list[Scene]) -> None:
     spec = write_script(truth, tmp_path / "script.json")
     Path(scenes[1].uri).unlink()
-    store = GeoParquetStore.create(tmp_path / "store")
-    summary = run_detection(scenes, spec, store, SETTINGS)
+    store = open_store(tmp_path / "store", create=True)
+    summary = run_plan(make_plan(scenes, SETTINGS, spec), store)
     assert "rows.tif" in summary.failed["rows"]
-    assert summary.detections == len(truth[0].boxes) == len(store.scan())
-    assert store.manifest(summary.run) is None
+    assert summary.detections == len(truth[0].boxes) == len(read(store))
+    assert store.runs()[0].failed == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import geopandas
@@ -18,9 +19,11 @@ import shapely
 from requirements import need, need_ogr_parquet
 from swathe.detections import Detections
 from swathe.query import Query, reference_filter
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store import open_store, read
 from swathe.store.parquet import write_detections
+from swathe.store.protocol import Store
 from swathe.testing.suites.samples import ANTIMERIDIAN, MERCATOR, PIXELS, UTM, random_detections
+from swathe.testing.suites.store import add
 
 PARTS = [random_detections(UTM, 60, 1), random_detections(MERCATOR, 50, 2), random_detections(ANTIMERIDIAN, 40, 3)]
 EVERYTHING = Detections.concat(PARTS)
@@ -28,17 +31,19 @@ IDS = set(EVERYTHING.table.column("id").to_pylist())
 
 
 @pytest.fixture(params=["open", "merged"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> GeoParquetStore:
-    store = GeoParquetStore.create(tmp_path / "store")
-    for part in PARTS:
-        (scene,) = part.scenes.values()
-        store.publish_scene("run-a", part, scene)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    store = open_store(tmp_path / "store", create=True)
+    add(store, *PARTS)
     if request.param == "merged":
-        store.commit("run-a", {})
-        assert store.compact("run-a") == 2
+        assert store.compact(timedelta(0)).after == 1
     # What a killed process left, which nobody may stumble over.
-    (store.path / "detections" / ".run%2Da-x.0123456789ab.tmp").write_bytes(b"half a file")
+    (files_of(store) / ".run%2Da-x.0123456789ab.tmp").write_bytes(b"half a file")
     return store
+
+
+def files_of(store: Store) -> Path:
+    """The folder with the files of the only run."""
+    return Path(store.address) / "detections" / "run-a"
 
 
 def lower_left(fraction: float) -> tuple[float, float, float, float]:
@@ -52,7 +57,7 @@ def test_duckdb(store):
     import duckdb
 
     box = lower_left(0.4)
-    files = f"'{store.path}/detections/*.parquet'"
+    files = f"'{files_of(store)}/*.parquet'"
     with duckdb.connect() as connection:
         connection.execute("load parquet")
         found = connection.execute(f"select id, score, acquired from {files}").fetchall()
@@ -78,7 +83,7 @@ def test_duckdb(store):
 
 
 def test_geopandas(store):
-    frame = geopandas.read_parquet(store.path / "detections")
+    frame = geopandas.read_parquet(files_of(store))
     assert frame.crs.to_string() == "OGC:CRS84"
     assert set(frame["id"]) == IDS
     assert set(frame.geom_type) == {"Polygon", "MultiPolygon"}
@@ -87,13 +92,13 @@ def test_geopandas(store):
     expected = EVERYTHING.footprints()[[order[name] for name in frame["id"]]]
     assert shapely.equals(frame.geometry.to_numpy(), expected).all()
     box = lower_left(0.4)
-    part = geopandas.read_parquet(store.path / "detections", bbox=box)
+    part = geopandas.read_parquet(files_of(store), bbox=box)
     assert set(reference_filter(EVERYTHING, Query(box=box)).table.column("id").to_pylist()) <= set(part["id"])
     np.testing.assert_allclose(frame["length_m"], EVERYTHING.measures()[[order[name] for name in frame["id"]], 0])
 
 
 def test_pyarrow_datasets(store):
-    dataset = ds.dataset(store.path / "detections")
+    dataset = ds.dataset(files_of(store))
     assert dataset.count_rows() == 150
     assert dataset.count_rows(filter=ds.field("scene") == UTM.id) == 60
     assert dataset.count_rows(filter=ds.field("bbox", "ymin") > 60) == 0
@@ -148,13 +153,13 @@ def assert_same_rows(found: geopandas.GeoDataFrame, detections: Detections) -> N
 
 
 def test_ogr_reads_the_folder_as_one_layer(store, gdal):
-    found = read_with_ogr(store.path / "detections", gdal)
+    found = read_with_ogr(files_of(store), gdal)
     assert_same_rows(found, EVERYTHING)
     assert found.crs.to_epsg() == 4326
 
 
 def test_ogr_knows_the_types_of_columns(store, gdal):
-    described = describe_with_ogr(store.path / "detections", gdal)
+    described = describe_with_ogr(files_of(store), gdal)
     fields = dict(re.findall(r"^([\w.]+): (\S+) \(0\.0\)", described, re.MULTILINE))
     assert {fields.pop(name) for name in ("id", "run", "scene", "class")} == {"String"}
     assert (fields.pop("cut"), fields.pop("acquired")) == ("Integer(Boolean)", "DateTime")
@@ -164,7 +169,7 @@ def test_ogr_knows_the_types_of_columns(store, gdal):
 
 
 def test_ogr_reads_each_file(store, gdal):
-    files = sorted((store.path / "detections").glob("*.parquet"))
+    files = sorted((files_of(store)).glob("*.parquet"))
     frames = [read_with_ogr(path, gdal) for path in files]
     whole = pandas.concat(frames).sort_values("id", ignore_index=True)
     assert_same_rows(whole, EVERYTHING)
@@ -172,11 +177,11 @@ def test_ogr_reads_each_file(store, gdal):
 
 def test_ogr_filters_by_place_and_attributes(store, gdal):
     box = lower_left(0.4)
-    found = read_with_ogr(store.path / "detections", gdal, "-spat", *map(str, box))
+    found = read_with_ogr(files_of(store), gdal, "-spat", *map(str, box))
     assert_same_rows(found, reference_filter(EVERYTHING, Query(box=box)))
     assert 0 < len(found) < 60
     conditions = "class = 'bâtiment/घर' and score >= 0.5 and cut = 0"
-    found = read_with_ogr(store.path / "detections", gdal, "-where", conditions)
+    found = read_with_ogr(files_of(store), gdal, "-where", conditions)
     wanted = reference_filter(EVERYTHING, Query(classes=("bâtiment/घर",), min_score=0.5))
     uncut = np.flatnonzero(~wanted.table.column("cut").to_numpy())
     assert_same_rows(found, wanted.take(uncut))
@@ -191,25 +196,58 @@ def test_ogr_reads_names_in_many_row_groups(tmp_path, gdal):
 
 
 def test_ogr_knows_that_pixels_have_no_reference_system(tmp_path, gdal):
-    store = GeoParquetStore.create(tmp_path / "store")
+    store = open_store(tmp_path / "store", create=True)
     found = random_detections(PIXELS, 20, 1)
-    store.publish_scene("run-a", found, PIXELS)
-    assert "Layer SRS WKT:\n(unknown)" in describe_with_ogr(store.path / "detections", gdal)
-    coordinates = read_with_ogr(store.path / "detections", gdal).get_coordinates().to_numpy()
+    add(store, found)
+    assert "Layer SRS WKT:\n(unknown)" in describe_with_ogr(files_of(store), gdal)
+    coordinates = read_with_ogr(files_of(store), gdal).get_coordinates().to_numpy()
     np.testing.assert_array_equal(coordinates, expected_rows(found).get_coordinates().to_numpy())
 
 
 def test_ogr_reads_what_is_written_for_it(store, tmp_path):
-    path = store.scan().save(tmp_path / "found.geojson")
+    path = read(store).save(tmp_path / "found.geojson")
     frame = pyogrio.read_dataframe(path)
     assert len(frame) == 150
     assert frame.geometry.is_valid.all()
 
 
 def test_pixels_have_no_reference_system(tmp_path):
-    store = GeoParquetStore.create(tmp_path / "store")
-    store.publish_scene("run-a", random_detections(PIXELS, 20, 1), PIXELS)
-    frame = geopandas.read_parquet(store.path / "detections")
+    store = open_store(tmp_path / "store", create=True)
+    add(store, random_detections(PIXELS, 20, 1))
+    frame = geopandas.read_parquet(files_of(store))
     assert frame.crs is None
     assert frame["length_m"].isna().all()
     assert frame["acquired"].isna().all()
+
+
+def test_the_table_of_detections_is_one_of_delta_lake(store):
+    from deltalake import DeltaTable
+
+    table = DeltaTable(f"{store.address}/detections").to_pyarrow_table()
+    assert set(table.column("id").to_pylist()) == IDS
+    assert set(table.column("run").to_pylist()) == {"run-a"}
+    gone = UTM.id
+    store.remove("run-a", [gone])
+    table = DeltaTable(f"{store.address}/detections").to_pyarrow_table()
+    assert set(table.column("id").to_pylist()) == {name for name in IDS if f"/{gone}/" not in name}
+
+
+def test_what_other_programs_wrote_anew_is_read(store, tmp_path):
+    import duckdb
+
+    files = sorted(files_of(store).glob("*.parquet"))
+    expected = read(store)
+    for number, path in enumerate(files):
+        one = tmp_path / f"{number}.parquet"
+        if number % 2:
+            geopandas.read_parquet(path).to_parquet(one)
+        else:
+            duckdb.sql(f"copy (select * from '{path}') to '{one}' (format parquet)")
+        path.write_bytes(one.read_bytes())
+    assert read(store).table.to_pylist() == expected.table.to_pylist()
+    for query in (Query(box=lower_left(0.4)), Query(length=(10, 40)), Query(classes=("ship",), min_score=0.5)):
+        assert read(store, query).table.to_pylist() == reference_filter(EVERYTHING, query).table.to_pylist()
+        assert dict(store.count(query)) == reference_filter(EVERYTHING, query).per_class()
+    alone = Detections.open(files[0])
+    assert set(alone.table.column("id").to_pylist()) <= IDS
+    assert not alone.georeferenced

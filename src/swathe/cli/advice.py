@@ -26,7 +26,9 @@ def advice(plan: Plan, workers: int) -> list[Advice]:
     from swathe.raster.advice import advise
 
     settings = plan.settings
-    found = (advise(scene, settings.scales, settings.tile, settings.stride, max(1, workers)) for scene in plan.scenes)
+    found = (
+        advise(scene.source, settings.scales, settings.tile, settings.stride, max(1, workers)) for scene in plan.scenes
+    )
     return sorted((item for item in found if item is not None), key=lambda item: -item.gain)
 
 

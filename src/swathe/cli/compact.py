@@ -1,4 +1,4 @@
-"""`swathe compact`: merge the many small files of a store."""
+"""`swathe compact`: merge the many small files of a store, and delete those that nothing needs."""
 
 from __future__ import annotations
 
@@ -6,28 +6,25 @@ from typing import Annotated
 
 import typer
 
-from swathe.cli.options import Json, StoreFolder, print_json
+from swathe.cli.options import Json, StoreAddress, print_json, read_age
 from swathe.cli.output import echo
-from swathe.counts import counted
+
+AGE = "1h"  # longer than anybody reads what was replaced meanwhile
 
 
 def compact(
-    store: StoreFolder,
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Only this run.")] = None,
+    store: StoreAddress,
+    older: Annotated[
+        str, typer.Option(metavar="AGE", help="Delete files that were replaced or left over longer ago, such as 12h.")
+    ] = AGE,
     json: Json = False,
 ) -> None:
-    """Merge small files of finished runs into larger ones, so that queries open fewer; the content stays the same."""
-    from swathe.store.geoparquet import GeoParquetStore
+    """Merge small files, so that queries open fewer, and delete old ones; what the store holds stays the same."""
+    from swathe.store import open_store
 
-    opened = GeoParquetStore(store)
-    unfinished = opened.unfinished_runs()
-    chosen = [found for found in opened.runs() if found not in unfinished] if run is None else [run]
-    before = len(opened.files)
-    for finished in chosen:
-        opened.compact(finished)
-    after = len(opened.files)
+    done = open_store(store).compact(read_age("older", older))
     if json:
-        print_json({"event": "compacted", "runs": chosen, "files_before": before, "files_after": after})
-        return
-    left = f"; {counted(len(unfinished), 'unfinished run')} left alone" if unfinished and run is None else ""
-    echo(f"{store}: {before:,} files before, {after:,} now{left}")
+        values = {"files_before": done.before, "files_after": done.after, "deleted": done.deleted}
+        print_json({"event": "compacted", **values})
+    else:
+        echo(f"{store}: {done.before:,} files before, {done.after:,} now; {done.deleted:,} old ones deleted")

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from swathe.cli.options import names, numbers, span
-from swathe.errors import Argument, SourceError, StoreError, UsageError
+from swathe.cli.options import RUN, names, numbers, span
+from swathe.errors import Argument, SourceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from swathe.areas import Area
-    from swathe.detections import Detections
     from swathe.query import Query
 
-Found = Annotated[Path, typer.Argument(metavar="STORE", help="A store, or a GeoParquet file written by Swathe.")]
+Found = Annotated[str, typer.Argument(metavar="STORE", help="A store, or a GeoParquet file of detections.")]
 Near = Annotated[
     str | None, typer.Option(metavar="LON,LAT,METRES", help="Only what comes so near to this place on the ground.")
 ]
@@ -41,7 +40,7 @@ Azimuth = Annotated[
     ),
 ]
 Scenes = Annotated[str | None, typer.Option("--scenes", "--scene", metavar="LIST", help="Only these scenes, by id.")]
-Runs = Annotated[str | None, typer.Option("--runs", "--run", metavar="LIST", help="Only these runs, by id.")]
+Runs = Annotated[str | None, typer.Option("--runs", "--run", metavar="LIST", help=f"Only these runs, each by {RUN}.")]
 
 _READ: dict[str, Callable[[str, str | None], Any]] = {
     "near": numbers,
@@ -105,7 +104,7 @@ def read_polygon(path: Path) -> tuple[tuple[float, float], ...]:
 
 
 def find_areas(
-    store: Path, wanted: Sequence[str], file: Path | None, name_property: str | None
+    store: str, wanted: Sequence[str], file: Path | None, name_property: str | None
 ) -> tuple[Area, ...] | None:
     """Look up areas by name.
 
@@ -123,36 +122,17 @@ def find_areas(
         SourceError: If there are no areas, or the file is damaged.
     """
     from swathe.areas import NAME_PROPERTY, Areas
+    from swathe.store.files import open_held
 
     if file is None and name_property is not None:
         raise UsageError("--name-property belongs to a file of areas; name it with --areas")
     if file is None and not wanted:
         return None
-    if file is None and not store.is_dir():
-        raise UsageError(f"--area: {store} is a file and holds no areas; name a file of areas with --areas")
-    known = Areas.open(file or store, name_property=name_property or NAME_PROPERTY)
+    if file is not None:
+        known = Areas.open(file, name_property=name_property or NAME_PROPERTY)
+    else:
+        known = open_held(store).areas()
+        if not len(known):
+            hint = "add some with `swathe areas`, or name a file with --areas"
+            raise SourceError(f"there are no areas in {store}; {hint}")
     return tuple(known[name] for name in wanted) if wanted else tuple(known)
-
-
-def scan(path: Path, condition: Query) -> Detections:
-    """Answer a query from a store or from a file.
-
-    Args:
-        path: A store, or a GeoParquet file.
-        condition: What to look for.
-
-    Returns:
-        The matches in canonical order.
-
-    Raises:
-        UsageError: If runs in the store describe a scene differently.
-        StoreError: If there is nothing at the path, or something else or something damaged.
-    """
-    from swathe.detections import Detections
-    from swathe.store.geoparquet import GeoParquetStore
-
-    if not path.exists():
-        raise StoreError(f"{path}: does not exist; give the folder that `swathe detect -o` wrote")
-    if path.is_dir():
-        return GeoParquetStore(path).scan(condition)
-    return Detections.open(path).filter(condition)

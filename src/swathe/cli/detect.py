@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from swathe.engine.plan import Plan
     from swathe.raster.scene import Scene
     from swathe.store.exports import Format
-    from swathe.store.geoparquet import GeoParquetStore
+    from swathe.store.protocol import Store
 
 Model = Annotated[
     str,
@@ -49,7 +49,10 @@ Model = Annotated[
         "-m", "--model", help="Name of a model (see `swathe models`), a model file, or a training run's folder."
     ),
 ]
-Output = Annotated[Path, typer.Option("-o", "--output", metavar="STORE", help="Store to write: a folder.")]
+Output = Annotated[
+    str,
+    typer.Option("-o", "--output", metavar="STORE", help="Store to add to: a folder or an address; made if needed."),
+]
 MergeIou = Annotated[
     float,
     typer.Option("--merge-iou", metavar="IOU", help="Of two boxes of a class that overlap more, the better stays."),
@@ -63,7 +66,10 @@ BatchTimeout = Annotated[
     ),
 ]
 Backend = Annotated[str, typer.Option(help="onnx, openvino, openvino-bf16, torch, a plug-in, or auto.")]
-Append = Annotated[bool, typer.Option("--append", help="Add this run to a store that holds others.")]
+RunName = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call this run, beside its id.")]
+ScenePrefix = Annotated[
+    str, typer.Option("--scene-prefix", metavar="TEXT", help="What to put before the names of these scenes.")
+]
 Geojson = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the detections as GeoJSON, too.")]
 Exports = Annotated[
     list[Path] | None,
@@ -90,33 +96,36 @@ def detect(
     bands: Bands = None,
     value_range: ValueRange = None,
     acquired: Acquired = None,
-    append: Append = False,
+    name: RunName = None,
+    scene_prefix: ScenePrefix = "",
     overwrite: Overwrite = False,
     geojson: Geojson = None,
     export: Exports = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Find objects in scenes; the same command again resumes what was interrupted."""
-    from swathe.api import Choices, open_output, open_readable, raise_for_failures, with_time
+    """Find objects in scenes and add them to a store; what is done already is not done again."""
+    from swathe.api import Choices, open_readable, raise_for_failures, with_time
     from swathe.engine.plan import make_plan
 
     targets = _targets(export or (), geojson, overwrite=overwrite)
     looks, kept = numbers("scales", scales), names("classes", classes)
-    chosen = Choices(looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory)
+    limits, shown = value_limits("value_range", value_range), whole_numbers("bands", bands)
+    chosen = Choices(
+        looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory, shown, limits
+    )
     spec, card = chosen.detector(model)
     settings = chosen.settings(card)
-    limits = value_limits("value_range", value_range)
-    scenes, unopened = open_readable(sources, bands=whole_numbers("bands", bands), value_range=limits)
+    scenes, unopened = open_readable(sources, bands=shown, value_range=limits, prefix=scene_prefix)
     _check_one_kind(scenes, targets)
     plan = make_plan(with_time(scenes, acquired), settings, spec)
     _check_before(plan)
-    store = open_output(output, plan, append=append, overwrite=overwrite)
+    store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:
         model_line = f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {spec.min_score:g}"
         echo(model_line, describe(plan), *notes(plan))
-    summary = _run(plan, store, unopened, supersede=not append, json=json, quiet=quiet)
-    _write(store, plan.run, targets, overwrite=overwrite)
+    summary = _run(plan, store, unopened, name, json=json, quiet=quiet)
+    _write(store, summary, targets, overwrite=overwrite)
     files = [str(path) for path in (*summary.files, *targets)]
     if json:
         print_json({"event": "summary", **summary.to_json(), "files": files})
@@ -139,7 +148,7 @@ def notes(plan: Plan) -> list[str]:
     """Return lines with what is to know about how scenes are read, each once with the first scene that it is about."""
     about: dict[str, list[str]] = {}
     for scene in plan.scenes:
-        for note in scene.notes:
+        for note in scene.source.notes:
             about.setdefault(note, []).append(scene.id)
     more = {note: f" and {len(ids) - 1:,} more" if len(ids) > 1 else "" for note, ids in about.items()}
     return [f"Note     {ids[0]}{more[note]}: {note}" for note, ids in about.items()]
@@ -156,15 +165,26 @@ def _targets(exports: Sequence[Path], geojson: Path | None, *, overwrite: bool) 
 def _check_before(plan: Plan) -> None:
     """Refuse a run that does not fit into memory, before anything is replaced, and say what would make it quicker."""
     from swathe.engine.limits import check_memory
-    from swathe.engine.local import choose_executor
+    from swathe.engine.local import worker_count
 
-    processes = choose_executor(plan.settings.workers).workers
+    processes = worker_count(plan.settings.workers)
     check_memory(plan, processes)
     say_advice(advice(plan, processes))
 
 
+def _open_output(output: str, plan: Plan, *, overwrite: bool) -> Store:
+    """Open or make the store; to replace what it holds is to remove all but unfinished work of this very run."""
+    from swathe.store import open_store
+
+    store = open_store(output, create=True)
+    for run in store.runs() if overwrite else ():
+        if run.id != plan.run or not run.pending:
+            store.remove(run.id)
+    return store
+
+
 def _run(
-    plan: Plan, store: GeoParquetStore, unopened: Mapping[str, str], *, supersede: bool, json: bool, quiet: bool
+    plan: Plan, store: Store, unopened: Mapping[str, str], name: str | None, *, json: bool, quiet: bool
 ) -> RunSummary:
     """Carry out a plan and show its progress; scenes that could not be opened count among those that failed."""
     from swathe.api import with_unopened
@@ -174,7 +194,7 @@ def _run(
     with detection_progress(json=json, quiet=quiet) as progress:
         for scene, reason in unopened.items():
             progress(SceneFailed(scene, reason))
-        return with_unopened(run_plan(plan, store, progress=progress, supersede=supersede), unopened)
+        return with_unopened(run_plan(plan, store, name=name, progress=progress), unopened)
 
 
 def _check_one_kind(scenes: Sequence[Scene], targets: Mapping[Path, Format]) -> None:
@@ -188,16 +208,15 @@ def _check_one_kind(scenes: Sequence[Scene], targets: Mapping[Path, Format]) -> 
         )
 
 
-def _write(store: GeoParquetStore, run: str, targets: Mapping[Path, Format], *, overwrite: bool) -> None:
-    """Write what a run has found so far to files."""
-    from swathe.query import Query
+def _write(store: Store, summary: RunSummary, targets: Mapping[Path, Format], *, overwrite: bool) -> None:
+    """Write what is found in the scenes so far to files."""
+    from swathe.api import detections_of
     from swathe.store.exports import export
 
-    if not targets:
-        return
-    found = store.scan(Query(runs=(run,)))
+    found = detections_of(summary, store) if targets else None
     for path, chosen in targets.items():
-        export(found, path, chosen, overwrite=overwrite)
+        if found is not None:
+            export(found, path, chosen, overwrite=overwrite)
 
 
 def _summary(summary: RunSummary, files: list[str]) -> list[str]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from swathe.cli.conditions import Found, Runs, scan
-from swathe.cli.notes import say_notes
+from swathe.cli.conditions import Found, Runs
+from swathe.cli.notes import answer
 from swathe.cli.options import (
     Bands,
     Classes,
@@ -87,6 +87,7 @@ def draw(
     from swathe.drawing import draw as draw_picture
     from swathe.drawing.page import SUFFIXES
     from swathe.query import Query
+    from swathe.store.files import open_held
 
     free_output(output, overwrite=overwrite)
     if sum(part is not None for part in (box, pixels, detection)) > 1:
@@ -106,9 +107,8 @@ def draw(
         scenes=None if scene is None else (scene,),
         runs=wanted_runs,
     )
-    found = scan(store, condition)
+    found = answer(open_held(store), condition, one_of_several=True)
     info = _only_scene(store, found, scene)
-    say_notes(store, condition, found)
     if detection is not None:
         view = _around(found, info, detection, margin, view)
     opened = _opened(info, image, bands, value_range)
@@ -119,7 +119,7 @@ def draw(
         echo(f"{output}: {counted(count, 'detection')}")
 
 
-def _only_scene(store: Path, found: Detections, scene: str | None) -> SceneInfo:
+def _only_scene(store: str, found: Detections, scene: str | None) -> SceneInfo:
     """Return the scene to draw, if there is exactly one."""
     known = sorted({scene for _, scene in found.scenes})
     if len(known) != 1:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from swathe.cli.options import Json, free_output, names, print_json
+from swathe.cli.options import RUN, Json, free_output, names, print_json
 from swathe.cli.output import echo
 from swathe.errors import Argument, StoreError, UsageError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def evaluate(
     truth: Annotated[Path, typer.Option(metavar="LABELS", help="Label files, one per searched image; or COCO's.")],
     found: Annotated[
-        Path, typer.Option(metavar="PATH", help="A store, a GeoParquet file, or a folder of DOTA Task 1 files.")
+        str, typer.Option(metavar="PATH", help="A store, a GeoParquet file, or a folder of DOTA Task 1 files.")
     ],
     classes: Annotated[
         str | None, typer.Option(metavar="LIST", help="The class list; every class of the labels by default.")
@@ -32,7 +32,7 @@ def evaluate(
     ignore_unlabelled: Annotated[
         bool, typer.Option("--ignore-unlabelled", help="Leave out detections in images without a label file.")
     ] = False,
-    run: Annotated[str | None, typer.Option(help="Which run of a store with several.")] = None,
+    run: Annotated[str | None, typer.Option(help=f"Which run of a store with several: {RUN}.")] = None,
     kind: Annotated[str, typer.Option(metavar="FORMAT", help="Of labels: dota, dior-r, coco, yolo-obb.")] = "dota",
     images: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The labelled images; for yolo-obb, and for --pictures.")

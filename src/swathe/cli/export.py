@@ -17,6 +17,9 @@ def export(
         Path | None, typer.Option("-o", "--output", help="The .onnx file; beside the checkpoint.")
     ] = None,
     overwrite: Overwrite = False,
+    half: Annotated[
+        bool, typer.Option("--half", help="Round the weights to 16 bits: a file of half the size.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write the ONNX file of a trained model, after its boxes have been compared with PyTorch's."""
@@ -25,7 +28,7 @@ def export(
     from swathe.detectors.export import export_onnx
 
     source = checkpoint / "best.safetensors" if checkpoint.is_dir() else checkpoint
-    report = export_onnx(source, output or source.with_suffix(".onnx"), overwrite=overwrite)
+    report = export_onnx(source, output or source.with_suffix(".onnx"), overwrite=overwrite, half=half)
     if json:
         print_json(asdict(report))
         return

@@ -1,49 +1,121 @@
-"""What an answer does not say by itself: names that nothing bears, scenes that cannot match, runs that overlap."""
+"""Answers of the commands, and what they do not say by themselves: unknown names, unfinished runs, several runs."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from swathe.cli.output import echo
+from swathe.counts import counted
 from swathe.errors import Argument, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from swathe.detections import Detections, SceneInfo
     from swathe.query import Query
-    from swathe.store.schema import FileHead
+    from swathe.store.files import Held
+    from swathe.store.protocol import StoredRun
 
 
-def say_notes(path: Path, condition: Query, found: Detections) -> None:
-    """Print what could mislead a reader of an answer, on the standard error.
+def answer(held: Held, condition: Query, *, one_of_several: bool = False) -> Detections:
+    """Read what a query asks for, and print what could mislead a reader of the answer, on the standard error.
 
     Args:
-        path: The store or GeoParquet file that was asked.
-        condition: What was asked for.
-        found: The answer.
+        held: The store or file that is asked.
+        condition: What is asked for; runs as a user names them.
+        one_of_several: Whether only the latest run counts where several have looked at a scene, unless one is named.
+
+    Returns:
+        The matches in canonical order.
 
     Raises:
         StoreError: If something is damaged.
-        UsageError: If a box or polygon lies beyond all degrees, and all scenes are placed by degrees.
+        UsageError: If a run is unknown, or a box or polygon lies beyond all degrees, and all scenes are placed by
+            degrees.
     """
-    named = any(names is not None for names in (condition.classes, condition.scenes, condition.runs))
-    placed = condition.on_ground or condition.acquired is not None
+    from swathe.store import read
+
+    runs, lines = choose_runs(held, condition, one_of_several=one_of_several)
+    condition = replace(condition, runs=runs)
     outside = _beyond_degrees(condition)
-    heads = _heads(path) if named or placed or outside else ()
-    scenes = sorted({scene for head in heads for scene in head.scenes.values()}, key=lambda scene: scene.id)
+    placed = condition.on_ground or condition.acquired is not None
+    scenes = [one.scene for one in held.scenes()] if placed or outside or condition.scenes is not None else []
     if outside and scenes and all(scene.georeferenced for scene in scenes):
         raise UsageError(
             Argument(outside, getattr(condition, outside)),
             ": is not in longitude and latitude, by which all scenes here are placed; convert it to EPSG:4326",
         )
-    lines = _unknown(condition, heads) if named else []
-    if placed:
-        lines += _unmatched(condition, scenes)
-    for line in lines + _overlapping(found):
+    found = read(held, condition)
+    lines += _unknown("scene", condition.scenes, {scene.id for scene in scenes})
+    lines += _unknown("class", condition.classes, found.class_names) if found.scenes else []
+    say([*lines, *(_unmatched(condition, scenes) if placed else [])])
+    return found
+
+
+def choose_runs(
+    held: Held, condition: Query, *, one_of_several: bool = False
+) -> tuple[tuple[str, ...] | None, list[str]]:
+    """Find the runs that a query means.
+
+    Args:
+        held: The store or file that is asked.
+        condition: What is asked for; runs as a user names them.
+        one_of_several: Whether only the latest run counts where several have looked at a scene, unless one is named.
+
+    Returns:
+        Their ids, None for all; and what is to know about them.
+
+    Raises:
+        StoreError: If the store is damaged.
+        UsageError: If a run is unknown.
+    """
+    from swathe.store import find_run
+    from swathe.store.opening import label
+
+    runs = held.runs()
+    if condition.runs is not None:
+        asked = [find_run(runs, given) for given in condition.runs]
+        return tuple(run.id for run in asked), _incomplete(asked)
+    overlapping = _overlapping(held, condition) if len(runs) > 1 else {}
+    several = sum(len(names) > 1 for names in overlapping.values())
+    if not several:
+        return None, _incomplete(runs)
+    seen = f"{counted(several, 'scene has', 'scenes have')} detections of several runs"
+    if not one_of_several:
+        lines = [f"{seen}, and an object counts once in each; choose a run with --run, such as --run latest"]
+        return None, [*_incomplete(runs), *lines]
+    involved = set().union(*(names for names in overlapping.values() if len(names) > 1))
+    latest = [run for run in runs if run.id in involved][-1]
+    lines = [f"{seen}; this is of the latest run alone, {label(latest)}: choose another one with --run"]
+    return (latest.id,), [*_incomplete([latest]), *lines]
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print notes on the standard error."""
+    for line in lines:
         echo(f"note: {line}", err=True)
+
+
+def _incomplete(runs: Sequence[StoredRun]) -> list[str]:
+    """Say which runs have not looked at all of their scenes."""
+    from swathe.store.opening import label
+
+    return [
+        f"run {label(run)} is not complete: {run.complete:,} of {counted(run.scenes, 'scene')} so far"
+        + (f", {run.failed:,} failed" if run.failed else "")
+        for run in runs
+        if run.pending or run.failed
+    ]
+
+
+def _overlapping(held: Held, condition: Query) -> dict[str, set[str]]:
+    """Return the runs that have looked at each scene that is asked for, by scene id."""
+    runs: dict[str, set[str]] = {}
+    for one in held.scenes():
+        if one.detections and (condition.scenes is None or one.scene.id in condition.scenes):
+            runs.setdefault(one.scene.id, set()).add(one.run)
+    return runs
 
 
 def _beyond_degrees(condition: Query) -> str | None:
@@ -53,28 +125,13 @@ def _beyond_degrees(condition: Query) -> str | None:
     return next((name for name, places in corners.items() if any(abs(x) > 360 or abs(y) > 90 for x, y in places)), None)
 
 
-def _heads(path: Path) -> Sequence[FileHead]:
-    """Return what the files of a store, or a single one, tell of themselves."""
-    from swathe.store.geoparquet import GeoParquetStore
-    from swathe.store.old_file import DetectionsFile
-
-    if path.is_dir():
-        return [entry.head for entry in GeoParquetStore(path).files.entries()]
-    return [DetectionsFile(path).head]
-
-
-def _unknown(condition: Query, heads: Sequence[FileHead]) -> list[str]:
+def _unknown(kind: str, wanted: Sequence[str] | None, known: Iterable[str]) -> list[str]:
     """Say which names of a query nothing bears, so that a misspelling is not taken for an empty place."""
-    lines = []
-    for kind, wanted, known in (
-        ("class", condition.classes, {name for head in heads for name in head.class_names}),
-        ("scene", condition.scenes, {scene for head in heads for _, scene in head.scenes}),
-        ("run", condition.runs, {run for head in heads for run in head.runs}),
-    ):
-        for name in wanted or ():
-            if name not in known:
-                close = difflib.get_close_matches(name, sorted(known), n=1)
-                lines.append(f"there is no {kind} {name!r} here{f'; did you mean {close[0]!r}?' if close else ''}")
+    lines, names = [], sorted(set(known))
+    for name in wanted or ():
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            lines.append(f"there is no {kind} {name!r} here{f'; did you mean {close[0]!r}?' if close else ''}")
     return lines
 
 
@@ -95,17 +152,3 @@ def _unmatched(condition: Query, scenes: Sequence[SceneInfo]) -> list[str]:
             "matches them; `swathe detect --acquired TIME` tells it"
         )
     return lines
-
-
-def _overlapping(found: Detections) -> list[str]:
-    """Say that objects are counted once for each run that found them."""
-    if len(found.runs) < 2:
-        return []
-    import numpy as np
-
-    pairs = np.unique(np.stack([found.scene_ids, found.run_ids]), axis=1)
-    several = int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
-    if not several:
-        return []
-    scenes = "1 scene has" if several == 1 else f"{several:,} scenes have"
-    return [f"{scenes} detections of several runs, and an object counts once in each; choose a run with --run"]

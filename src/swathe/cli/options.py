@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -15,7 +17,10 @@ Sources = Annotated[
     list[str],
     typer.Argument(metavar="SOURCES...", help="Scenes: files, folders, patterns in quotes, addresses, or @LIST."),
 ]
-StoreFolder = Annotated[Path, typer.Argument(metavar="STORE", help="The folder that `swathe detect -o` wrote.")]
+StoreAddress = Annotated[
+    str, typer.Argument(metavar="STORE", help="A store: the folder or the address that `swathe detect -o` wrote to.")
+]
+RUN = "its id or the beginning of it, its name, or `latest`"
 Scales = Annotated[
     str | None,
     typer.Option(metavar="LIST", help="Scales to look at, 1 being full resolution, for instance 0.5,1,1.5."),
@@ -57,6 +62,8 @@ Acquired = Annotated[
     str | None, typer.Option(metavar="TIME", help="When the scenes were taken, such as 2024-05-01T10:20:30Z, in UTC.")
 ]
 Value = TypeVar("Value")
+_AGE = re.compile(r"(\d{1,6})([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def numbers(argument: str, text: str | None) -> tuple[float, ...] | None:
@@ -173,6 +180,26 @@ def span(argument: str, text: str | None, read: Callable[[str], Value]) -> tuple
         accepted = "both ends with two dots between, or one of them: FROM..TO, FROM.., ..TO"
         raise UsageError(argument=argument, value=text, accepted=accepted) from error
     return low, high
+
+
+def read_age(argument: str, text: str) -> timedelta:
+    """Read an age.
+
+    Args:
+        argument: The option's name in Python, for the message.
+        text: Its value, such as 90m, 12h, 30d or 8w.
+
+    Returns:
+        The age.
+
+    Raises:
+        UsageError: If it is not an age.
+    """
+    found = _AGE.fullmatch(text)
+    if found is None:
+        accepted = "minutes, hours, days or weeks: for instance 90m, 12h, 30d or 8w"
+        raise UsageError(argument=argument, value=text, accepted=accepted)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def free_output(path: Path, *, overwrite: bool) -> Path:

@@ -52,17 +52,20 @@ def plan(
     """Count the windows of scenes and project the memory, which must be there; without a model at scale 1."""
     from swathe.api import Choices, open_readable
     from swathe.engine.limits import check_memory, memory_limit
-    from swathe.engine.local import choose_executor
+    from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
 
-    chosen = Choices(numbers("scales", scales), tile, stride, workers=workers, memory=memory)
+    looks, limits, shown = (
+        numbers("scales", scales),
+        value_limits("value_range", value_range),
+        whole_numbers("bands", bands),
+    )
+    chosen = Choices(looks, tile, stride, workers=workers, memory=memory, bands=shown, value_range=limits)
     spec, card = (None, None) if model is None else chosen.detector(model)
     settings = chosen.settings(card)
-    scenes, unopened = open_readable(
-        sources, bands=whole_numbers("bands", bands), value_range=value_limits("value_range", value_range)
-    )
+    scenes, unopened = open_readable(sources, bands=shown, value_range=limits)
     planned = make_plan(scenes, settings, spec)
-    processes = choose_executor(workers).workers
+    processes = worker_count(workers)
     projection = planned.memory(processes)
     gains = advice(planned, processes)
     say_advice(gains)
@@ -89,10 +92,9 @@ def _memory_lines(projection: Projection, *, counted: bool) -> list[str]:
     lines = [
         f"Memory   about {_mebibytes(projection.total)}{'' if counted else ', the model not counted'}",
         f"         {_mebibytes(projection.libraries)} code of libraries, which all processes share",
-        f"         {_mebibytes(projection.leader)} the process that leads, merges and stores",
+        f"         {_mebibytes(projection.driver)} the driver, which hands out the work",
+        f"         {_mebibytes(projection.merge)} while scenes are merged and stored, {projection.merges} at once",
     ]
-    if projection.merge:
-        lines.append(f"         {_mebibytes(projection.merge)} more while the largest scene is merged and stored")
     who = f"in each of {workers} workers" if workers > 1 else "in the worker" if workers else "for the worker's part"
     parts = {"itself": "worker", "reading": "reading", "windows read ahead": "windows", "model": "model"}
     of_them = ", ".join(f"{word} {_mebibytes(getattr(projection, name))}" for word, name in parts.items())

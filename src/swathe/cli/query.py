@@ -22,10 +22,9 @@ from swathe.cli.conditions import (
     find_areas,
     make_condition,
     read_polygon,
-    scan,
 )
 from swathe.cli.found import check_target, print_best, print_counts, print_features
-from swathe.cli.notes import say_notes
+from swathe.cli.notes import answer
 from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, print_json
 from swathe.cli.output import echo
 from swathe.counts import counted
@@ -75,6 +74,7 @@ def query(
 ) -> None:
     """Print what matches, or write it to a file; conditions are combined by "and"."""
     from swathe.store.exports import export
+    from swathe.store.files import open_held
 
     if output is None and format is not None:
         raise UsageError(f"--format {format} needs a place to write to; give one with --output")
@@ -96,8 +96,7 @@ def query(
         runs=runs,
         limit=limit,
     )
-    found = scan(store, condition)
-    say_notes(store, condition, found)
+    found = answer(open_held(store), condition)
     if output is not None:
         export(found, output, target, overwrite=overwrite)
     _report(found, output, count=count, json=json)

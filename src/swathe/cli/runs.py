@@ -2,64 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from swathe.cli.options import Json, StoreFolder, print_json
+from swathe.cli.options import Json, StoreAddress, print_json
 from swathe.cli.output import echo
 from swathe.counts import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from swathe.store.geoparquet import GeoParquetStore
+    from swathe.store.protocol import StoredRun
 
 SHOWN_DIGITS = 12  # of the hash of a model
 
 
-def runs(store: StoreFolder, json: Json = False) -> None:
-    """List the runs of a store: finished or not, scenes, detections, model and settings."""
-    from swathe.store.geoparquet import GeoParquetStore
+def runs(store: StoreAddress, json: Json = False) -> None:
+    """List the runs of a store, the latest last: scenes, detections, model and settings."""
+    from swathe.store import open_store
+    from swathe.store.opening import label
 
-    entries = _entries(GeoParquetStore(store))
+    entries = open_store(store).runs()
     if json:
-        print_json({"event": "summary", "runs": entries})
+        print_json({"event": "summary", "runs": [{"run": entry.id, **_values(entry)} for entry in entries]})
         return
     for entry in entries:
-        state = "finished" if entry["finished"] else "at work" if entry["at_work"] else "unfinished"
-        held = f"{counted(entry['scenes'], 'scene')}, {counted(entry['detections'], 'detection')}"
-        echo(f"{entry['run']}  {state}, {held}")
-        for title, text in _lines(entry["about"]):
+        echo(f"{label(entry)}  {state(entry)}, {counted(entry.detections, 'detection')}, {entry.updated[:16]}Z")
+        for title, text in _lines(entry.about):
             echo(f"  {title:<10} {text}")
-    unfinished = sum(not entry["finished"] and not entry["at_work"] for entry in entries)
+    unfinished = sum(entry.pending > 0 for entry in entries)
     rest = ""
     if unfinished:
-        rest = (
-            f", {unfinished} unfinished: the same `swathe detect` resumes one, `swathe remove --unfinished` clears them"
-        )
+        rest = f", {unfinished} not complete: the same `swathe detect` continues, `swathe remove` forgets the rest"
     echo(f"{counted(len(entries), 'run')}{rest}")
 
 
-def _entries(store: GeoParquetStore) -> list[dict[str, Any]]:
-    """Describe each run; one that has published nothing yet too."""
-    from swathe.store.lock import is_at_work
+def state(run: StoredRun) -> str:
+    """Say how many of the scenes of a run were looked at."""
+    failed = f", {run.failed:,} failed" if run.failed else ""
+    if run.pending:
+        return f"{run.complete:,} of {counted(run.scenes, 'scene')} so far{failed}"
+    return f"{counted(run.complete, 'scene')}{failed}"
 
-    published = store.published()
-    unfinished = set(store.unfinished_runs())
-    entries = []
-    for run in sorted(unfinished.union(store.runs())):
-        own = [scene for scene in published if scene.run == run]
-        about = own[0].about if own else {}
-        entries.append(
-            {
-                "run": run,
-                "finished": run not in unfinished,
-                "at_work": is_at_work(store.work_folder(run)),
-                "scenes": len(own),
-                "detections": sum(scene.detections for scene in own),
-                "about": dict(about),
-            }
-        )
-    return entries
+
+def _values(run: StoredRun) -> dict[str, Any]:
+    """Return what is known of a run, its id left out."""
+    values = asdict(run)
+    del values["id"]
+    return values
 
 
 def _lines(about: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -76,4 +65,6 @@ def _lines(about: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _text(value: Any) -> str:
     """Return a JSON value as people write it."""
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        return " ".join(f"{key} {_text(part)}" for key, part in value.items() if part not in ([], None))
+    return " ".join(map(_text, value)) if isinstance(value, list) else str(value)

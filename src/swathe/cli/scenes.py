@@ -6,41 +6,46 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from swathe.cli.options import Json, StoreFolder, print_json
+from swathe.cli.options import RUN, Json, StoreAddress, print_json
 from swathe.cli.output import echo
 from swathe.cli.tables import print_table
 from swathe.counts import counted
 
 if TYPE_CHECKING:
-    from swathe.store.published import Published
+    from swathe.store.protocol import StoredScene
 
-TITLES = ("scene", "size, px", "m per px", "detections", "acquired", "run")
+TITLES = ("scene", "size, px", "m per px", "detections", "acquired", "run", "state")
 
 
 def scenes(
-    store: StoreFolder,
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Only the scenes of this run.")] = None,
+    store: StoreAddress,
+    run: Annotated[str | None, typer.Option(metavar="RUN", help=f"Only the scenes of this run: {RUN}.")] = None,
     json: Json = False,
 ) -> None:
-    """List the scenes of a store by run: size, resolution, detections, and time of acquisition."""
-    from swathe.store.geoparquet import GeoParquetStore
+    """List the scenes of a store by run: size, resolution, detections, time of acquisition, and state."""
+    from swathe.store import find_run, open_store
 
-    entries = [_entry(scene) for scene in GeoParquetStore(store).published(run)]
+    opened = open_store(store)
+    entries = [_entry(scene) for scene in opened.scenes(None if run is None else find_run(opened.runs(), run).id)]
     entries.sort(key=lambda entry: (entry["scene"], entry["run"]))
     if json:
         print_json({"event": "summary", "scenes": entries})
         return
     print_table(TITLES, [_row(entry) for entry in entries])
-    looked = len({entry["scene"] for entry in entries})
-    echo(f"{counted(looked, 'scene')}, {counted(sum(entry['detections'] for entry in entries), 'detection')}")
+    looked = {(entry["scene"], entry["uri"]) for entry in entries if entry["state"] == "complete"}
+    states = [entry["state"] for entry in entries]
+    rest = "".join(f", {states.count(state):,} {state}" for state in ("pending", "failed") if state in states)
+    echo(
+        f"{counted(len(looked), 'scene')}{rest}, {counted(sum(entry['detections'] for entry in entries), 'detection')}"
+    )
 
 
-def _entry(published: Published) -> dict[str, Any]:
+def _entry(stored: StoredScene) -> dict[str, Any]:
     """Describe a scene of a run."""
     from swathe.errors import SourceError
     from swathe.raster.ground import ground_sample_distance
 
-    scene = published.scene
+    scene = stored.scene
     try:
         metres = ground_sample_distance(scene.crs, scene.transform, scene.width, scene.height)
     except SourceError:  # of a reference system that this machine does not know
@@ -51,9 +56,12 @@ def _entry(published: Published) -> dict[str, Any]:
         "width": scene.width,
         "height": scene.height,
         "metres_per_pixel": metres,
-        "detections": published.detections,
+        "detections": stored.detections,
         "acquired": scene.acquired,
-        "run": published.run,
+        "run": stored.run,
+        "state": stored.state,
+        "reason": stored.reason,
+        "file": stored.file,
     }
 
 
@@ -66,5 +74,6 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
         "–" if metres is None else f"{metres:.3g}",
         f"{entry['detections']:,}",
         entry["acquired"] or "–",
-        entry["run"],
+        entry["run"][:8],
+        f"{entry['state']}: {entry['reason']}" if entry["reason"] else entry["state"],
     )

@@ -23,9 +23,8 @@ from swathe.cli.conditions import (
     find_areas,
     make_condition,
     read_polygon,
-    scan,
 )
-from swathe.cli.notes import say_notes
+from swathe.cli.notes import answer
 from swathe.cli.options import Classes, Json, MinScore, NameProperty, Overwrite, Region, free_output, print_json
 from swathe.cli.output import echo
 from swathe.counts import counted
@@ -67,6 +66,7 @@ def stats(
     """Print counts, densities and distributions of score, size and direction; conditions are those of query."""
     from swathe.drawing.histograms import draw_histograms
     from swathe.statistics import summarise
+    from swathe.store.files import open_held
 
     if output is not None:
         _check_picture(output, overwrite=overwrite)
@@ -85,8 +85,7 @@ def stats(
         scenes=scenes,
         runs=runs,
     )
-    found = scan(store, condition)
-    say_notes(store, condition, found)
+    found = answer(open_held(store), condition, one_of_several=True)
     result = summarise(found, chosen or ())
     if output is not None:
         draw_histograms(result, output)

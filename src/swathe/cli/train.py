@@ -72,6 +72,8 @@ def _check(path: Path, *, json: bool) -> None:
     for name, count in found.objects.items():
         held_out = f", {found.held_out_objects[name]:,} held out" if found.held_out_objects else ""
         echo(f"         {count:,} {name}{held_out}")
+    if found.unlabelled:
+        echo(f"Note     {counted(found.unlabelled, 'image')} without labels: not used; an empty file means no object")
     if found.flat:
         echo(f"Note     {counted(found.flat, 'object')} without any area (a point or a line): left out")
     echo(f"Validate {found.held_out_crops:,} crops; an object counts in each crop that holds it")

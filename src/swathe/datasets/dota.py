@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.atomic import published_file
-from swathe.datasets.sample import ImageFolder, Sample, label_files, polygon_array
+from swathe.datasets.sample import ImageFolder, Sample, label_files, label_text, polygon_array
 from swathe.errors import SourceError, UsageError
-from swathe.inputs import read_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +43,7 @@ def read_labels(path: Path) -> Labels:
     rows: list[list[float]] = []
     classes: list[str] = []
     difficult: list[bool] = []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(label_text(path).splitlines(), start=1):
         fields = line.split()
         if not fields or (not rows and _HEADER.match(line.strip())):
             continue
@@ -109,16 +108,6 @@ def write_labels(
         lines.append(f"{corners} {name} {int(mark)}")
     with published_file(path, overwrite=True) as stream:
         stream.write("".join(f"{line}\n" for line in lines).encode())
-
-
-def _text(path: Path) -> str:
-    """Return the text of a label file without its byte order mark."""
-    try:
-        return read_input(path).decode("utf-8-sig")
-    except OSError as error:
-        raise SourceError(f"label file {path} cannot be read ({error.strerror}); check its name and rights") from error
-    except UnicodeDecodeError as error:
-        raise SourceError(f"label file {path} is not UTF-8 text ({error.reason}); is it a label file?") from error
 
 
 def _coordinate(field: str, where: str) -> float:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from swathe import boxes
 from swathe.errors import SourceError, UsageError
+from swathe.inputs import read_input
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -99,6 +100,26 @@ def label_files(folder: Path, suffix: str) -> list[Path]:
     if not files:
         raise SourceError(f"label folder {folder} holds no {suffix} file; name the folder that holds the labels")
     return sorted(files, key=lambda path: path.stem)
+
+
+def label_text(path: Path) -> str:
+    """Read a label file.
+
+    Args:
+        path: The file, UTF-8.
+
+    Returns:
+        Its text without byte order mark.
+
+    Raises:
+        SourceError: If it cannot be read or is not text.
+    """
+    try:
+        return read_input(path).decode("utf-8-sig")
+    except OSError as error:
+        raise SourceError(f"label file {path} cannot be read ({error.strerror}); check its name and rights") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"label file {path} is not UTF-8 text ({error.reason}); is it a label file?") from error
 
 
 class ImageFolder:

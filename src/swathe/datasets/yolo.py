@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from swathe.datasets.sample import ImageFolder, Sample, label_files
+from swathe.datasets.sample import ImageFolder, Sample, label_files, label_text
 from swathe.errors import SourceError
-from swathe.inputs import read_input
 from swathe.raster.opening import open_scene
 
 NAME_FILES = ("classes.txt", "data.yaml", "dataset.yaml")
@@ -55,7 +54,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     Raises:
         SourceError: If the file cannot be read or holds no names.
     """
-    text = _text(path)
+    text = label_text(path)
     if path.suffix.lower() not in (".yaml", ".yml"):
         found = [line.strip() for line in text.splitlines() if line.strip()]
     else:
@@ -96,7 +95,7 @@ def _sample(path: Path, image: Path | None, classes: tuple[str, ...]) -> Sample:
     """Read one label file."""
     rows = [
         _row(line, f"{path}, line {number}: {line.strip()[:120]!r}", len(classes))
-        for number, line in enumerate(_text(path).splitlines(), start=1)
+        for number, line in enumerate(label_text(path).splitlines(), start=1)
         if line.strip()
     ]
     values = np.asarray(rows, dtype=np.float64).reshape(-1, 9)
@@ -123,13 +122,3 @@ def _row(line: str, where: str, classes: int) -> list[float]:
     if not all(-1.0 <= value <= 2.0 for value in values):
         raise SourceError(f"{where}: corners must be shares of width and height, from 0 to 1; are these pixels?")
     return [number, *values]
-
-
-def _text(path: Path) -> str:
-    """Return the text of a file without its byte order mark."""
-    try:
-        return read_input(path).decode("utf-8-sig")
-    except OSError as error:
-        raise SourceError(f"label file {path} cannot be read ({error.strerror}); check its name and rights") from error
-    except UnicodeDecodeError as error:
-        raise SourceError(f"label file {path} is not UTF-8 text ({error.reason}); is it a label file?") from error

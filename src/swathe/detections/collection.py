@@ -177,10 +177,10 @@ class Detections:
 
     @classmethod
     def open(cls, path: Path | str) -> Detections:
-        """Read a store folder or a GeoParquet file written by Swathe.
+        """Read a store, or a GeoParquet file of detections.
 
         Args:
-            path: What to read.
+            path: What to read: a folder, a file, or the address of one.
 
         Returns:
             All its detections in canonical order.
@@ -189,9 +189,10 @@ class Detections:
             UsageError: If it is no path.
             StoreError: If there is nothing, or something else or something damaged.
         """
-        from swathe.store.files import open_detections
+        from swathe.store import read
+        from swathe.store.files import open_held
 
-        return open_detections(arguments.file_path("path", path))
+        return read(open_held(arguments.address("path", path)))
 
     def __len__(self) -> int:
         """Return the number of detections."""
@@ -451,13 +452,13 @@ class Detections:
             and dict(self.runs) == dict(other.runs)
         )
 
-    def save(self, path: Path | str, *, overwrite: bool = False) -> Path:
+    def save(self, path: Path | str, *, overwrite: bool = False) -> Path | str:
         """Write a file, or a store.
 
         Args:
             path: Where to: `.parquet` and `.geoparquet` give GeoParquet, `.geojson`, `.json`, `.gpkg`, `.fgb`, `.csv`
-                and `.coco.json` what they say, others the folder of a store.
-            overwrite: Whether an existing file or store may be replaced.
+                and `.coco.json` what they say, others the folder or the address of a store.
+            overwrite: Whether an existing file, or what a store holds, may be replaced.
 
         Returns:
             The path.
@@ -466,13 +467,11 @@ class Detections:
             UsageError: If some scenes are georeferenced and others are not and one file is asked for.
             MissingExtraError: If the format needs a library that is not installed.
             SourceError: If a footprint has no longitude and latitude.
-            StoreError: If the path exists already or cannot be written; nothing half-written is left.
+            StoreError: If the path exists already or cannot be written; no half-written file is left.
         """
         from swathe.store.files import save_detections
 
-        return save_detections(
-            self, arguments.file_path("path", path), overwrite=arguments.flag("overwrite", overwrite)
-        )
+        return save_detections(self, arguments.address("path", path), overwrite=arguments.flag("overwrite", overwrite))
 
     def per_class(self) -> dict[str, int]:
         """Count the detections of each class that has some, in the order of the classes."""

@@ -41,7 +41,9 @@ def simple_polygons(corners: FloatArray) -> Geometries:
 
 
 def wide_rows(corners: FloatArray) -> npt.NDArray[np.bool_]:
-    """Tell which boxes need more than their four corners: they are large, near a pole or across the antimeridian.
+    """Tell which boxes need more than their four corners.
+
+    They are large, near a pole or across the antimeridian, or bent at the edge of a map of the earth.
 
     Args:
         corners: Longitude, latitude (n, 4, 2) in degrees.
@@ -49,7 +51,10 @@ def wide_rows(corners: FloatArray) -> npt.NDArray[np.bool_]:
     Returns:
         Mask (n,).
     """
-    return np.asarray(np.ptp(corners[..., 0], axis=1) > WIDEST_STRAIGHT)
+    sides = np.roll(corners, -1, axis=1) - corners
+    following = np.roll(sides, -1, axis=1)
+    turns = np.sign(sides[..., 0] * following[..., 1] - sides[..., 1] * following[..., 0])
+    return np.asarray((np.ptp(corners[..., 0], axis=1) > WIDEST_STRAIGHT) | (np.abs(turns.sum(axis=1)) < 4))
 
 
 def points_along_sides(boxes: FloatArray) -> FloatArray:
@@ -87,6 +92,9 @@ def cut_at_antimeridian(rings: FloatArray) -> Geometries:
     polygons = simple_polygons(unwound)
     polar = np.flatnonzero(np.abs(winding) > half)
     polygons[polar] = simple_polygons(np.concatenate([unwound[polar], _way_over_pole(unwound, winding)[polar]], axis=1))
+    # Boxes that reach beyond the edge of a map of the earth are bent there, and may cross themselves.
+    broken = ~shapely.is_valid(polygons)
+    polygons[broken] = shapely.convex_hull(polygons[broken])
     parts = [
         shapely.transform(
             shapely.intersection(polygons, shapely.box(-half + shift, -90.0, half + shift, 90.0)),

@@ -17,6 +17,8 @@ from swathe.times import parse_utc, utc_text
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Coordinates: TypeAlias = Literal["pixel", "lonlat", "crs", "geometry"]
 
+EDGE_STEPS = 40  # halvings of a way through a scene: the last one is far below a pixel
+
 
 @dataclass(frozen=True)
 class SceneInfo:
@@ -69,11 +71,12 @@ class SceneInfo:
                 "pixel" without.
 
         Returns:
-            Points (n, 2) in these coordinates.
+            Points (n, 2) in these coordinates; for longitude and latitude, those beyond the edge of what the scene's
+            reference system can describe (beyond a pole, for instance) lie on that edge.
 
         Raises:
             UsageError: If the scene has no georeference to place them with, or the coordinates are none of these.
-            SourceError: If a point lies where the scene's reference system has no longitude and latitude.
+            SourceError: If the middle of the scene has no longitude and latitude.
         """
         check_coordinates(coordinates)
         if coordinates == "pixel" or (coordinates == "geometry" and not self.georeferenced):
@@ -85,9 +88,33 @@ class SceneInfo:
         if coordinates == "crs":
             return georeference.to_crs(self.transform, points)
         placed = georeference.to_lonlat(self.crs, self.transform, points)
+        beyond = ~np.isfinite(placed).all(axis=1)
+        if beyond.any():
+            placed[beyond] = self._edge_of_the_earth(points[beyond])
+        return placed
+
+    def _edge_of_the_earth(self, points: FloatArray) -> FloatArray:
+        """Place points (n, 2) that have no longitude and latitude where the way from the middle of the scene ends.
+
+        Pixels beyond a pole, or outside of the outline of a map of the whole earth, are correct pixels of a correct
+        scene, and boxes may reach into them.
+
+        Raises:
+            SourceError: If the middle of the scene has no longitude and latitude either.
+        """
+        from swathe.raster import georeference
+
+        middle = np.array([self.width / 2, self.height / 2])
+        inner, outer = np.zeros(len(points)), np.ones(len(points))  # shares of the way
+        for _ in range(EDGE_STEPS):
+            share = (inner + outer) / 2
+            there = georeference.to_lonlat(self.crs, self.transform, middle + share[:, None] * (points - middle))
+            known = np.isfinite(there).all(axis=1)
+            inner, outer = np.where(known, share, inner), np.where(known, outer, share)
+        placed = georeference.to_lonlat(self.crs, self.transform, middle + inner[:, None] * (points - middle))
         if not np.isfinite(placed).all():
             raise SourceError(
-                f"scene {self.id!r} ({self.uri}) reaches beyond the area its reference system can describe; "
+                f"scene {self.id!r} ({self.uri}) lies outside of the area its reference system can describe; "
                 "correct its georeference"
             )
         return placed

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from swathe.arguments import is_label
-from swathe.errors import ModelError
+from swathe.errors import ModelError, UsageError
 from swathe.inputs import read_input
 
 SUFFIX = ".toml"  # of a card beside a model: ships.onnx, ships.toml
@@ -47,6 +47,21 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if len(set(self.classes)) != len(self.classes):
             raise ModelError(f"model {self.name!r} lists a class twice: {', '.join(self.classes)}")
 
+    def check_tile(self, tile: int) -> None:
+        """Refuse tiles of a side in pixels that the model does not take.
+
+        Args:
+            tile: The side.
+
+        Raises:
+            UsageError: If it is less than 1, or another one than the only one that the model takes.
+        """
+        if tile < 1:
+            raise UsageError(argument="tile", value=tile, accepted="pixels, at least 1")
+        if self.input_size not in {None, tile}:
+            accepted = f"{self.input_size}, the only side in pixels that the input of model {self.name!r} has"
+            raise UsageError(argument="tile", value=tile, accepted=accepted)
+
     def input_identity(self) -> dict[str, Any]:
         """Return what of the card changes the boxes of a tile."""
         names = ("layout", "input_size", "stride", "colour_order", "input_scale", "mean", "deviation")
@@ -63,12 +78,12 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return "".join(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in values)
 
 
-def make_card(values: dict[str, Any], *, where: object) -> ModelCard:
+def make_card(values: dict[str, Any], *, where: Path) -> ModelCard:
     """Make a card from values of any origin, each checked.
 
     Args:
         values: By the names of the card's fields.
-        where: The file they came from, for messages.
+        where: The model file, for messages.
 
     Returns:
         The card.
@@ -79,27 +94,27 @@ def make_card(values: dict[str, Any], *, where: object) -> ModelCard:
     try:
         return msgspec.convert(values, ModelCard)
     except (msgspec.ValidationError, ModelError) as error:
-        raise ModelError(f"{where}: the model card does not say what it must ({error})") from error
+        beside = where.with_suffix(SUFFIX)
+        hint = f"correct {beside}" if beside.exists() else f"write what is missing or wrong into {beside}"
+        raise ModelError(f"{where}: its card does not say what it must ({error}); {hint}") from error
 
 
-def card_for(path: Path, values: dict[str, Any]) -> ModelCard:
-    """Make the card of a model file; the values of a TOML file beside it go before its own.
+def values_beside(path: Path) -> dict[str, Any]:
+    """Read the TOML file beside a model; its values go before those of the model file.
 
     Args:
         path: The model file, such as ships.onnx; the file beside it is ships.toml.
-        values: What the model file says, by the names of the card's fields.
 
     Returns:
-        The card.
+        Values by the names of the card's fields, not yet checked; none without such a file.
 
     Raises:
-        ModelError: If a value is missing, unknown or impossible, or the file beside it cannot be read.
+        ModelError: If the file cannot be read or is no TOML.
     """
     beside = path.with_suffix(SUFFIX)
     if not beside.exists():
-        return make_card(values, where=path)
+        return {}
     try:
-        given = msgspec.toml.decode(read_input(beside), type=dict[str, Any])
+        return msgspec.toml.decode(read_input(beside), type=dict[str, Any])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{beside}: the model card cannot be read ({error}); correct it or move it away") from error
-    return make_card(values | given, where=beside)

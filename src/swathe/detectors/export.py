@@ -6,7 +6,7 @@ import importlib.util
 import math
 import tempfile
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -52,7 +52,7 @@ class ExportReport:
     largest_logit_difference: float  # over all raw maps of all backends
 
 
-def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False) -> ExportReport:
+def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False, half: bool = False) -> ExportReport:
     """Write the ONNX file of a checkpoint, after its boxes have been compared with PyTorch's.
 
     The graph takes "images" (batch, 3, height, width), scaled, of any size in multiples of 32, and gives the raw maps
@@ -64,6 +64,8 @@ def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False) -> E
         checkpoint: A safetensors file written by training.
         output: The file to write, ending in .onnx.
         overwrite: Replace an existing file.
+        half: Round the kernels to float16 when all has been compared, for a file of half the size; runtimes still
+            compute in float32.
 
     Returns:
         What was written and compared.
@@ -83,6 +85,10 @@ def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False) -> E
         info = write_graph(checkpoint, draft)
         seal_onnx(draft, info.to_json())
         report = _compare_backends(checkpoint, draft, info, output)
+        if half:
+            store_in_half(draft)
+            seal_onnx(draft, info.to_json())
+            report = replace(report, sha256=file_sha256(draft))
         with published_file(output, overwrite=True) as stream:
             stream.write(draft.read_bytes())
     return report
@@ -130,6 +136,27 @@ def write_graph(checkpoint: Path, path: Path) -> ModelInfo:
             dynamic_axes={INPUT_NAME: {0: "batch", 2: "height", 3: "width"}, **axes},
         )
     return info
+
+
+def store_in_half(path: Path) -> None:
+    """Store the kernels of a graph as float16, each with a cast that runtimes fold when they load it.
+
+    Args:
+        path: An ONNX file, changed in place; its seal no longer holds.
+    """
+    import onnx
+
+    model = onnx.load(path)
+    kernels = [item for item in model.graph.initializer if item.data_type == onnx.TensorProto.FLOAT and item.dims]
+    for kernel in kernels:
+        values = onnx.numpy_helper.to_array(kernel)
+        if values.ndim < 2:
+            continue  # biases are small, and sums need them exact
+        stored = f"{kernel.name}.half"
+        cast_node = onnx.helper.make_node("Cast", [stored], [kernel.name], to=onnx.TensorProto.FLOAT)
+        kernel.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), stored))
+        model.graph.node.insert(0, cast_node)
+    onnx.save(model, path)
 
 
 def _compare_backends(checkpoint: Path, draft: Path, info: ModelInfo, output: Path) -> ExportReport:

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe import boxes as box_math
-from swathe.detectors.heads.head import Head, Outputs
+from swathe.detectors.heads.head import Candidates, Head, Outputs
 from swathe.detectors.pixels import PixelBuffer
 from swathe.detectors.protocol import DetectorSpec, Tile, TileDetections
 from swathe.errors import ModelError
 
+Floats = npt.NDArray[np.float64]
 # Runs the network on what lies in the pixel buffer. Its outputs are valid until the next call.
 Run = Callable[[], Outputs]
 
@@ -50,6 +51,26 @@ class NetworkDetector:
         self._pixels.fill(pictures)
         return self._run()
 
+    def candidates(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> list[Candidates]:
+        """Find everything in pictures, before any suppression.
+
+        Args:
+            pictures: RGB, (tile, tile, 3) each, as many as the buffer holds, or fewer.
+
+        Returns:
+            Per picture, canonical boxes (n, 5), scores (n,) and classes (n,).
+
+        Raises:
+            ModelError: If the network gives outputs of a wrong shape, or values that are not finite.
+            UsageError: If the pixels have another size or type.
+        """
+        outputs = self.outputs(pictures)
+        try:
+            rows = [[output[row] for output in outputs] for row in range(len(pictures))]
+            return [self._head.decode(row, self.spec.min_score) for row in rows]
+        except ModelError as error:
+            raise ModelError(f"{self.spec.path}: {error}") from error
+
     def detect(self, tiles: Sequence[Tile]) -> list[TileDetections]:
         """Find the objects of each tile.
 
@@ -67,20 +88,18 @@ class NetworkDetector:
         rows = len(self._pixels.array)
         for start in range(0, len(tiles), rows):
             part = tiles[start : start + rows]
-            outputs = self.outputs([tile.pixels for tile in part])
-            found += [self._finish([output[row] for output in outputs], tile) for row, tile in enumerate(part)]
+            candidates = self.candidates([tile.pixels for tile in part])
+            found += [self._finish(*each, tile) for each, tile in zip(candidates, part, strict=True)]
         return found
 
-    def _finish(self, outputs: Outputs, tile: Tile) -> TileDetections:
-        """Decode the outputs of one tile, drop what is not asked for, suppress duplicates."""
+    def _finish(self, boxes: Floats, scores: Floats, classes: npt.NDArray[np.int64], tile: Tile) -> TileDetections:
+        """Drop what lies in the padding or is not asked for, and the worse of two boxes that overlap."""
         spec = self.spec
-        try:
-            boxes, scores, classes = self._head.decode(outputs, spec.min_score)
-        except ModelError as error:
-            raise ModelError(f"{spec.path}: {error}") from error
+        most = None if spec.card is None else spec.card.most
+        full = most is not None and len(scores) >= most
         wanted = (boxes[:, 0] >= 0.0) & (boxes[:, 0] < tile.width) & (boxes[:, 1] >= 0.0) & (boxes[:, 1] < tile.height)
         if spec.keep:
             wanted &= np.isin(classes, [spec.classes.index(name) for name in spec.keep])
         boxes, scores, classes = boxes[wanted], scores[wanted], classes[wanted]
         kept = box_math.nms(boxes, scores, classes, spec.iou)
-        return TileDetections(boxes[kept], scores[kept], classes[kept])
+        return TileDetections(boxes[kept], scores[kept], classes[kept], full)

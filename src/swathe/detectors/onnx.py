@@ -60,8 +60,8 @@ class OnnxBackend:
         """
         session = _session(spec.path, spec.threads)
         graph = _graph(session)
-        head = open_head(spec, graph)
         pixels = PixelBuffer(spec.card or self.describe(spec.path), spec.tile, graph.batch(spec.batch))
+        head = open_head(spec, graph, pixels.array.shape[-1])
         check_graph(spec, head, graph, pixels.array.shape)
         return NetworkDetector(spec, head, pixels, _runner(session, head, pixels, spec))
 

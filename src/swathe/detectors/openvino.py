@@ -60,8 +60,8 @@ class OpenVinoBackend:
         settings = _settings(core, spec)
         model = _read(core, spec.path)
         graph = _graph(model)
-        head = open_head(spec, graph)
         pixels = PixelBuffer(spec.card or self.describe(spec.path), spec.tile, graph.batch(spec.batch))
+        head = open_head(spec, graph, pixels.array.shape[-1])
         check_graph(spec, head, graph, pixels.array.shape)
         request = _compile(core, model, settings, pixels, spec)
 

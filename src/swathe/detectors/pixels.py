@@ -45,11 +45,7 @@ class PixelBuffer:
         Raises:
             UsageError: If the tile has no pixels, or is not the only one that the model takes.
         """
-        if tile < 1:
-            raise UsageError(f"the tile is {tile} pixels wide; give at least 1, 1024 is usual")
-        if card.input_size not in (None, tile):
-            accepted = f"{card.input_size}, the only side in pixels of the input of model {card.name!r}"
-            raise UsageError(argument="tile", value=tile, accepted=accepted)
+        card.check_tile(tile)
         side = card.input_size or -(-tile // card.stride) * card.stride
         self.tile = tile
         self.array: npt.NDArray[np.float32] = np.zeros((batch, 3, side, side), np.float32)

@@ -32,6 +32,7 @@ class TileDetections:
     boxes: npt.NDArray[np.float64]  # (n, 5) canonical cx, cy, w, h, theta in tile pixels
     scores: npt.NDArray[np.float64]  # (n,) in 0..1, falling
     classes: npt.NDArray[np.int64]  # (n,) index into DetectorSpec.classes
+    full: bool = False  # the model had no room for more boxes in this tile, so that some may be missing
 
     def __len__(self) -> int:
         """Return the number of detections."""

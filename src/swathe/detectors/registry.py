@@ -101,6 +101,8 @@ def resolve_model(
     backend = AUTOMATIC[path.suffix] if backend == "auto" else backend
     card = find_backend(backend).describe(str(path))
     _check_keep(arguments.names("keep", keep), card, path)
+    tile = tile or card.input_size or DEFAULT_TILE
+    card.check_tile(tile)
     spec = DetectorSpec(
         backend=backend,
         path=str(path),
@@ -110,7 +112,7 @@ def resolve_model(
         iou=iou,
         keep=tuple(keep),
         threads=threads,
-        tile=tile or card.input_size or DEFAULT_TILE,
+        tile=tile,
         card=card,
     )
     return spec, card

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from swathe.detectors.card import ModelCard, card_for, make_card
+from swathe.detectors.card import ModelCard, make_card, values_beside
 from swathe.detectors.heads import ywcsl_head
 from swathe.detectors.heads.head import Outputs
 from swathe.detectors.heads.ywcsl import card_values
@@ -42,7 +42,8 @@ class TorchBackend:
             ModelError: If the file is missing or damaged.
         """
         _need_torch()
-        return card_for(Path(path), card_values(load_safetensors(Path(path))[1]))
+        file = Path(path)
+        return make_card(card_values(load_safetensors(file)[1]) | values_beside(file), where=file)
 
     def open(self, spec: DetectorSpec) -> NetworkDetector:
         """Load a training checkpoint.
@@ -85,7 +86,9 @@ def around(network: YWCSL, spec: DetectorSpec) -> NetworkDetector:
     import torch
 
     head = ywcsl_head(spec, network.info)
-    pixels = PixelBuffer(spec.card or make_card(card_values(network.info), where=spec.path), spec.tile, spec.batch)
+    pixels = PixelBuffer(
+        spec.card or make_card(card_values(network.info), where=Path(spec.path)), spec.tile, spec.batch
+    )
     network = network.to(memory_format=torch.channels_last)
 
     def run() -> Outputs:

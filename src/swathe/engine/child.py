@@ -11,16 +11,16 @@ from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import cast
 
+from swathe.engine.job import Job, JobResult, Work
 from swathe.engine.process import OUT_OF_MEMORY
-from swathe.engine.task import Batch, BatchJob, BatchResult, Work
 from swathe.errors import SwatheError
 
 # Libraries that would each start one thread per core in every worker.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 # How long a worker may take to end when it is told to, seconds.
 PATIENCE = 5.0
-# A batch may take this many times longer than the slowest one so far, window for window, and at least ten minutes:
-# the first one also loads the model, and a busy computer or a slow network is no fault.
+# A job may take this many times longer than the slowest one so far, window for window, and at least ten minutes: the
+# first one also loads the model, and a busy computer or a slow network is no fault.
 DEADLINE_FACTOR = 20.0
 LEAST_DEADLINE = 600.0
 
@@ -30,30 +30,32 @@ class WorkerLostError(Exception):
 
 
 class Deadlines:
-    """How long a batch may take before its worker counts as hung, learned from the batches that came back."""
+    """How long a job may take before its worker counts as hung, learned from the jobs that came back."""
 
     def __init__(self, fixed: float | None) -> None:
         """Begin without experience.
 
         Args:
-            fixed: Seconds for every batch, 0 for no end, None to go by measured times.
+            fixed: Seconds for every job, 0 for no end, None to go by measured times.
         """
         self._fixed = fixed
         self._slowest = 0.0  # seconds per unit of cost
 
-    def seconds(self, batch: Batch) -> float:
-        """Return how long a batch may take, seconds; infinite if there is no end."""
+    def seconds(self, job: Job) -> float:
+        """Return how long a job may take, seconds; infinite if there is no end."""
         if self._fixed is not None:
             return self._fixed or float("inf")
-        return max(LEAST_DEADLINE, DEADLINE_FACTOR * self._slowest * batch.cost)
+        return max(LEAST_DEADLINE, DEADLINE_FACTOR * self._slowest * job.cost)
 
-    def learn(self, batch: Batch, seconds: float) -> None:
-        """Take notice of how long a batch took, seconds."""
-        self._slowest = max(self._slowest, seconds / batch.cost)
+    def learn(self, job: Job, seconds: float) -> None:
+        """Take notice of how long a job took, seconds."""
+        self._slowest = max(self._slowest, seconds / job.cost)
 
 
 class WorkerProcess:
-    """One worker process and the job it is busy with."""
+    """One worker process and the job that it was given last."""
+
+    job: Job
 
     def __init__(self, work: Work) -> None:
         """Start the process.
@@ -65,7 +67,7 @@ class WorkerProcess:
             SwatheError: If the system starts no more processes.
         """
         self.connection, theirs = Pipe()
-        self.job: BatchJob | None = None
+        self._has_job = False
         self._began = self._deadline = 0.0
         threads = str(work.detector.threads)
         environment = os.environ | dict.fromkeys(THREAD_VARIABLES, threads)
@@ -83,16 +85,16 @@ class WorkerProcess:
         except OSError as error:
             self.connection.close()
             raise SwatheError(
-                f"no worker process can be started ({error.strerror}); finished batches are kept: run the same command "
-                "again with fewer --workers"
+                f"no worker process can be started ({error.strerror}); what is finished is kept: run the same command "
+                "again with fewer workers"
             ) from error
         finally:
             theirs.close()
         self._send(work)
 
-    def submit(self, job: BatchJob, seconds: float) -> None:
+    def submit(self, job: Job, seconds: float) -> None:
         """Give the process something to do, and so many seconds for it."""
-        self.job = job
+        self.job, self._has_job = job, True
         self._began = time.monotonic()
         self._deadline = self._began + seconds
         self._send(job)
@@ -107,7 +109,7 @@ class WorkerProcess:
         """Time until the job is overdue, seconds; negative afterwards."""
         return self._deadline - time.monotonic()
 
-    def receive(self) -> BatchResult:
+    def receive(self) -> JobResult:
         """Return the result of the job.
 
         Returns:
@@ -123,15 +125,10 @@ class WorkerProcess:
             raise self._ended() from None
         if isinstance(answer, SwatheError):
             raise answer
-        return cast("BatchResult", answer)
-
-    def stop(self) -> None:
-        """Let an idle process end."""
-        self.connection.close()
-        self._wait()
+        return cast("JobResult", answer)
 
     def terminate(self) -> None:
-        """End the process whatever it is doing; its part file appears whole or not at all."""
+        """End the process whatever it is doing."""
         self.connection.close()
         self._process.terminate()
         self._wait()
@@ -142,7 +139,7 @@ class WorkerProcess:
         self._process.kill()
         self._wait()
 
-    def _send(self, value: Work | BatchJob) -> None:
+    def _send(self, value: Work | Job) -> None:
         """Send something; if nobody is there to take it, the next `receive` says why."""
         try:
             self.connection.send(value)
@@ -169,9 +166,9 @@ class WorkerProcess:
         code = self._process.returncode
         if code is None or code < 0 or code == OUT_OF_MEMORY:
             return WorkerLostError(describe_end(code))
-        doing = "starting" if self.job is None else f"working on {self.job.batch.describe()}"
+        doing = f"working on {self.job.describe()}" if self._has_job else "starting"
         return SwatheError(
-            f"a worker process {describe_end(code)} while {doing}; its last words are above. Finished batches are "
+            f"a worker process {describe_end(code)} while {doing}; its last words are above. What is finished is "
             "kept: run the same command again to resume"
         )
 

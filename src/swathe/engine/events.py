@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swathe.counts import counted
@@ -16,15 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did. `windows`, `skipped` and the counts cover the whole run, resumed work included."""
+    """What a call did. Windows and counts cover the scenes that it was asked for, those of earlier calls too."""
 
     run: str  # id of the run
     windows: int  # windows of all scenes and scales
     skipped: int  # windows without data, not given to the detector
     seconds: float  # wall time of this call
-    detections: int  # rows in the store after the merge
+    detections: int  # rows of these scenes in the store
     per_class: Mapping[str, int]  # rows per class name, every class of the model listed
-    files: tuple[Path, ...]  # published files, in the order of the scenes
+    scenes: tuple[str, ...]  # ids of the scenes that are stored, sorted
+    files: tuple[str, ...]  # addresses of the files that hold them
     resumed_windows: int = 0  # windows finished by an earlier call
     lost_windows: int = 0  # windows of failed scenes that are not done
     failed: Mapping[str, str] = field(default_factory=dict)  # scene id -> why it failed
@@ -40,7 +40,7 @@ class RunSummary:
         """
         if self.failed:
             reasons = "\n".join(f"  {scene}: {reason}" for scene, reason in self.failed.items())
-            others = f"the other {len(self.files)} are stored" if self.files else "none is stored"
+            others = f"the other {len(self.scenes)} are stored" if self.scenes else "none is stored"
             raise PartialError(
                 f"{counted(len(self.failed), 'scene')} failed, {others}:\n{reasons}\n"
                 "Mend or fetch them, then run the same command again: it looks at these alone",
@@ -50,7 +50,7 @@ class RunSummary:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for `json.dumps`."""
-        return {**asdict(self), "files": [str(path) for path in self.files]}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class RunPlanned:
     scenes: int  # number of scenes
     windows: int  # windows of all scenes and scales
     resumed_windows: int  # of these, finished by an earlier call
-    resumed_scenes: int  # scenes that an earlier call has published
-    workers: int  # worker processes, 0 when the work is done in this process
+    resumed_scenes: int  # scenes that an earlier call has stored
+    workers: int  # jobs at once, 0 when the work is done in this process
     memory_bytes: int  # projected peak of all processes together
 
 
@@ -81,19 +81,18 @@ class BatchFinished:
 
 @dataclass(frozen=True)
 class SceneMerged:
-    """A scene is merged and can be read from the store."""
+    """A scene is merged, written, and can be read from the store."""
 
     scene: str  # scene id
     raw: int  # detections before the merge
     detections: int  # detections after it
-    seconds: float  # time of merge and publishing
-    done_scenes: int  # scenes published so far, resumed ones included
+    done_scenes: int  # scenes stored so far, those of earlier calls included
     total_scenes: int  # scenes of the run
 
 
 @dataclass(frozen=True)
 class BatchRetried:
-    """A worker was lost (killed, out of memory, or silent for too long); another one does its batch again."""
+    """A worker was lost (killed, out of memory, or silent for too long); another one does its job again."""
 
     scene: str  # scene id
     reason: str  # what happened
@@ -101,7 +100,7 @@ class BatchRetried:
 
 @dataclass(frozen=True)
 class SceneFailed:
-    """A scene could not be read, or workers died over it; the run goes on with the others."""
+    """Something went wrong with a scene; the run goes on with the others."""
 
     scene: str  # scene id
     reason: str  # message of the error

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from swathe.engine.memory import MEBIBYTE, WORKING_ROWS, Projection, merge_memory, project
 from swathe.engine.plan import Plan
-from swathe.errors import UsageError
+from swathe.errors import Argument, UsageError
 from swathe.raster.reader import block_memory
 
 UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
@@ -107,68 +107,105 @@ def memory_limit(plan: Plan) -> int | None:
     return available_memory() if plan.settings.memory_limit is None else plan.settings.memory_limit
 
 
+def check_slot(plan: Plan, limit: int) -> None:
+    """Make sure that a worker fits into the memory that its pool gives it.
+
+    Args:
+        plan: The run.
+        limit: Bytes.
+
+    Raises:
+        UsageError: If the projection is above the limit.
+    """
+    needed = plan.memory(1).slot
+    if needed > limit:
+        raise UsageError(
+            f"a worker of this run takes about {in_words(needed)}, but has {in_words(limit)}; give the executors more "
+            "memory, run fewer tasks at once on each, or choose a smaller tile"
+        )
+
+
 def check_memory(plan: Plan, workers: int) -> None:
-    """Make sure that a run fits into memory before it begins.
+    """Make sure that a run fits into the memory of this machine before it begins.
 
     Args:
         plan: The run.
         workers: Worker processes, 0 for none.
 
     Raises:
-        UsageError: If the projection is above the limit; the message names what would fit. Without `--memory` also if a
-            scene's blocks are enormous.
+        UsageError: If the projection is above the limit; the message names what would fit. Where no limit is set, also
+            if a scene's blocks are enormous.
     """
     if plan.settings.memory_limit is None:
         _check_blocks(plan)
     limit, projection = memory_limit(plan), plan.memory(workers)
     if limit is None or projection.total <= limit:
         return
-    origin = "are free" if plan.settings.memory_limit is None else "are allowed by --memory"
+    free = plan.settings.memory_limit is None
     raise UsageError(
-        f"this run takes about {in_words(projection.total)} ({describe(projection)}), but {in_words(limit)} {origin}; "
-        f"{way_out(plan, workers, limit)}"
+        f"this run takes about {in_words(projection.total)} ({describe(projection)}), but {in_words(limit)} are ",
+        *(("free; ",) if free else ("allowed by ", Argument("memory"), "; ")),
+        *way_out(plan, workers, limit),
     )
 
 
 def _check_blocks(plan: Plan) -> None:
     """Refuse scenes whose blocks take enormous memory, whoever packed them so."""
-    for scene in plan.scenes:
+    for scene in (planned.source for planned in plan.scenes):
         size, (rows, columns) = block_memory(scene), scene.block_shape
         if size > LARGEST_BLOCK:
             enough = math.ceil(plan.memory(0).total / MEBIBYTE)
             raise UsageError(
                 f"{scene.id}: any window of it takes a block of {columns} x {rows} pixels, {in_words(size)} when it is "
-                "decoded; if you trust the file, allow what it takes with --memory, such as "
-                f"--memory {enough}MiB --workers 0, or pack it in smaller tiles"
+                "decoded; if you trust the file, allow what it takes, such as ",
+                Argument("memory"),
+                f" {enough}MiB ",
+                *_set("workers", 0),
+                ", or pack it in smaller tiles",
             )
 
 
-def too_many_objects(plan: Plan, scene: str, objects: int, workers: int) -> str | None:
-    """Look again when a scene is merged and its objects are counted: are there many more than the plan allowed for?
+def merge_limit(plan: Plan, workers: int, per_slot: int | None) -> int | None:
+    """Return what the merge of one scene may take beside all else.
 
     Args:
         plan: The run.
-        scene: Scene id.
-        objects: Its objects after the merge.
-        workers: Worker processes that may be at work meanwhile, 0 for none.
+        workers: Worker processes, 0 for none.
+        per_slot: Bytes that each worker may take by itself; None if all share the memory of this machine.
 
     Returns:
-        Why the scene cannot be published within the limit, and what to do; None if it can.
+        Bytes; None if it is what the system has free at that time.
     """
-    needed, beside = merge_memory(objects), replace(plan.memory(workers), merge=0).total
-    limit = plan.settings.memory_limit
-    # What the system has free now is free beside all that is running.
-    free = available_memory() if limit is None else limit - beside
+    if per_slot is not None:
+        return per_slot - replace(plan.memory(1), objects=0).slot
+    if plan.settings.memory_limit is None:
+        return None
+    bare = replace(plan.memory(workers), objects=0)
+    return (plan.settings.memory_limit - bare.total) // bare.merges
+
+
+def too_many_objects(scene: str, objects: int, limit: int | None) -> str | None:
+    """Look again when a scene is merged and its objects are counted: are there many more than the plan allowed for?
+
+    Args:
+        scene: Scene id.
+        objects: Its objects after the merge.
+        limit: Bytes that a merge may take; None for what the system has free now.
+
+    Returns:
+        Why the scene cannot be written within the limit, and what to do; None if it can.
+    """
+    needed, free = merge_memory(objects), available_memory() if limit is None else limit
     if free is None or needed <= free or objects <= WORKING_ROWS:
         return None
     return (
-        f"{scene}: to publish its {objects:,} objects takes about {in_words(needed)}, more than the "
+        f"{scene}: to write its {objects:,} objects takes about {in_words(needed)}, more than the "
         f"{in_words(max(0, free))} that are left beside the rest of the run. Its windows are done and kept: run the "
-        "same command again with a higher --memory or with --workers 0, or begin anew with a higher --min-score"
+        "same command again with more memory or without worker processes, or begin anew with a higher lowest score"
     )
 
 
-def way_out(plan: Plan, workers: int, limit: int) -> str:
+def way_out(plan: Plan, workers: int, limit: int) -> list[str | Argument]:
     """Say what to do about a plan that needs too much memory.
 
     Args:
@@ -177,26 +214,37 @@ def way_out(plan: Plan, workers: int, limit: int) -> str:
         limit: Bytes that it may take.
 
     Returns:
-        The end of a sentence: the most workers and the largest tile that fit, each with all else as it is.
+        Parts of the end of a sentence: the most workers and the largest tile that fit, each with all else as it is.
     """
     fewer = next((count for count in range(workers - 1, -1, -1) if plan.memory(count).total <= limit), None)
     tile = _largest_tile(plan, workers, limit)
-    ways = [] if fewer is None else [f"--workers {fewer}"]
-    ways += [] if tile is None else [f"--tile {tile}"]
+    ways = [] if fewer is None else [_set("workers", fewer)]
+    ways += [] if tile is None else [_set("tile", tile)]
     if not ways:
         tiles = {count: _largest_tile(plan, count, limit) for count in (1, 0)}
-        ways = [f"--tile {tile} --workers {count}" for count, tile in tiles.items() if tile is not None][:1]
-    higher = f"a higher --memory, if you know that there is more than {in_words(limit)}"
+        both = [[*_set("tile", tile), " ", *_set("workers", count)] for count, tile in tiles.items() if tile]
+        ways = both[:1]
+    higher: list[str | Argument] = [
+        "a higher ",
+        Argument("memory"),
+        f", if you know that there is more than {in_words(limit)}",
+    ]
     if not ways:
-        return f"not even one worker with small windows fits: use a smaller model, or {higher}"
-    return f"use {' or '.join(ways)}, or {higher}"
+        return ["not even one worker with small windows fits: use a smaller model, or ", *higher]
+    first, *second = ways
+    return ["use ", *first, *(part for way in second for part in (" or ", *way)), ", or ", *higher]
+
+
+def _set(argument: str, value: int) -> list[str | Argument]:
+    """Return the parts of a message that proposes a value."""
+    return [Argument(argument), f" {value}"]
 
 
 def _largest_tile(plan: Plan, workers: int, limit: int) -> int | None:
     """Return the largest smaller tile with which the plan fits."""
     for tile in range((plan.settings.tile - 1) // TILE_STEP * TILE_STEP, 0, -TILE_STEP):
         settings = replace(plan.settings, tile=tile, stride=min(tile, plan.settings.stride))
-        if project(plan.scenes, settings, plan.detector, workers).total <= limit:
+        if project([scene.source for scene in plan.scenes], settings, plan.detector, workers).total <= limit:
             return tile
     return None
 
@@ -205,7 +253,7 @@ def describe(projection: Projection) -> str:
     """Say what a projection is made of."""
     parts = {
         "libraries": projection.libraries,
-        "leading process": projection.leader,
+        "driver": projection.driver,
         "merge": projection.merge,
         f"{projection.workers} workers of" if projection.workers > 1 else "worker": projection.each_worker,
     }

@@ -1,8 +1,8 @@
 """Projected memory of a run, so that a user learns before the work whether it fits.
 
-The sum has parts that do not depend on each other: the code of libraries, which all processes share; the process that
-leads; each worker with its reader, its windows and its model; and the merge. Only the merge depends on the picture, so
-an amount of objects is assumed for it, and what a scene really holds is looked at again before it is published.
+The sum has parts that do not depend on each other: the code of libraries, which all processes share; the driver; each
+worker with its reader, its windows and its model; and the merges. Only these depend on the picture, so an amount of
+objects is assumed for them, and what a scene really holds is looked at again before it is written.
 
 The constants are measured: the anonymous memory of a process before and after each step (Linux, x86-64, CPython 3.11).
 `benchmarks/scale/memory.py` compares the sum with whole runs.
@@ -24,10 +24,11 @@ from swathe.raster.scene import Scene
 MEBIBYTE = 1 << 20
 # Pages of Python, NumPy, numba with LLVM, GDAL, Arrow and PROJ that are used; mapped by several processes, there once.
 LIBRARY_BYTES = 180 * MEBIBYTE
-# What the leading process allocates by importing; and after its first merge and its first published scene: the machine
-# code of the merge, the tables of the coordinate systems, what Arrow keeps for the next time.
-LEADER_BYTES = 55 * MEBIBYTE
-LEADER_AFTER_MERGE_BYTES = 150 * MEBIBYTE
+# What the driver allocates by importing, and by its first commit.
+DRIVER_BYTES = 125 * MEBIBYTE
+# What the first merge and the first scene written leave in a process: the machine code of the merge, the tables of the
+# coordinate systems, what Arrow keeps for the next time.
+MERGE_BYTES = 30 * MEBIBYTE
 # What a worker allocates by importing, GDAL with its drivers included.
 WORKER_BYTES = 45 * MEBIBYTE
 # Feature maps alive at once, bytes per pixel of the tile: a part that all networks have, and one that grows with the
@@ -44,7 +45,7 @@ ANGLE_BINS = 180
 INPUT_BYTES_PER_PIXEL = 12
 # Objects of a dense town: the scene of the demo has 100 to 134, at scales 0.75 and 1.
 OBJECTS_PER_MEGAPIXEL = 100
-# Columns, table and orders of an object from the merge until it is published (268 bytes measured for a million).
+# Columns, table and orders of an object from the merge until it is written (268 bytes measured for a million).
 BYTES_PER_OBJECT = 220
 # A round of the merge, and a chunk of footprints while they are written, hold this much for each of their rows.
 WORKING_BYTES_PER_ROW = 600
@@ -75,35 +76,43 @@ class Projection:
     """Projected peak memory of a run by part, bytes."""
 
     libraries: int  # code that all processes share
-    leader: int  # the process that hands out the work, merges and publishes; itself, while the workers work
-    merge: int  # the largest scene while it is merged and published
-    worker: int  # a worker without its reading, windows and model
+    driver: int  # the process that hands out the work
+    worker: int  # a worker without its reading, windows, model and merge
     reading: int  # caches and pixels in work of the most demanding scene, in each worker
     windows: int  # windows that are read ahead, in each worker
     model: int  # weights and feature maps, in each worker
-    workers: int  # worker processes; 0 for none: the leading process does their work too
+    objects: int  # of the largest scene, while it is merged and written
+    merges: int  # scenes that may be merged at once
+    workers: int  # worker processes; 0 for none: the driver does their work too
 
     @property
     def each_worker(self) -> int:
-        """One worker with all it holds."""
+        """One worker with all it holds before it merges a scene."""
         return self.worker + self.reading + self.windows + self.model
+
+    @property
+    def merge(self) -> int:
+        """All merges at once, as if each were of the largest scene."""
+        return self.merges * (MERGE_BYTES + self.objects)
+
+    @property
+    def slot(self) -> int:
+        """One worker that shares nothing with others."""
+        return self.libraries + self.each_worker + MERGE_BYTES + self.objects
 
     @property
     def total(self) -> int:
         """All processes together."""
-        return self.libraries + self.leader + self.merge + max(1, self.workers) * self.each_worker
+        return self.libraries + self.driver + self.merge + max(1, self.workers) * self.each_worker
 
     def to_json(self) -> dict[str, int]:
         """Return plain values for `json.dumps`."""
-        parts = ("libraries", "leader", "merge", "worker", "reading", "windows", "model")
+        parts = ("libraries", "driver", "merge", "worker", "reading", "windows", "model")
         return {f"{name}_bytes": getattr(self, name) for name in parts} | {"workers": self.workers}
 
 
 def project(scenes: Sequence[Scene], settings: RunSettings, detector: DetectorSpec | None, workers: int) -> Projection:
     """Project the peak memory of a run.
-
-    With several scenes, one is merged while the workers look at the next. A single scene is merged when the workers
-    have ended, so the larger of the two moments counts.
 
     Args:
         scenes: The scenes of the run.
@@ -115,21 +124,19 @@ def project(scenes: Sequence[Scene], settings: RunSettings, detector: DetectorSp
         The projection.
     """
     runtime = None if detector is None else RUNTIMES.get(detector.backend, ONNX)
-    objects = max((expected_objects(scene) for scene in scenes), default=0)
     views = itertools.product(scenes, settings.scales)
-    each = {
-        "worker": WORKER_BYTES if workers > 0 else 0,  # the leading process has imported what it needs
-        "reading": max((reader_memory(scene, settings.tile, scale) for scene, scale in views), default=0),
+    return Projection(
+        libraries=LIBRARY_BYTES + (0 if runtime is None else runtime.shared),
+        driver=DRIVER_BYTES,
+        worker=WORKER_BYTES if workers > 0 else 0,  # the driver has imported what it needs
+        reading=max((reader_memory(scene, settings.tile, scale) for scene, scale in views), default=0),
         # One window in work and its padded copy, besides those that are read ahead.
-        "windows": (settings.prefetch + 2) * settings.tile**2 * 3,
-        "model": 0 if detector is None else model_memory(detector, settings.tile),
-    }
-    leader, merge = LEADER_AFTER_MERGE_BYTES, merge_memory(objects)
-    at_work = max(1, workers) * sum(each.values())
-    if workers > 0 and len(scenes) == 1:
-        leader, merge = LEADER_BYTES, max(0, merge + LEADER_AFTER_MERGE_BYTES - LEADER_BYTES - at_work)
-    shared = LIBRARY_BYTES + (0 if runtime is None else runtime.shared)
-    return Projection(libraries=shared, leader=leader, merge=merge, **each, workers=workers)
+        windows=(settings.prefetch + 2) * settings.tile**2 * 3,
+        model=0 if detector is None else model_memory(detector, settings.tile),
+        objects=merge_memory(max((expected_objects(scene) for scene in scenes), default=0)),
+        merges=max(1, min(workers, len(scenes))),
+        workers=workers,
+    )
 
 
 def expected_objects(scene: Scene) -> int:
@@ -138,7 +145,7 @@ def expected_objects(scene: Scene) -> int:
 
 
 def merge_memory(objects: int) -> int:
-    """Project what merging and publishing a scene takes beyond the process itself.
+    """Project what merging and writing a scene takes beyond the process itself.
 
     Args:
         objects: Objects of the scene after the merge.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from multiprocessing.connection import Connection
 
-from swathe.engine.task import Work
+from swathe.engine.job import Work
 from swathe.engine.worker import Worker
 from swathe.errors import SwatheError
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+COLUMNS = ("boxes", "scores", "classes", "cut")
+
 
 @dataclass(frozen=True)
 class RawDetections:
@@ -17,7 +19,6 @@ class RawDetections:
     scores: npt.NDArray[np.float64]  # (n,) in 0..1
     classes: npt.NDArray[np.int64]  # (n,) index into DetectorSpec.classes
     cut: npt.NDArray[np.bool_]  # (n,) touches an inner window edge
-    windows: npt.NDArray[np.int64]  # (n,) index of the window in its level's grid
 
     def __len__(self) -> int:
         """Return the number of detections."""
@@ -25,15 +26,12 @@ class RawDetections:
 
     def take(self, rows: npt.NDArray[np.int64]) -> RawDetections:
         """Return these rows, in this order."""
-        return RawDetections(
-            self.boxes[rows], self.scores[rows], self.classes[rows], self.cut[rows], self.windows[rows]
-        )
+        return RawDetections(*(getattr(self, name)[rows] for name in COLUMNS))
 
     @classmethod
     def empty(cls) -> RawDetections:
         """Return no detections."""
-        integers = np.empty(0, dtype=np.int64)
-        return cls(np.empty((0, 5)), np.empty(0), integers, np.empty(0, dtype=np.bool_), integers)
+        return cls(np.empty((0, 5)), np.empty(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_))
 
     @classmethod
     def concat(cls, parts: Sequence[RawDetections]) -> RawDetections:
@@ -47,10 +45,4 @@ class RawDetections:
         """
         if not parts:
             return cls.empty()
-        return cls(
-            np.concatenate([part.boxes for part in parts]),
-            np.concatenate([part.scores for part in parts]),
-            np.concatenate([part.classes for part in parts]),
-            np.concatenate([part.cut for part in parts]),
-            np.concatenate([part.windows for part in parts]),
-        )
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS))

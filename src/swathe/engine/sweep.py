@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from swathe.engine.seam import canonical_order, gives_way_to_whole, merge
 from swathe.engine.settings import RunSettings
 
 Flags = npt.NDArray[np.bool_]
+Item = TypeVar("Item")
 
 # Fewer new detections than this are not worth a round of decisions.
 ROUND_ROWS = 50_000
@@ -89,13 +91,13 @@ class Sweep:
 
 
 def merge_parts(
-    load: Callable[[int], Part], batches: Sequence[int], settings: RunSettings, *, single: bool = False
+    load: Callable[[Item], Part], batches: Sequence[Item], settings: RunSettings, *, single: bool = False
 ) -> MergedScene:
     """Merge the parts of a scene; of a scene with many detections, each part is held only while it is needed.
 
     Args:
         load: Reads the part of a batch; called once or twice for each.
-        batches: All batches of the scene.
+        batches: All batches of the scene, or what `load` knows them by.
         settings: Thresholds of the merge.
         single: Whether the scene is a single window: then there is nothing to merge.
 
@@ -129,7 +131,7 @@ def _at_once(rows: RawDetections, settings: RunSettings) -> RawDetections:
 
 
 def _from_top_to_bottom(
-    load: Callable[[int], Part], batches: Sequence[int], tops: Sequence[float], settings: RunSettings
+    load: Callable[[Item], Part], batches: Sequence[Item], tops: Sequence[float], settings: RunSettings
 ) -> RawDetections:
     """Merge parts in the order of their topmost rows, in rounds."""
     sweep = Sweep(settings.merge_iou, settings.give_way)

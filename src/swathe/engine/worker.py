@@ -1,91 +1,159 @@
-"""The worker: carries out batches. Every executor runs this code, in whatever process."""
+"""The worker: carries out jobs. Every executor runs this code, in whatever process."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
-from swathe.boxes import hulls
-from swathe.detectors.pixels import square
-from swathe.detectors.protocol import Detector, Tile, TileDetections
+from swathe.detections import Detections
+from swathe.detectors.protocol import Detector
 from swathe.detectors.registry import open_detector
-from swathe.engine.parts import write_part
-from swathe.engine.prefetch import read_ahead
-from swathe.engine.raw import RawDetections
-from swathe.engine.task import Batch, BatchJob, BatchResult, Task, Work
-from swathe.errors import SourceError, UsageError
-from swathe.raster.pyramid import Level
-from swathe.raster.reader import Reader, TileRead
+from swathe.engine.failure import describe_failure
+from swathe.engine.identity import scene_info, stored_scene
+from swathe.engine.job import BatchJob, Job, JobResult, SceneJob, Work
+from swathe.engine.limits import too_many_objects
+from swathe.engine.look import look_at
+from swathe.engine.parts import Part
+from swathe.engine.plan import Batch, ScenePlan
+from swathe.engine.sweep import MergedScene, merge_parts
+from swathe.errors import MissingExtraError, ModelError, SourceError, StoreError, UsageError
+from swathe.raster.reader import Reader
 from swathe.raster.scene import Scene
-from swathe.raster.window import Window
+from swathe.store import open_store
+from swathe.store.protocol import Written
 
 OpenReader = Callable[[Scene], Reader]
+# Faults of the machine or of the model: the next scene would fare no better.
+FATAL = (ModelError, MissingExtraError, StoreError, MemoryError)
 
 
 class Worker:
-    """Opens the detector once and readers as scenes come, and carries out batches until closed."""
+    """Opens the detector once and readers as scenes come, and carries out jobs until closed."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
+        self._store = open_store(work.store)
+        self._workspace = self._store.workspace(work.run)
         self._open_reader = load_factory(work.reader)
         # Batches come scene by scene, so one open reader serves; it holds file handles and caches.
         self._reader: Reader | None = None
-        self._scene: Scene | None = None
+        self._source: Scene | None = None
         self._detector: Detector | None = None
 
-    def run(self, job: BatchJob) -> BatchResult:
-        """Carry out one batch and write its part file.
+    def run(self, job: Job) -> JobResult:
+        """Carry out a job. What it writes is the same however often it is done.
 
         Args:
-            job: The batch and its scene.
+            job: The job.
 
         Returns:
-            Counts; or the reason, if the scene could not be read.
+            Counts; or the reason, if anything about the scene goes wrong.
 
         Raises:
             ModelError: If the detector cannot be opened or fails.
             MissingExtraError: If the library of its backend is not installed.
             UsageError: If there is no such backend, or it cannot take such tiles.
-            StoreError: If the part file cannot be written.
+            StoreError: If the workspace or the store cannot be written.
             MemoryError: If memory runs out.
         """
-        if self._detector is None:
-            self._detector = open_detector(self._work.detector)
-        batch, settings = job.batch, self._work.settings
+        if isinstance(job, BatchJob) or job.scene.batch_count == 1:
+            self._open_detector()
         try:
-            reader = self._reader_of(job.scene)
-            raw, skipped = process_batch(batch, reader, self._detector, settings.cut_margin, settings.prefetch)
-            # A part must never hold pixels of two pictures, nor a scene parts of two.
-            reader.check_unchanged()
-        except SourceError as error:
-            return BatchResult(batch.index, batch.count, 0, 0, self._reason(error))
-        write_part(self._work.folder, batch.index, raw, skipped)
-        return BatchResult(batch.index, batch.count, skipped, len(raw))
+            return self._look(job.scene, job.batch) if isinstance(job, BatchJob) else self._finish(job)
+        except FATAL:
+            raise
+        except Exception as error:  # noqa: BLE001 whatever one scene causes must not end the others
+            return JobResult(job.scene.id, error=self._reason(job.scene, error))
 
     def close(self) -> None:
         """Close the reader."""
         if self._reader is not None:
             self._reader.close()
-        self._reader = self._scene = None
+        self._reader = self._source = None
 
-    def _reason(self, error: SourceError) -> str:
-        """Say why a scene cannot be read: a file that is replaced meanwhile often looks damaged."""
+    def _look(self, scene: ScenePlan, batch: Batch) -> JobResult:
+        """Look at a batch and put its part into the workspace."""
+        part = self._look_at(scene, batch)
+        self._workspace.put(scene.part(batch), part.pack())
+        return _looked_at(scene, batch, part)
+
+    def _finish(self, job: SceneJob) -> JobResult:
+        """Merge a scene and write it."""
+        scene = job.scene
+        batches = list(scene.batches())
+        if len(batches) == 1:
+            alone = self._look_at(scene, batches[0])
+            result = _looked_at(scene, batches[0], alone)
+            merged = merge_parts(lambda _: alone, batches, self._work.settings, single=scene.windows == 1)
+        else:
+            self.close()  # its memory is for the merge now
+            merged = merge_parts(lambda batch: self._part(scene, batch), batches, self._work.settings)
+            result = JobResult(scene.id, detections=merged.raw)
+        return replace(result, written=self._write(job, merged))
+
+    def _part(self, scene: ScenePlan, batch: Batch) -> Part:
+        """Return the part of a batch; one that is not there, or damaged, is made again."""
+        data = self._workspace.get(scene.part(batch))
+        part = None if data is None else Part.unpack(data, len(self._work.detector.classes))
+        if part is None:
+            part = self._look_at(scene, batch)
+            self._workspace.put(scene.part(batch), part.pack())
+        return part
+
+    def _look_at(self, scene: ScenePlan, batch: Batch) -> Part:
+        detector, settings = self._open_detector(), self._work.settings
+        if self._reader is None or self._source != scene.source:
+            self.close()
+            self._reader, self._source = self._open_reader(scene.source), scene.source
+        part = look_at(scene.id, batch, self._reader, detector, settings.cut_margin, settings.prefetch)
+        # A part must never hold pixels of two pictures, nor a scene parts of two.
+        self._reader.check_unchanged()
+        return part
+
+    def _write(self, job: SceneJob, merged: MergedScene) -> Written:
+        """Write what was found in a scene, and put down that it is written."""
+        scene, names, kept = job.scene, self._work.detector.classes, merged.kept
+        problem = too_many_objects(scene.id, len(kept), job.memory)
+        if problem is not None:
+            raise SourceError(problem)
+        counts = zip(names, np.bincount(kept.classes, minlength=len(names)).tolist(), strict=True)
+        stored = replace(
+            stored_scene(self._work.run, scene),
+            state="complete",
+            skipped=merged.skipped,
+            per_class={name: count for name, count in counts if count},
+        )
+        found = Detections.from_arrays(
+            kept.boxes,
+            kept.scores,
+            kept.classes,
+            names,
+            scene_info(scene.source),
+            self._work.run,
+            cut=kept.cut,
+            run_info=self._work.about,
+        )
+        written = self._store.write(stored, found)
+        self._workspace.put(scene.record, written.to_json())
+        return written
+
+    def _open_detector(self) -> Detector:
+        if self._detector is None:
+            self._detector = open_detector(self._work.detector)
+        return self._detector
+
+    def _reason(self, scene: ScenePlan, error: Exception) -> str:
+        """Say why a scene failed: a file that is replaced meanwhile often looks damaged."""
         try:
-            if self._reader is not None:
+            if self._reader is not None and self._source == scene.source:
                 self._reader.check_unchanged()
         except SourceError as changed:
             return str(changed)
-        return str(error)
-
-    def _reader_of(self, scene: Scene) -> Reader:
-        if self._reader is None or self._scene != scene:
-            self.close()
-            self._reader, self._scene = self._open_reader(scene), scene
-        return self._reader
+        return describe_failure(scene.source.uri, error)
 
 
 def load_factory(name: str) -> OpenReader:
@@ -107,140 +175,5 @@ def load_factory(name: str) -> OpenReader:
         raise UsageError(f"reader {name!r}: cannot be loaded ({error}); write it as package.module:factory") from error
 
 
-def process_batch(
-    batch: Batch, reader: Reader, detector: Detector, cut_margin: float, prefetch: int
-) -> tuple[RawDetections, int]:
-    """Look at the windows of a batch.
-
-    Args:
-        batch: The windows, in row order.
-        reader: Reads windows of the batch's scene.
-        detector: Finds objects in one tile.
-        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
-        prefetch: Windows read ahead of the detector.
-
-    Returns:
-        The detections in scene coordinates, window by window, and the number of windows without data.
-
-    Raises:
-        SourceError: If a window cannot be read.
-        ModelError: If the detector fails.
-    """
-    found: list[RawDetections] = []
-    waiting: list[tuple[Task, Tile]] = []
-    skipped = 0
-
-    def read(task: Task) -> TileRead:
-        return reader.read(task.level, task.window)
-
-    for task, tile_read in read_ahead(read, batch.tasks(), prefetch):
-        if tile_read.valid <= 0.0:
-            skipped += 1
-            continue
-        waiting.append((task, make_tile(task, tile_read.pixels, batch.tile)))
-        if len(waiting) >= detector.spec.batch:
-            found += detect_together(waiting, detector, cut_margin)
-            waiting.clear()
-    found += detect_together(waiting, detector, cut_margin)
-    return RawDetections.concat(found), skipped
-
-
-def detect_together(waiting: Sequence[tuple[Task, Tile]], detector: Detector, cut_margin: float) -> list[RawDetections]:
-    """Hand tiles to the detector at once.
-
-    Args:
-        waiting: Windows and their tiles, perhaps none.
-        detector: Finds objects in them.
-        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
-
-    Returns:
-        The detections of each window in scene coordinates.
-
-    Raises:
-        ModelError: If the detector fails.
-    """
-    if not waiting:
-        return []
-    results = detector.detect([tile for _, tile in waiting])
-    return [to_scene(found, task, cut_margin) for (task, _), found in zip(waiting, results, strict=True)]
-
-
-def make_tile(task: Task, pixels: npt.NDArray[np.uint8], side: int) -> Tile:
-    """Pad a window to the detector's square at the right and bottom.
-
-    Args:
-        task: The window.
-        pixels: (window height, window width, 3) RGB.
-        side: Side of the square, pixels.
-
-    Returns:
-        The tile; its pixels are not copied if they fill it already.
-    """
-    window = task.window
-    return Tile(
-        pixels=square(pixels, side),
-        scene=task.scene,
-        scale=task.level.scale,
-        col_off=window.col_off,
-        row_off=window.row_off,
-        width=window.width,
-        height=window.height,
-    )
-
-
-def to_scene(found: TileDetections, task: Task, cut_margin: float) -> RawDetections:
-    """Bring detections of a window into scene coordinates and mark those that its edges cut.
-
-    A detection whose centre lies in the padding is not an object of the scene and is dropped.
-
-    Args:
-        found: Detections in tile pixels.
-        task: The window.
-        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
-
-    Returns:
-        Detections in scene pixels (float64).
-    """
-    boxes = np.asarray(found.boxes, dtype=np.float64).reshape(-1, 5)
-    window = task.window
-    inside = (boxes[:, 0] <= window.width) & (boxes[:, 1] <= window.height)
-    boxes = boxes[inside]
-    cut = touches_inner_edge(boxes, task.level, window, cut_margin)
-    placed = boxes.copy()
-    placed[:, 0] += window.col_off
-    placed[:, 1] += window.row_off
-    placed[:, :4] /= task.level.scale
-    return RawDetections(
-        boxes=placed,
-        scores=np.asarray(found.scores, dtype=np.float64)[inside],
-        classes=np.asarray(found.classes, dtype=np.int64)[inside],
-        cut=cut,
-        windows=np.full(len(placed), task.index, dtype=np.int64),
-    )
-
-
-def touches_inner_edge(
-    boxes: npt.NDArray[np.float64], level: Level, window: Window, cut_margin: float
-) -> npt.NDArray[np.bool_]:
-    """Tell which boxes a window edge may have cut. The edges of the level itself cut nothing.
-
-    Args:
-        boxes: (n, 5) canonical boxes in tile pixels.
-        level: The level, for its size.
-        window: The window in level pixels.
-        cut_margin: Distance of the box's hull to an edge up to which it counts as cut, level pixels.
-
-    Returns:
-        (n,) true where the box comes within the margin of an edge behind which the level goes on.
-    """
-    left, top, right, bottom = hulls(boxes).reshape(-1, 4).T
-    cut = np.zeros(len(boxes), dtype=np.bool_)
-    if window.col_off > 0:
-        cut |= left <= cut_margin
-    if window.row_off > 0:
-        cut |= top <= cut_margin
-    if window.col_off + window.width < level.width:
-        cut |= right >= window.width - cut_margin
-    if window.row_off + window.height < level.height:
-        cut |= bottom >= window.height - cut_margin
-    return cut
+def _looked_at(scene: ScenePlan, batch: Batch, part: Part) -> JobResult:
+    return JobResult(scene.id, batch.level.level.scale, batch.count, part.skipped, len(part.raw))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from swathe.arguments import file_path
+from swathe.arguments import address, file_path
 from swathe.datasets.classes import Others, map_classes
 from swathe.datasets.formats import LabelSet
 from swathe.datasets.sample import IMAGE_SUFFIXES, Sample
@@ -58,7 +58,7 @@ def evaluate_folders(
         UsageError: If the class list or the run makes no sense, or a path is not a path.
     """
     labels = truth if isinstance(truth, LabelSet) else LabelSet(file_path("truth", truth, "a folder of label files"))
-    results = file_path("found", found, "a store, a GeoParquet file, or a folder of result files")
+    results = address("found", found, "a store, a GeoParquet file, or a folder of result files")
     return evaluate_detections(
         labels.read(),
         read_found(results, run=run),

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from swathe.datasets.sample import label_text
 from swathe.errors import SourceError, UsageError
-from swathe.inputs import read_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from swathe.detections import Detections
 
@@ -49,12 +49,12 @@ class Found:
         return len(self.scores)
 
 
-def read_found(path: Path, *, run: str | None = None) -> Found:
+def read_found(path: Path | str, *, run: str | None = None) -> Found:
     """Read detections from a store, a GeoParquet file, or a folder of DOTA Task 1 files.
 
     Args:
         path: What to read; the kind is seen from what is there.
-        run: Which run of a store with several to take.
+        run: Which run of a store with several to take: the beginning of its id, its name, or "latest".
 
     Returns:
         The detections.
@@ -64,19 +64,24 @@ def read_found(path: Path, *, run: str | None = None) -> Found:
         StoreError: If the store or the GeoParquet file is damaged.
         UsageError: If `run` is needed, unknown, or given for Task 1 files.
     """
-    if not path.exists():
-        raise SourceError(f"{path} does not exist; name a store, a GeoParquet file or a folder of Task 1 files")
-    from swathe.store.geoparquet import MARK
+    from swathe.query import Query
+    from swathe.store import find_run, read
+    from swathe.store.files import open_held
+    from swathe.store.opening import MARK
 
-    if path.is_dir() and not (path / MARK).exists():
-        if run is not None:
-            raise UsageError(f"{path} is a folder of text files, which have no runs; leave out run {run!r}")
-        return read_task1(path)
+    given, path = path, Path(path)
+    if "://" not in str(given):
+        if not path.exists():
+            raise SourceError(f"{path} does not exist; name a store, a GeoParquet file or a folder of Task 1 files")
+        if path.is_dir() and not (path / MARK).exists():
+            if run is not None:
+                raise UsageError(f"{path} is a folder of text files, which have no runs; leave out run {run!r}")
+            return read_task1(path)
     if path.is_file() and path.suffix.lower() not in (".parquet", ".geoparquet"):
         raise SourceError(f"{path} is not a GeoParquet file; name a store, a .parquet file or a folder of Task 1 files")
-    from swathe.detections import Detections
-
-    return from_detections(Detections.open(path), run=run)
+    held = open_held(given)
+    runs = None if run is None else (find_run(held.runs(), run).id,)
+    return from_detections(read(held, Query(runs=runs)))
 
 
 def from_detections(detections: Detections, *, run: str | None = None) -> Found:
@@ -132,7 +137,7 @@ def read_task1(folder: Path) -> Found:
     for path in paths:
         name = path.stem.removeprefix(TASK1_PREFIX)
         before = len(rows)
-        for number, line in enumerate(_lines(path), start=1):
+        for number, line in enumerate(label_text(path).splitlines(), start=1):
             fields = line.split()
             if fields:
                 images.append(fields[0])
@@ -141,16 +146,6 @@ def read_task1(folder: Path) -> Found:
     values = np.asarray(rows, dtype=np.float64).reshape(-1, 9)
     names = np.asarray(images, dtype=np.str_), np.asarray(classes, dtype=np.str_)
     return Found(*names, values[:, 0], values[:, 1:].reshape(-1, 4, 2))
-
-
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a result file."""
-    try:
-        return read_input(path).decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise SourceError(f"result file {path} cannot be read ({error.strerror}); check its rights") from error
-    except UnicodeDecodeError as error:
-        raise SourceError(f"result file {path} is not UTF-8 text ({error.reason}); write it again") from error
 
 
 def _numbers(fields: list[str], where: str) -> list[float]:

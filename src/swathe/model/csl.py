@@ -11,7 +11,6 @@ import math
 import torch
 from torch import Tensor
 
-from swathe.errors import UsageError
 from swathe.model.info import ANGLE_BINS
 
 EDGE = 1e-4  # bins: whole degrees are not exact in radians, so an angle this close below a bin is in it
@@ -37,18 +36,13 @@ def encode(theta: Tensor, bins: int = ANGLE_BINS, radius: float = 2.0, *, contin
     Args:
         theta: (n,) angles in radians.
         bins: Number of bins over the half turn.
-        radius: Standard deviation of the window, in bins.
+        radius: Standard deviation of the window, in bins, positive.
         continuous: Put the peak on the angle itself instead of on the centre of its bin; the label then
             also says where in the bin the angle lies, and its largest value may be below 1.
 
     Returns:
         (n, bins) labels in (0, 1], in the dtype of `theta`; the peak is 1 and nothing is cut off.
-
-    Raises:
-        UsageError: If the radius is not positive.
     """
-    if not radius > 0:
-        raise UsageError(f"the radius of the circular smooth label must be positive, not {radius}")
     centred, exact = angle_to_bin(theta, bins).to(theta.dtype), (theta / math.pi + 0.5) * bins - 0.5
     peak = exact if continuous else centred
     distance = torch.abs(torch.arange(bins, dtype=theta.dtype, device=theta.device) - peak[:, None]) % bins

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from swathe.errors import ModelError, UsageError
+from swathe.errors import ModelError
 from swathe.model.info import ModelInfo
 
 Boxes = npt.NDArray[np.float64]
@@ -50,11 +50,8 @@ def decode(maps: Maps, info: ModelInfo, min_score: float) -> tuple[Boxes, Scores
         Canonical boxes (n, 5) in pixels of the image, scores (n,) and class indices (n,), in the order of the anchors.
 
     Raises:
-        UsageError: If the threshold is not within 0 to 1.
         ModelError: If the maps do not have the shape of the model, or hold values that are not finite.
     """
-    if not 0.0 <= min_score <= 1.0:
-        raise UsageError(f"the lowest score is {min_score}; give a number from 0 to 1")
     if len(maps) != len(info.strides):
         raise ModelError(f"model {info.name!r} gave {len(maps)} maps for {len(info.strides)} strides; export it again")
     levels = [

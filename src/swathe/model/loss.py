@@ -35,6 +35,7 @@ class LossSettings:
 
     box: BoxLoss = "ciou"
     alpha: float = 1.0  # power of the IoU; 1 is the plain loss
+    alpha_full: float | None = None  # power where the boxes of a level overlap fully; on the way there from `alpha`
     divided: bool = False  # Eq. 1 of the paper divides by alpha, its Eqs. 2 and 3 belong to the undivided form
     objectness: ObjectnessTarget = "iou"
     box_gain: float = 0.05
@@ -48,6 +49,8 @@ class LossSettings:
         """Refuse what the formulas do not allow."""
         if not (math.isfinite(self.alpha) and self.alpha > 0):
             raise UsageError(f"alpha must be a positive number, not {self.alpha}")
+        if self.alpha_full is not None and not 0 < self.alpha_full < math.inf:
+            raise UsageError(f"alpha_full must be a positive number, not {self.alpha_full}")
         for name in ("box_gain", "class_gain", "objectness_gain", "angle_gain"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name} must be a number that is not negative, not {getattr(self, name)}")
@@ -224,6 +227,9 @@ class YWCSLLoss:
         target = truth[:, 2:6] / stride
         corner = torch.stack((places.col, places.row), dim=1)
         target = torch.cat((target[:, :2] - corner, target[:, 2:]), dim=1)
+        if settings.alpha_full is not None:
+            overlap = float(alpha_iou_loss(predicted.detach(), target, "iou")[1].mean())
+            alpha += (settings.alpha_full - alpha) * overlap
         loss, iou = alpha_iou_loss(predicted, target, settings.box, alpha, divided=settings.divided)
         score = iou.detach()
         if settings.objectness == "ciou":

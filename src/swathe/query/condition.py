@@ -250,6 +250,6 @@ class Query:
         scenes = {
             (run, scene): info
             for (run, scene), info in result.scenes.items()
-            if run in runs and (self.scenes is None or scene in self.scenes)
+            if (self.runs is None or run in self.runs) and (self.scenes is None or scene in self.scenes)
         }
         return replace(result, scenes=scenes, runs=runs)

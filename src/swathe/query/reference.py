@@ -54,7 +54,7 @@ def reference_filter(detections: Detections, query: Query) -> Detections:
     scenes = {
         (run, scene): info
         for (run, scene), info in detections.scenes.items()
-        if run in runs and (query.scenes is None or scene in query.scenes)
+        if (query.runs is None or run in query.runs) and (query.scenes is None or scene in query.scenes)
     }
     return replace(detections.take(np.asarray(kept, dtype=np.int64)), scenes=scenes, runs=runs)
 

@@ -97,22 +97,22 @@ class Log:
             f"{self.address} cannot be changed: others are faster all the time; run the same command again"
         )
 
-    def vacuum(self, hours: int) -> int:
+    def vacuum(self, hours: int, *, is_trial: bool = False) -> list[str]:
         """Delete files that are not live, and have not been for some time.
 
         Args:
             hours: How old they must be.
+            is_trial: Only tell which ones.
 
         Returns:
-            How many were deleted.
+            The files, relative to the table.
 
         Raises:
             StoreError: If they cannot be deleted.
         """
         with self._named():
             self._table.update_incremental()
-            options: Any = {"dry_run": False, "enforce_retention_duration": False, "full": True}
-            return len(self._table.vacuum(hours, **options))
+            return self._table.vacuum(hours, dry_run=is_trial, enforce_retention_duration=False, full=True)
 
     def _commit(self, added: Collection[LiveFile], removed: Collection[str]) -> None:
         """Write one commit, or fail if another one came first."""

@@ -46,7 +46,10 @@ class DetectionsFile:
         """
         self.name = name
         with self._reading():
-            self._file = pq.ParquetFile(source, read_dictionary=list(NAME_COLUMNS), page_checksum_verification=True)
+            try:
+                self._file = pq.ParquetFile(source, read_dictionary=list(NAME_COLUMNS), page_checksum_verification=True)
+            except KeyError:  # of a column of names, which is told below
+                self._file = pq.ParquetFile(source)
             schema = self._file.schema_arrow
         missing = [field.name for field in SCHEMA if _is_wrong(schema, field)]
         if missing:
@@ -244,7 +247,8 @@ class DetectionsFile:
 
     def _row_groups(self, query: Query, near: Bounds | None) -> list[int]:
         """Return the row groups whose statistics allow a match."""
-        if not any(self._admitted(query).values()):
+        unknown = query.classes is not None and set(query.classes).isdisjoint(self.head.class_names)
+        if unknown or not any(self._admitted(query).values()):
             return []
         passed = np.ones(self._file.metadata.num_row_groups, dtype=np.bool_)
         if query.regions:

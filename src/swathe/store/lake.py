@@ -27,7 +27,7 @@ from swathe.store import scans
 from swathe.store.delta import LiveFile, Log
 from swathe.store.merges import plan_merges
 from swathe.store.parquet import write_detections
-from swathe.store.protocol import Compacted, StoredRun, StoredScene, Written
+from swathe.store.protocol import RECORD, Compacted, StoredRun, StoredScene, Written
 from swathe.store.rows import ROW_FILE, ROWS, Row, Rows, begun, of_written, run_row, stored_scene
 from swathe.store.schema import BOUNDS, FILE_SCHEMA, parse_json, to_json
 
@@ -176,8 +176,17 @@ class LakeStore:
             for group in plan_merges(rows.of(run)):
                 self._change(run, partial(self._merged, group), touch=False)
         hours = max(0, int(older_than / timedelta(hours=1)))
-        deleted = self._detections.vacuum(hours) + self._scenes.vacuum(hours)
+        self._drop_records(frozenset(self._detections.vacuum(hours, is_trial=True)))
+        deleted = len(self._detections.vacuum(hours)) + len(self._scenes.vacuum(hours))
         return Compacted(len(rows.files()), len(self._rows().files()), deleted)
+
+    def _drop_records(self, dying: frozenset[str]) -> None:
+        """Forget what killed drivers have written and not committed: a call that goes on must not trust it."""
+        work = self.folder.folder(WORK)
+        for name in work.names() if dying else ():
+            data = work.get(name) if name.endswith(f"/{RECORD}") else None
+            if data is not None and _inner(Written.from_json(data).scene.file) in dying:
+                work.drop([name])
 
     def _merged(self, names: list[str], rows: Rows) -> Changed:
         """Write files as one."""
@@ -211,9 +220,9 @@ class LakeStore:
     def _put(self, found: Detections, run: str, label: str) -> tuple[str, dict[str, Any]]:
         """Write a file of detections under a name that follows from its content, and return what is known of it."""
         stream = io.BytesIO()
-        bounds = write_detections(found, stream).bounds
+        bounds = write_detections(found, stream)
         data = stream.getbuffer()
-        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", label)[:_LONGEST_LABEL]
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", label).lstrip("_-")[:_LONGEST_LABEL] or "scene"  # _ hides a file
         name = f"{DETECTIONS}/{_safe(run)}/{plain}-{sha256(data).hexdigest()[:_DIGITS]}.parquet"
         self.folder.put(name, data)
         scores, classes = found.scores, found.classes

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import quote
 
+from swathe import arguments
 from swathe.detections import Detections
 from swathe.errors import StoreError, UsageError
 from swathe.files import SCHEME, open_folder
@@ -41,6 +43,7 @@ def open_store(address: str | Path, *, create: bool = False) -> Store:
         UsageError: If nothing opens addresses of this kind.
         MissingExtraError: If the library that is needed is not installed.
     """
+    address = arguments.address("address", address, "the folder or the address of a store")
     scheme = SCHEME.match(str(address))
     if scheme is not None and scheme[1].lower() == "hbase":
         from swathe.store.hbase import open_hbase
@@ -58,6 +61,8 @@ def _open_lake(address: str | Path, *, create: bool) -> Store:
     from swathe.store.lake import DETECTIONS, SCENES, LakeStore
 
     folder = open_folder(address)
+    if folder.address.startswith("hdfs://") and quote(folder.address, safe="/:") != folder.address:
+        raise UsageError(f"{folder.address}: the address of a store in HDFS must be without blanks, %, and accents")
     store, mark = LakeStore(folder), folder.get(MARK)
     where = f"{folder.address}/{MARK}"
     if mark is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -23,7 +22,6 @@ from swathe.store.schema import (
     acquired_column,
     geo_metadata,
 )
-from swathe.store.seal import Seal, seal_footer
 
 if TYPE_CHECKING:
     from swathe.detections import Detections
@@ -33,24 +31,18 @@ SURVEYED_ROWS = 65_536
 FloatArray = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class WrittenFile:
-    """What is known of a file that was written."""
-
-    seal: Seal
-    bounds: list[float] | None  # of all footprints: xmin, ymin, xmax, ymax in geometry coordinates; None: no rows
-
-
-def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows: int = ROW_GROUP_ROWS) -> WrittenFile:
+def write_detections(
+    detections: Detections, stream: BinaryIO, *, row_group_rows: int = ROW_GROUP_ROWS
+) -> list[float] | None:
     """Write detections as GeoParquet; equal detections give equal bytes in whatever order they come.
 
     Args:
         detections: What to write; either all scenes are georeferenced or none.
-        stream: An empty file, open for reading and writing.
+        stream: An empty file, open for writing.
         row_group_rows: Rows of a row group.
 
     Returns:
-        What is known of the file.
+        Bounds of all footprints as xmin, ymin, xmax, ymax in geometry coordinates; None without detections.
 
     Raises:
         UsageError: If some scenes are georeferenced and others are not, or a run's description is no JSON.
@@ -76,8 +68,7 @@ def write_detections(detections: Detections, stream: BinaryIO, *, row_group_rows
         for start in range(0, len(order), row_group_rows):
             rows = order[start : start + row_group_rows]
             writer.write_table(_file_rows(detections.take(rows), hulls[rows], schema), row_group_rows)
-    extremes = [*hulls[:, :2].min(axis=0).tolist(), *hulls[:, 2:].max(axis=0).tolist()] if len(hulls) else None
-    return WrittenFile(seal_footer(stream), extremes)
+    return [*hulls[:, :2].min(axis=0).tolist(), *hulls[:, 2:].max(axis=0).tolist()] if len(hulls) else None
 
 
 def _survey(detections: Detections) -> tuple[FloatArray, list[str]]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from swathe.query import Query
     from swathe.query.cells import Cells
 
+RECORD = "written"  # last part of the name of a record in a workspace: of a scene that was written, see `Written`
 SceneState = Literal["pending", "failed", "complete"]
 
 

@@ -153,7 +153,7 @@ def _opened(folder: Folder, rows: Rows, names: set[str]) -> Iterator[tuple[str, 
     for name, numbers in sorted(held.items(), key=lambda item: (min(scenes[number] for number in item[1]), item[0])):
         known = dict(infos[number] for number in numbers)
         own_classes = dict.fromkeys(part for number in numbers for part in _class_list(classes[number]))
-        head = FileHead(known, tuple(own_classes), {run: {} for run, _ in known}, ())
+        head = FileHead(known, tuple(own_classes), {run: {} for run, _ in known})
         where = f"{folder.address}/{name}"
         try:
             source = folder.open(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,13 +16,11 @@ from swathe.errors import StoreError, UsageError
 from swathe.times import parse_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
     from swathe.detections import Detections
-    from swathe.query import Query
 
 SCHEMA_VERSION = 3
 GEOPARQUET_VERSION = "1.1.0"
@@ -43,7 +41,6 @@ FILE_SCHEMA = pa.schema(
         *GEOMETRY_FIELDS,
     ]
 )
-Count: TypeAlias = tuple[str, str, int]  # run, scene, detections of this run in this scene
 
 
 @dataclass(frozen=True)
@@ -53,15 +50,11 @@ class FileHead:
     scenes: Mapping[tuple[str, str], SceneInfo]  # scenes that were looked at, by run and id
     class_names: tuple[str, ...]  # classes that were looked for, in the model's order
     runs: Mapping[str, Mapping[str, Any]]  # run id -> model, settings
-    counts: tuple[Count, ...]  # of each run and scene
 
     @classmethod
     def of(cls, detections: Detections) -> Self:
         """Return the head of a file that holds these detections."""
-        keys, codes = detections.scene_codes()
-        counts = {**dict.fromkeys(detections.scenes, 0), **dict(zip(keys, np.bincount(codes).tolist(), strict=True))}
-        ordered = tuple((run, scene, count) for (run, scene), count in sorted(counts.items()))
-        return cls(dict(sorted(detections.scenes.items())), detections.class_names, detections.runs, ordered)
+        return cls(dict(sorted(detections.scenes.items())), detections.class_names, detections.runs)
 
     @classmethod
     def guessed(
@@ -90,29 +83,12 @@ class FileHead:
         for number, key in enumerate(keys):
             width, height = np.maximum(1, reach[codes == number].max(axis=0)).astype(np.int64).tolist()
             known[key] = SceneInfo(key[1], name, width, height)
-        return cls(known, tuple(sorted(pc.unique(classes).to_pylist())), {run: {} for run, _ in keys}, ())
+        return cls(known, tuple(sorted(pc.unique(classes).to_pylist())), {run: {} for run, _ in keys})
 
     @property
     def georeferenced(self) -> bool:
         """Whether its geometries are longitude and latitude; else they are pixels."""
         return any(scene.georeferenced for scene in self.scenes.values())
-
-    def may_match(self, query: Query) -> bool:
-        """Tell whether the names in it allow a match of a query.
-
-        Args:
-            query: What is looked for.
-
-        Returns:
-            False if nothing in the file can match.
-        """
-        if not any(query.admits(scene) for scene in self.scenes.values()):
-            return False
-        held: tuple[tuple[Collection[str] | None, Collection[str]], ...] = (
-            (query.classes, self.class_names),
-            (query.runs, self.runs),
-        )
-        return not any(asked is not None and set(asked).isdisjoint(names) for asked, names in held)
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -122,7 +98,6 @@ class FileHead:
             "scenes": [{"run": run, **asdict(scene)} for (run, _), scene in self.scenes.items()],
             "classes": list(self.class_names),
             "runs": {run: dict(info) for run, info in self.runs.items()},
-            "counts": [list(count) for count in self.counts],
         }
 
     def to_json(self) -> str:
@@ -137,7 +112,7 @@ class FileHead:
         return to_json(self.document())
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None, path: Path | str) -> Self:
+    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None, path: str) -> Self:
         """Read the head of a file.
 
         Args:
@@ -156,7 +131,7 @@ class FileHead:
         return cls.from_document(parse_json(text, path), path)
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], path: Path | str) -> Self:
+    def from_document(cls, document: Mapping[str, Any], path: str) -> Self:
         """Make a head of JSON values.
 
         Args:
@@ -174,18 +149,10 @@ class FileHead:
             scenes = {
                 (str(scene.pop("run")), str(scene["id"])): SceneInfo(**scene) for scene in map(dict, document["scenes"])
             }
-            counts = tuple((str(run), str(scene), int(n)) for run, scene, n in document["counts"])
             runs = {str(run): dict(about) for run, about in document["runs"].items()}
-            head = cls(scenes, tuple(document["classes"]), runs, counts)
+            return cls(scenes, tuple(document["classes"]), runs)
         except (KeyError, TypeError, AttributeError, ValueError, UsageError) as error:
             raise StoreError(f"{path}: its description is damaged ({error}); restore or delete the file") from error
-        for run, scene_id, _ in counts:
-            if (run, scene_id) not in scenes:
-                raise StoreError(
-                    f"{path}: its description is damaged (it counts rows of run {run!r} and scene {scene_id!r}, but "
-                    "describes no such); restore or delete the file"
-                )
-        return head
 
 
 def geo_metadata(hulls: npt.NDArray[np.float64], types: Sequence[str], *, georeferenced: bool) -> str:
@@ -250,25 +217,7 @@ def to_json(document: Mapping[str, Any], indent: int | None = None) -> str:
         raise UsageError(f"what is told of a run must be JSON values ({error}); convert it first") from error
 
 
-def read_document(path: Path) -> dict[str, Any]:
-    """Read a small file that holds a JSON object.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The object.
-
-    Raises:
-        StoreError: If it cannot be read, or is damaged.
-    """
-    try:
-        return parse_json(path.read_bytes(), path)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error.strerror}); check its rights") from error
-
-
-def parse_json(text: bytes, path: Path | str) -> dict[str, Any]:
+def parse_json(text: bytes, path: str) -> dict[str, Any]:
     """Read a JSON object.
 
     Args:
@@ -290,7 +239,7 @@ def parse_json(text: bytes, path: Path | str) -> dict[str, Any]:
     return document
 
 
-def check_version(document: Mapping[str, Any], kind: str, path: Path | str) -> int:
+def check_version(document: Mapping[str, Any], kind: str, path: str) -> int:
     """Refuse a document of another kind, or of a version that is not known here.
 
     Args:

@@ -367,10 +367,10 @@ class CountingReader:
 
 
 class BrokenReader(BlankReader):
-    """A reader whose source breaks at the first read of a scene whose id begins with "broken"."""
+    """A reader that fails at the first read of scenes whose ids begin with "broken" or "odd"."""
 
     def read(self, level: Level, window: Window) -> TileRead:
-        """Read, or fail like a truncated file.
+        """Read, or fail: like a truncated file, or in a way that nobody has thought of.
 
         Args:
             level: The level.
@@ -381,7 +381,10 @@ class BrokenReader(BlankReader):
 
         Raises:
             SourceError: If the scene is a broken one.
+            ValueError: If the scene is an odd one.
         """
         if self.scene.id.startswith("broken"):
             raise SourceError(f"{self.scene.uri}: the file ends too early; fetch it again")
+        if self.scene.id.startswith("odd"):
+            raise ValueError("nobody has foreseen this")
         return super().read(level, window)

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swathe.counts import counted
+from swathe.datasets.sample import ImageFolder, label_files
 from swathe.errors import UsageError
-from swathe.training.config import TrainingConfig, nothing_to_learn
+from swathe.training.config import DataSettings, TrainingConfig, nothing_to_learn
 from swathe.training.data import CropSet, open_held_out, open_sets
 
 
@@ -22,6 +23,7 @@ class TrainingCheck:
     crops: int  # that views are taken from
     objects: Mapping[str, int]  # class name -> objects in the crops, counted again in each crop that holds them
     flat: int  # objects in the crops that are a point or a line, which are not learned
+    unlabelled: int  # images beside the labelled ones that have no label file, which are not used
     held_out_crops: int
     held_out_objects: Mapping[str, int]  # class name -> objects
 
@@ -55,9 +57,18 @@ def check_config(config: TrainingConfig) -> TrainingCheck:
         crops=len(training),
         objects=objects,
         flat=flat,
+        unlabelled=sum(map(_unlabelled, config.train)),
         held_out_crops=0 if held_out is None else len(held_out),
         held_out_objects={} if held_out is None else _count(held_out, config),
     )
+
+
+def _unlabelled(entry: DataSettings) -> int:
+    """Count images without label file; COCO lists its images, and without one YOLO's have no objects."""
+    suffix = {"dota": ".txt", "dior-r": ".xml"}.get(entry.kind)
+    if suffix is None:
+        return 0
+    return len(ImageFolder(entry.images).without({path.stem for path in label_files(entry.labels, suffix)}))
 
 
 def _count(crops: CropSet, config: TrainingConfig) -> dict[str, int]:

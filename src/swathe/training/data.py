@@ -200,15 +200,26 @@ def _images(entry: DataSettings) -> Iterator[LabelledImage]:
     if entry.kind == "geojson":
         yield _labelled_scene(entry)
         return
-    for sample in _chosen(LabelSet(entry.labels, entry.kind, entry.images).read(), entry):
+    for sample in chosen_samples(entry):
         if sample.image is None:
             raise SourceError(f"labels of {sample.name!r} have no image in {entry.images}; add it or delete the labels")
         scene = open_scene(sample.image)
         yield scene, sample, None, (0, 0, scene.width, scene.height)
 
 
-def _chosen(samples: list[Sample], entry: DataSettings) -> list[Sample]:
-    """Return the images of a set that its lists of names leave."""
+def chosen_samples(entry: DataSettings) -> list[Sample]:
+    """Read the labels of a set, and keep the images that its lists of names leave.
+
+    Args:
+        entry: The set, of any kind but geojson.
+
+    Returns:
+        The labels under the names that the set gives to classes, one sample per image.
+
+    Raises:
+        SourceError: If labels, images or a list are missing or damaged, or no image is left.
+    """
+    samples = LabelSet(entry.labels, entry.kind, entry.images).read()
     if entry.only is not None:
         names = _names(entry.only)
         samples = [sample for sample in samples if sample.name in names]

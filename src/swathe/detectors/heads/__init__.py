@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from swathe.detectors.card import ModelCard, card_for
+from swathe.detectors.card import SUFFIX, ModelCard, make_card, values_beside
 from swathe.detectors.heads import ywcsl
+from swathe.detectors.heads.foreign import ForeignHead
 from swathe.detectors.heads.head import Graph, Head
+from swathe.detectors.heads.layouts import LAYOUTS
+from swathe.detectors.heads.recognise import metadata_values, shape_values
 from swathe.detectors.protocol import DetectorSpec
 from swathe.errors import ModelError
 from swathe.model.info import METADATA_KEY, ModelInfo
 
 
 def describe_graph(path: Path, graph: Graph) -> ModelCard:
-    """Make the card of an ONNX file; a card beside the file goes before what the file says.
+    """Make the card of an ONNX file; a TOML file beside it goes before what the file says.
 
     Args:
         path: The file.
@@ -23,22 +26,35 @@ def describe_graph(path: Path, graph: Graph) -> ModelCard:
         The card.
 
     Raises:
-        ModelError: If the outputs are of no layout that is known, or a value is impossible.
+        ModelError: If nothing says the classes or the layout, or a value is impossible.
     """
+    given = values_beside(path)
     if METADATA_KEY in graph.metadata:
-        return card_for(path, ywcsl.card_values(ModelInfo.from_json(graph.metadata[METADATA_KEY], where=str(path))))
-    raise ModelError(
-        f"{path}: holds no description of a Swathe model (metadata key {METADATA_KEY!r}); "
-        "only graphs written by `swathe export` can be used"
-    )
+        values = ywcsl.card_values(ModelInfo.from_json(graph.metadata[METADATA_KEY], where=str(path))) | given
+    else:
+        values = {"name": path.stem} | metadata_values(path, graph.metadata) | given
+        if not values.get("classes"):
+            raise ModelError(
+                f"{path}: does not say which classes the model finds; write them into {path.with_suffix(SUFFIX)}, for "
+                'instance: classes = ["ship", "plane"]'
+            )
+        values = shape_values(graph, len(values["classes"])) | values
+    layouts = (ywcsl.LAYOUT, *LAYOUTS)
+    if values.get("layout") not in layouts:
+        raise ModelError(
+            f"{path}: it is not plain how boxes stand in its outputs {dict(graph.outputs)}; write the layout into "
+            f"{path.with_suffix(SUFFIX)}, one of {', '.join(layouts)}"
+        )
+    return make_card(values, where=path)
 
 
-def open_head(spec: DetectorSpec, graph: Graph) -> Head:
+def open_head(spec: DetectorSpec, graph: Graph, side: int) -> Head:
     """Open the head that reads the outputs of a graph.
 
     Args:
         spec: What was planned.
         graph: What a runtime read of the file.
+        side: Of the square input, pixels.
 
     Returns:
         The head.
@@ -46,7 +62,9 @@ def open_head(spec: DetectorSpec, graph: Graph) -> Head:
     Raises:
         ModelError: If the file's description is damaged, or its classes are others than were planned.
     """
-    return ywcsl_head(spec, ModelInfo.from_json(graph.metadata[METADATA_KEY], where=spec.path))
+    if spec.card is not None and spec.card.layout in LAYOUTS:
+        return ForeignHead(spec.card, graph, side)
+    return ywcsl_head(spec, ModelInfo.from_json(graph.metadata.get(METADATA_KEY, ""), where=spec.path))
 
 
 def ywcsl_head(spec: DetectorSpec, info: ModelInfo) -> ywcsl.YwcslHead:

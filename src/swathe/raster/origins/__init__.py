@@ -11,10 +11,18 @@ from swathe.raster.origins.hdfs import Hdfs
 from swathe.raster.origins.http import Http
 from swathe.raster.origins.protocol import Fingerprint, Origin
 from swathe.raster.origins.s3 import S3
+from swathe.raster.origins.webhdfs import WebHdfs
 
 __all__ = ["ORIGINS", "Fingerprint", "Origin", "is_remote", "origin_of", "redacted", "without_secrets"]
 
-ORIGINS: Mapping[str, Origin] = {"file": File(), "http": Http(), "https": Http(), "s3": S3(), "hdfs": Hdfs()}
+ORIGINS: Mapping[str, Origin] = {
+    "file": File(),
+    "http": Http(),
+    "https": Http(),
+    "s3": S3(),
+    "hdfs": Hdfs(),
+    "webhdfs": WebHdfs(),
+}
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -54,7 +62,7 @@ def redacted(uri: str) -> str:
         which may hold a signature.
     """
     uri = uri.removeprefix("/vsicurl/")
-    for scheme in ("s3", "hdfs"):
+    for scheme in ("s3", "hdfs", "webhdfs"):
         start = ORIGINS[scheme].gdal_path(f"{scheme}://")
         uri = f"{scheme}://{uri.removeprefix(start)}" if uri.startswith(start) else uri
     return ORIGINS.get(_scheme(uri), ORIGINS["file"]).redacted(uri)

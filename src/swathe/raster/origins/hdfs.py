@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from swathe.errors import SourceError
@@ -19,36 +19,53 @@ from swathe.raster.origins.protocol import Fingerprint
 if TYPE_CHECKING:
     from hdfs_native import Client
 
-SCHEME = "hdfs://"
-PREFIX = "/vsihdfsnative/"
 ATTEMPTS = 4  # to reach a NameNode, 13 seconds in all
 NANOSECONDS = 1_000_000  # in a millisecond
+
+
+class Files(Protocol):
+    """A client, as far as it is used here."""
+
+    def get_file_info(self, path: str) -> Any:
+        """Return `isdir`, `length` in bytes and `modification_time` in milliseconds of a file."""
+        ...
+
+    def list_status(self, path: str, recursive: bool = False) -> Iterable[Any]:
+        """Return the same and `path` for all below a folder."""
+        ...
+
+    def read(self, path: str) -> vsi.Ranges:
+        """Open a file."""
+        ...
 
 
 class Hdfs:
     """A cluster's file system."""
 
+    scheme = "hdfs://"
+    prefix = "/vsihdfsnative/"  # of names for GDAL
+
     def expand(self, source: str) -> Iterable[str]:
         """Take one file, all rasters below a folder, or those that match a pattern."""
-        return expand_address(source, _names_below)
+        return expand_address(source, self._names_below)
 
     def gdal_path(self, uri: str) -> str:
         """Return the name in the file system that GDAL is given."""
-        return PREFIX + uri[len(SCHEME) :]
+        return self.prefix + uri[len(self.scheme) :]
 
     def name_parts(self, uri: str) -> tuple[str, ...]:
         """Return host, folders and name."""
-        host, _, path = uri[len(SCHEME) :].partition("/")
+        host, _, path = uri[len(self.scheme) :].partition("/")
         return (host, *(part for part in path.split("/") if part))
 
     def fingerprint(self, uri: str) -> Fingerprint:
         """Ask the NameNode for the length and the time of last change."""
-        client, path = _client_and_path(uri)
-        _give_to_gdal()
+        client, path = self._client_and_path(uri)
+        _give_to_gdal(self)
         try:
             status = client.get_file_info(path)
         except Exception as error:
-            raise SourceError(_explained(uri, error)) from error
+            raise SourceError(self._explained(uri, error)) from error
         if status.isdir:
             raise SourceError(f"{uri}: is a folder; end it with / to take the images in it")
         if status.length == 0:
@@ -74,60 +91,62 @@ class Hdfs:
             "at the same place, the file is damaged there"
         )
 
+    def connect(self, host: str, /) -> Files:
+        """Return a client; raises `SourceError` if there is none for this address."""
+        return _client(host)
+
+    def open(self, name: str, /) -> vsi.Ranges:
+        """Open a file by its name without the scheme, for GDAL."""
+        client, path = self._client_and_path(self.scheme + name)
+        return client.read(path)
+
+    def _client_and_path(self, uri: str) -> tuple[Files, str]:
+        host, _, path = uri[len(self.scheme) :].partition("/")
+        return self.connect(host), f"/{path}"
+
+    def _names_below(self, folder: str) -> Iterator[str]:
+        client, path = self._client_and_path(folder)
+        start = folder.removesuffix(path)
+        try:
+            for status in client.list_status(path, recursive=True):
+                if not status.isdir:
+                    # Names are given with or without the cluster's address in front.
+                    yield start + (urlsplit(status.path).path if "://" in status.path else status.path)
+        except Exception as error:
+            raise SourceError(self._explained(folder, error)) from error
+
+    def _explained(self, uri: str, error: Exception) -> str:
+        """Say in words why a cluster gives no answer, and what to do."""
+        if isinstance(error, FileNotFoundError):
+            return f"{uri}: does not exist; check the address"
+        if isinstance(error, PermissionError):
+            return f"{uri}: may not be read ({error}); ask its owner, or set HADOOP_USER_NAME to who may"
+        return (
+            f"{uri}: the cluster does not answer ({error}); check host and port, or HADOOP_CONF_DIR, and run the same "
+            "command again, what is done is kept"
+        )
+
 
 @cache
 def _client(host: str) -> Client:
+    address = f"{Hdfs.scheme}{host}"
     try:
         from hdfs_native import Client
     except ImportError as error:
         raise SourceError(
-            f"{SCHEME}{host}: needs the library hdfs-native; `pip install 'swathe[hdfs]'` brings it"
+            f"{address}: needs the library hdfs-native; `pip install 'swathe[hdfs]'` brings it"
         ) from error
     try:
         # An address with a port names one NameNode, for which the client would wait three minutes if it is gone.
         config = {"dfs.client.failover.max.attempts": str(ATTEMPTS)} if ":" in host else None
-        return Client(f"{SCHEME}{host}" if host else None, config)
+        return Client(address if host else None, config)
     except Exception as error:
         raise SourceError(
-            f"{SCHEME}{host}: is not an address of a cluster ({error}); give host and port, or set HADOOP_CONF_DIR"
+            f"{address}: is not an address of a cluster ({error}); give host and port, or set HADOOP_CONF_DIR"
         ) from error
 
 
 @cache
-def _give_to_gdal() -> None:
-    """Let GDAL read from clusters, once for each process."""
-
-    def open_file(name: str) -> vsi.Ranges:
-        client, path = _client_and_path(SCHEME + name)
-        return client.read(path)
-
-    vsi.install(PREFIX, open_file)
-
-
-def _client_and_path(uri: str) -> tuple[Client, str]:
-    host, _, path = uri[len(SCHEME) :].partition("/")
-    return _client(host), f"/{path}"
-
-
-def _names_below(folder: str) -> Iterator[str]:
-    client, path = _client_and_path(folder)
-    start = folder.removesuffix(path)
-    try:
-        for status in client.list_status(path, recursive=True):
-            if not status.isdir:
-                # Names are given with or without the cluster's address in front.
-                yield start + (urlsplit(status.path).path if "://" in status.path else status.path)
-    except Exception as error:
-        raise SourceError(_explained(folder, error)) from error
-
-
-def _explained(uri: str, error: Exception) -> str:
-    """Say in words why a cluster gives no answer, and what to do."""
-    if isinstance(error, FileNotFoundError):
-        return f"{uri}: does not exist; check the address"
-    if isinstance(error, PermissionError):
-        return f"{uri}: may not be read ({error}); ask its owner, or set HADOOP_USER_NAME to who may"
-    return (
-        f"{uri}: the cluster does not answer ({error}); check host and port, or HADOOP_CONF_DIR, and run the same "
-        "command again, what is done is kept"
-    )
+def _give_to_gdal(origin: Hdfs) -> None:
+    """Let GDAL read from clusters, once for each process and kind of client."""
+    vsi.install(origin.prefix, origin.open)

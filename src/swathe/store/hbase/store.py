@@ -189,7 +189,7 @@ class HBaseStore:
         """Put rows with a time that is the same whenever it is done."""
         hbase, pending = interface(), list[Any]()
         # By key, so that what goes into one region comes together.
-        order = np.argsort(rows.keys, order=("shard", "kind", "place", "number"), kind="stable").tolist()
+        order = np.lexsort([rows.keys[name] for name in ("number", "place", "kind", "shard")]).tolist()
         keys = list(coding.key_bytes(rows.keys))
         for start in range(0, len(order), BATCH):
             pending = [

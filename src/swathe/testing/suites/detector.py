@@ -92,7 +92,7 @@ class DetectorSuite:
         for tile in tiles:
             (found,) = open_detector(spec).detect([tile])
             assert found.boxes.shape == (len(found), 5)
-            assert [column.dtype.str for column in vars(found).values()] == ["<f8", "<f8", "<i8"]
+            assert [column.dtype.str for column in (found.boxes, found.scores, found.classes)] == ["<f8", "<f8", "<i8"]
             np.testing.assert_allclose(found.boxes, canonical(found.boxes), atol=1e-9)
             assert (np.diff(found.scores) <= 0).all()
             assert ((found.scores >= spec.min_score) & (found.scores <= 1)).all()

@@ -1,0 +1,156 @@
+"""Looking at windows: from the pixels of a batch to detections in scene coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from swathe.boxes import hulls
+from swathe.detectors.pixels import square
+from swathe.detectors.protocol import Detector, Tile, TileDetections
+from swathe.engine.parts import Part
+from swathe.engine.plan import Batch, Task
+from swathe.engine.prefetch import read_ahead
+from swathe.engine.raw import RawDetections
+from swathe.raster.pyramid import Level
+from swathe.raster.reader import Reader, TileRead
+from swathe.raster.window import Window
+
+
+def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, cut_margin: float, prefetch: int) -> Part:
+    """Look at the windows of a batch.
+
+    Args:
+        scene: Id of the scene.
+        batch: The windows, in row order.
+        reader: Reads windows of the scene.
+        detector: Finds objects in one tile.
+        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
+        prefetch: Windows read ahead of the detector.
+
+    Returns:
+        The detections in scene coordinates, window by window, and the number of windows without data.
+
+    Raises:
+        SourceError: If a window cannot be read.
+        ModelError: If the detector fails.
+    """
+    found: list[RawDetections] = []
+    waiting: list[tuple[Task, Tile]] = []
+    skipped = 0
+
+    def read(task: Task) -> TileRead:
+        return reader.read(task.level, task.window)
+
+    for task, tile_read in read_ahead(read, batch.tasks(scene), prefetch):
+        if tile_read.valid <= 0.0:
+            skipped += 1
+            continue
+        waiting.append((task, make_tile(task, tile_read.pixels, batch.level.grid.tile)))
+        if len(waiting) >= detector.spec.batch:
+            found += detect_together(waiting, detector, cut_margin)
+            waiting.clear()
+    found += detect_together(waiting, detector, cut_margin)
+    return Part(RawDetections.concat(found), skipped)
+
+
+def detect_together(waiting: Sequence[tuple[Task, Tile]], detector: Detector, cut_margin: float) -> list[RawDetections]:
+    """Hand tiles to the detector at once.
+
+    Args:
+        waiting: Windows and their tiles, perhaps none.
+        detector: Finds objects in them.
+        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
+
+    Returns:
+        The detections of each window in scene coordinates.
+
+    Raises:
+        ModelError: If the detector fails.
+    """
+    if not waiting:
+        return []
+    results = detector.detect([tile for _, tile in waiting])
+    return [to_scene(found, task, cut_margin) for (task, _), found in zip(waiting, results, strict=True)]
+
+
+def make_tile(task: Task, pixels: npt.NDArray[np.uint8], side: int) -> Tile:
+    """Pad a window to the detector's square at the right and bottom.
+
+    Args:
+        task: The window.
+        pixels: (window height, window width, 3) RGB.
+        side: Side of the square, pixels.
+
+    Returns:
+        The tile; its pixels are not copied if they fill it already.
+    """
+    window = task.window
+    return Tile(
+        pixels=square(pixels, side),
+        scene=task.scene,
+        scale=task.level.scale,
+        col_off=window.col_off,
+        row_off=window.row_off,
+        width=window.width,
+        height=window.height,
+    )
+
+
+def to_scene(found: TileDetections, task: Task, cut_margin: float) -> RawDetections:
+    """Bring detections of a window into scene coordinates and mark those that its edges cut.
+
+    A detection whose centre lies in the padding is not an object of the scene and is dropped.
+
+    Args:
+        found: Detections in tile pixels.
+        task: The window.
+        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
+
+    Returns:
+        Detections in scene pixels (float64).
+    """
+    boxes = np.asarray(found.boxes, dtype=np.float64).reshape(-1, 5)
+    window = task.window
+    inside = (boxes[:, 0] <= window.width) & (boxes[:, 1] <= window.height)
+    boxes = boxes[inside]
+    cut = touches_inner_edge(boxes, task.level, window, cut_margin)
+    placed = boxes.copy()
+    placed[:, 0] += window.col_off
+    placed[:, 1] += window.row_off
+    placed[:, :4] /= task.level.scale
+    return RawDetections(
+        boxes=placed,
+        scores=np.asarray(found.scores, dtype=np.float64)[inside],
+        classes=np.asarray(found.classes, dtype=np.int64)[inside],
+        cut=cut,
+    )
+
+
+def touches_inner_edge(
+    boxes: npt.NDArray[np.float64], level: Level, window: Window, cut_margin: float
+) -> npt.NDArray[np.bool_]:
+    """Tell which boxes a window edge may have cut. The edges of the level itself cut nothing.
+
+    Args:
+        boxes: (n, 5) canonical boxes in tile pixels.
+        level: The level, for its size.
+        window: The window in level pixels.
+        cut_margin: Distance of the box's hull to an edge up to which it counts as cut, level pixels.
+
+    Returns:
+        (n,) true where the box comes within the margin of an edge behind which the level goes on.
+    """
+    left, top, right, bottom = hulls(boxes).reshape(-1, 4).T
+    cut = np.zeros(len(boxes), dtype=np.bool_)
+    if window.col_off > 0:
+        cut |= left <= cut_margin
+    if window.row_off > 0:
+        cut |= top <= cut_margin
+    if window.col_off + window.width < level.width:
+        cut |= right >= window.width - cut_margin
+    if window.row_off + window.height < level.height:
+        cut |= bottom >= window.height - cut_margin
+    return cut
