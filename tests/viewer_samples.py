@@ -55,7 +55,7 @@ def sample_store(folder: Path) -> MemoryStore:
     port = write_scene(folder / "port.tif", placed=True, shift=400.0)
     photo = write_scene(folder / "photo.tif", placed=False)
     store = MemoryStore()
-    store.about = {"aaaa1111": {"model": {"name": "ships"}}, "bbbb2222": {"model": {"name": "ships"}}}
+    store.about = {run: {"detector": {"classes": list(CLASSES)}} for run in ("aaaa1111", "bbbb2222")}
     store.add("aaaa1111", some_boxes(describe(town, "town", "2024-05-01T10:00:00Z"), "aaaa1111", 60, seed=1))
     store.add("aaaa1111", some_boxes(describe(port, "port/<i>", "2025-05-01T10:00:00Z"), "aaaa1111", 40, seed=2))
     store.add("aaaa1111", some_boxes(describe(photo, "photo"), "aaaa1111", 50, seed=3))

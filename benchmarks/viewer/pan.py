@@ -18,7 +18,7 @@ from benchmarks._machine import processor
 from benchmarks.viewer._store import serving, write_store
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
-from map_server import browse, chromium  # type: ignore[import-not-found]  # noqa: E402 - found by the line above
+from map_server import browse, chromium  # type: ignore[import-not-found]
 
 PANS = 15  # at each zoom
 JUMP = """([x, y, zoom]) => new Promise((done) => {

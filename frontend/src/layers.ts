@@ -44,10 +44,10 @@ export function detectionLayers(colours: Record<string, string>): LayerSpecifica
     { id: "cells", type: "fill", source, "source-layer": "cells", paint: {
       "fill-color": ["interpolate", ["linear"], ["log10", ["get", "count"]],
         0, "#1b4f72", 1, "#1f9e89", 2, "#b5de2b", 3, "#fde725"],
-      "fill-opacity": 0.62, "fill-antialias": false,
+      "fill-opacity": 0.55, "fill-antialias": false,
     } },
     { id: "boxes-fill", type: "fill", source, "source-layer": "boxes", paint: {
-      "fill-color": colour, "fill-opacity": ["interpolate", ["linear"], SCORE, 0.2, 0.05, 1, 0.28],
+      "fill-color": colour, "fill-opacity": ["interpolate", ["linear"], SCORE, 0.2, 0.03, 1, 0.18],
     } },
     { id: "boxes", type: "line", source, "source-layer": "boxes", layout: { "line-join": "miter" }, paint: {
       "line-color": colour, "line-width": ["interpolate", ["linear"], ["zoom"], 14, 0.7, 17, 1.3, 20, 2.2],

@@ -8,9 +8,10 @@ const history = new Map<string, [number, number][]>(); // by run: times and wind
 
 /** What a run is called in a line. */
 export function title(run: Run): string {
-  const model = run.about.model;
-  const named = typeof model === "object" && model !== null ? (model as Record<string, unknown>).name : model;
-  return [run.name ?? run.id.slice(0, 8), typeof named === "string" && named].filter(Boolean).join(" · ");
+  const detector = run.about.detector as { classes?: unknown } | null | undefined;
+  const classes = Array.isArray(detector?.classes) ? detector.classes.map(String) : [];
+  const sought = classes.length > 3 ? count(classes.length, "class", "classes") : classes.join(", ");
+  return [run.name ?? run.id.slice(0, 8), sought].filter(Boolean).join(" · ");
 }
 
 /** Remember how far runs are, so that their rates are known. */
@@ -69,6 +70,6 @@ function duration(seconds: number): string {
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
-export function count(amount: number, name: string): string {
-  return `${number.format(amount)} ${name}${amount === 1 ? "" : "s"}`;
+export function count(amount: number, name: string, several = `${name}s`): string {
+  return `${number.format(amount)} ${amount === 1 ? name : several}`;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -42,19 +43,8 @@ def serve(
         raise MissingExtraError(library="uvicorn", extra="serve") from error
     from swathe.store import open_store
     from swathe.viewer import make_app, page_is_built
-    from swathe.viewer.safety import LOOPBACK
 
-    if host not in LOOPBACK and token is None:
-        raise UsageError(
-            Argument("host", host),
-            f" lets other machines ask, who then must know a token: set {TOKEN_VARIABLE}, for instance to what "
-            "`openssl rand -hex 16` prints",
-        )
-    if token is not None and not (len(token) >= SHORTEST_TOKEN and token.isascii() and token.isalnum()):
-        raise UsageError(argument="token", accepted=f"at least {SHORTEST_TOKEN} letters and digits")
-    if base_map is not None and not (base_map.startswith(("https://", "http://")) and "{z}" in base_map):
-        accepted = "an address of tiles, such as https://HOST/{z}/{x}/{y}.png"
-        raise UsageError(argument="base_map", value=base_map, accepted=accepted)
+    _check(host, token, base_map)
     app = make_app(open_store(store), token=token, base_map=base_map)
     config = uvicorn.Config(
         app,
@@ -73,7 +63,33 @@ def serve(
     echo(f"{where}{f'?token={token}' if token else ''}")
     if not page_is_built():
         echo("the page is not built, only /api/ answers; run `make frontend`, which needs Node and npm", err=True)
-    uvicorn.Server(config).run([listening])
+    server = uvicorn.Server(config)
+    leave = server.handle_exit
+
+    def stop(signal: int, frame: FrameType | None) -> None:
+        """End the streams first, which would hold the server back."""
+        app.state.library.stopping = True
+        leave(signal, frame)
+
+    server.handle_exit = stop  # type: ignore[assignment, method-assign]
+    server.run([listening])
+
+
+def _check(host: str, token: str | None, base_map: str | None) -> None:
+    """Refuse what would let strangers in."""
+    from swathe.viewer.safety import LOOPBACK
+
+    if host not in LOOPBACK and token is None:
+        raise UsageError(
+            Argument("host", host),
+            f" lets other machines ask, who then must know a token: set {TOKEN_VARIABLE}, for instance to what "
+            "`openssl rand -hex 16` prints",
+        )
+    if token is not None and not (len(token) >= SHORTEST_TOKEN and token.isascii() and token.isalnum()):
+        raise UsageError(argument="token", accepted=f"at least {SHORTEST_TOKEN} letters and digits")
+    if base_map is not None and not (base_map.startswith(("https://", "http://")) and "{z}" in base_map):
+        accepted = "an address of tiles, such as https://HOST/{z}/{x}/{y}.png"
+        raise UsageError(argument="base_map", value=base_map, accepted=accepted)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -18,8 +18,9 @@ from starlette.middleware.gzip import GZipMiddleware
 import swathe
 from swathe.viewer import areas, changes, description, downloads, features, live, stac, tiles
 from swathe.viewer.library import Library
-from swathe.viewer.problems import UnknownError, add_handlers
+from swathe.viewer.problems import add_handlers
 from swathe.viewer.safety import COOKIE, Safety
+from swathe.viewer.snapshot import UnknownError
 
 if TYPE_CHECKING:
     from swathe.store.protocol import Store
@@ -56,7 +57,7 @@ def make_app(store: Store, *, token: str | None = None, base_map: str | None = N
         redoc_url=None,
         lifespan=lifespan,
     )
-    library = Library(store)
+    library = app.state.library = Library(store)
     for module in (description, features, stac, areas, live, changes, downloads, tiles):
         app.include_router(module.make_router(library), prefix="/api")
     _add_page(app, token, base_map)

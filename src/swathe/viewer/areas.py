@@ -13,7 +13,7 @@ from swathe.errors import UsageError
 from swathe.store.exports.rows import json_text
 from swathe.viewer.features import GEOJSON
 from swathe.viewer.parameters import LONGEST_NAME, Conditions
-from swathe.viewer.problems import UnknownError
+from swathe.viewer.snapshot import UnknownError
 
 if TYPE_CHECKING:
     from swathe.areas import Areas

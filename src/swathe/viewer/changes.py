@@ -15,8 +15,8 @@ from pydantic import Field
 from swathe.store.exports.geojson import features
 from swathe.store.exports.rows import json_text
 from swathe.viewer.features import GEOJSON
+from swathe.viewer.library import TooMuchError
 from swathe.viewer.parameters import Conditions, Names
-from swathe.viewer.problems import TooMuchError
 
 if TYPE_CHECKING:
     from swathe.detections import Detections

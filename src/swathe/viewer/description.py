@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 
 import swathe
 from swathe.viewer.features import CRS84, GEOJSON
-from swathe.viewer.problems import UnknownError
+from swathe.viewer.snapshot import UnknownError
 from swathe.viewer.stac import STAC_VERSION, footprint
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from starlette.background import BackgroundTask
 from swathe.store import read
 from swathe.store.exports import export
 from swathe.store.exports.formats import chosen_format
+from swathe.viewer.library import TooMuchError
 from swathe.viewer.parameters import Conditions
-from swathe.viewer.problems import TooMuchError
 
 if TYPE_CHECKING:
     from swathe.viewer.library import Library

@@ -12,7 +12,7 @@ from pydantic import Field
 from swathe.store.exports.geojson import features
 from swathe.store.exports.rows import json_text
 from swathe.viewer.parameters import Conditions, Numbers, SceneConditions, box_of
-from swathe.viewer.problems import UnknownError
+from swathe.viewer.snapshot import UnknownError
 
 if TYPE_CHECKING:
     from swathe.detections import Detections
@@ -81,6 +81,11 @@ def make_router(library: Library) -> APIRouter:
 
         return library.answer(request, snapshot.version, "application/json", make)
 
+    _add_scene_routes(router, library)
+    return router
+
+
+def _add_scene_routes(router: APIRouter, library: Library) -> None:
     @router.get("/scenes/{key}/items", summary="Detections of a scene, in its pixels where it has no georeference")
     def scene_items(request: Request, key: str, given: Annotated[SceneItemsParameters, Query()]) -> Response:
         snapshot = library.now()
@@ -102,8 +107,6 @@ def make_router(library: Library) -> APIRouter:
             return json_text({"total": sum(per_class.values()), "classes": per_class}).encode()
 
         return library.answer(request, snapshot.version, "application/json", make)
-
-    return router
 
 
 def _collection(request: Request, rows: Detections, offset: int, limit: int) -> bytes:

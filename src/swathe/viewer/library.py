@@ -12,9 +12,9 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from swathe.detections import Detections
+from swathe.errors import UsageError
 from swathe.viewer.cache import Cache
 from swathe.viewer.images import Images
-from swathe.viewer.problems import TooMuchError
 from swathe.viewer.snapshot import Snapshot, Snapshots
 
 if TYPE_CHECKING:
@@ -26,11 +26,16 @@ LONGEST = 20.0  # seconds that a scan may take
 AREAS_FRESH_FOR = 5.0  # seconds
 
 
+class TooMuchError(UsageError):
+    """A request asks for more than the server gives at once."""
+
+
 class Library:
     """A store and what is kept of it between requests."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.stopping = False  # ends the streams, which would hold the server back
         self.images = Images(lambda run: self.now().settings(run))
         self._cache = Cache()
         self._snapshots = Snapshots(store)

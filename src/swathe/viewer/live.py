@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from swathe.drawing.colours import class_colours
 from swathe.errors import StoreError
 from swathe.store.exports.rows import json_text
-from swathe.viewer.problems import TooMuchError, log
+from swathe.viewer.library import TooMuchError
+from swathe.viewer.problems import log
 
 if TYPE_CHECKING:
     from swathe.viewer.library import Library
@@ -58,7 +59,7 @@ async def _watch(library: Library, streams: set[object]) -> AsyncIterator[bytes]
     mark, seen, quiet = object(), "", 0.0
     streams.add(mark)
     try:
-        while True:
+        while not library.stopping:
             try:
                 snapshot = await run_in_threadpool(library.now)
             except StoreError as error:  # it may be back at the next look

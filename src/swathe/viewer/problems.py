@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from swathe.errors import Argument, MissingExtraError, SourceError, SwatheError, UsageError
+from swathe.viewer.library import TooMuchError
+from swathe.viewer.snapshot import UnknownError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,14 +29,6 @@ PARAMETERS = {
 }
 LONGEST = 500  # characters of a message
 FORMS = ("string_pattern_mismatch", "extra_forbidden")  # of errors whose own words tell nothing
-
-
-class UnknownError(SwatheError):
-    """A request names something that is not there."""
-
-
-class TooMuchError(SwatheError):
-    """A request asks for more than the server gives at once."""
 
 
 def problem(status: int, code: str, description: str, headers: Mapping[str, str] | None = None) -> JSONResponse:

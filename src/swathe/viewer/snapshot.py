@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from swathe.viewer.problems import UnknownError
+from swathe.errors import UsageError
 
 if TYPE_CHECKING:
     from swathe.store.protocol import Catalogue, StoredRun, StoredScene
 
 FRESH_FOR = 1.0  # seconds
+
+
+class UnknownError(UsageError):
+    """A request names something that is not there."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ from swathe.raster.window import Window
 from swathe.viewer.boxes import vector_tile
 from swathe.viewer.frames import DEEPEST, GroundFrame, PixelFrame, pixel_zoom
 from swathe.viewer.images import encoded, overlaid
+from swathe.viewer.library import TooMuchError
 from swathe.viewer.parameters import Conditions, SceneConditions
-from swathe.viewer.problems import TooMuchError, UnknownError, log
+from swathe.viewer.problems import log
+from swathe.viewer.snapshot import UnknownError
 from swathe.viewer.stac import is_meant
 
 if TYPE_CHECKING:
@@ -76,6 +78,11 @@ def make_router(library: Library) -> APIRouter:
 
         return library.answer(request, snapshot.version, WEBP, make, EMPTY)
 
+    _add_scene_routes(router, library)
+    return router
+
+
+def _add_scene_routes(router: APIRouter, library: Library) -> None:
     @router.get("/scenes/{key}/boxes/{z}/{x}/{y}.mvt", summary="Detections as a vector tile of a scene's pixels")
     def scene_boxes(
         request: Request, key: str, z: Zoom, x: Place, y: Place, given: Annotated[SceneTileConditions, Query()]
@@ -111,8 +118,6 @@ def make_router(library: Library) -> APIRouter:
         return library.answer(
             request, stored.fingerprint, WEBP, lambda: encoded(library.images.piece(stored, window)), EMPTY
         )
-
-    return router
 
 
 def _ground(library: Library, scene: StoredScene, frame: GroundFrame) -> Image | None:
