@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swathe import boxes as box_math
-from swathe.detections import SCHEMA, Detections, SceneInfo
+from swathe.detections import Detections, SceneInfo
 from swathe.errors import UsageError
 from swathe.query import Query
 from swathe.testing.suites.samples import CLASSES, MERCATOR, PIXELS, UTM, keyed, random_detections
@@ -157,7 +157,12 @@ def test_to_geopandas_places_detections():
     found = random_detections(UTM, 12, 6)
     frame = found.to_geopandas()
     assert frame.crs.to_epsg() == 4326
-    assert list(frame.columns) == [*SCHEMA.names, "geometry"]
+    measured, plain = ["length_m", "width_m", "azimuth_deg"], ["run", "scene", "class", "score"]
+    assert list(frame.columns)[:9] == ["id", *plain, *measured, "acquired"]
+    assert list(frame.columns)[9:] == ["cx", "cy", "w", "h", "theta_degrees", "cut", "geometry"]
+    np.testing.assert_array_equal(frame[measured], found.measures())
+    np.testing.assert_array_equal(frame["theta_degrees"], np.degrees(found.boxes[:, 4]))
+    assert frame["acquired"].isna().all()
     assert frame["class"].tolist() == found.classes.tolist()
     np.testing.assert_allclose(frame.to_crs(32645).area, found.boxes[:, 2] * found.boxes[:, 3] * 0.25, rtol=1e-3)
     in_pixels = random_detections(PIXELS, 3, 1).to_geopandas()

@@ -47,7 +47,7 @@ def planned(model: str, sources: Sequence[str], settings: RunSettings) -> tuple[
         spec = replace(spec, backend=LATTICE, path="none")
     scenes = [replace(open_scene(path), id=f"scene-{number}") for number, path in enumerate(sources)]
     plan = make_plan(scenes, settings, replace(spec, backend=LATTICE))
-    return plan, project(scenes, settings, spec, settings.workers or 0)
+    return plan, plan.memory(settings.workers or 0)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -159,7 +159,7 @@ def _backends() -> list[Finding]:
         from swathe.detectors.onnx import providers
 
         gpu = [name for name in providers() if name not in {"CPUExecutionProvider", "AzureExecutionProvider"}]
-        seen = f"{', '.join(gpu)} seen but not used" if gpu else "no other provider than the CPU"
+        seen = f"{', '.join(gpu)} seen; CUDA is used where it is asked for" if gpu else "no other provider than the CPU"
         findings.append(Finding("backends", "ONNX Runtime", seen))
     try:
         models = list_models()

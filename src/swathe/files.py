@@ -23,6 +23,7 @@ from swathe.errors import MissingExtraError, StoreError, UsageError
 
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _ATTEMPTS = 3  # of a write into a folder that another process removes because it was empty
+_CHUNK = 8 << 20  # bytes that are handed to a client at once
 _READ_AHEAD = 1 << 20  # bytes that one request to a server fetches
 
 
@@ -342,7 +343,8 @@ class HdfsFolder:
         with _named(self.address, name, "written", RuntimeError, keep=FileExistsError):
             self._hdfs.mkdirs(parent, create_parent=True)
             with self._hdfs.create(temporary) as stream:
-                stream.write(data)
+                for start in range(0, len(data), _CHUNK):  # the client copies what it is given
+                    stream.write(data[start : start + _CHUNK])
             try:
                 self._hdfs.rename(temporary, path, overwrite=overwrite)
             except (OSError, RuntimeError):
@@ -356,7 +358,7 @@ class HdfsFolder:
     @cached_property
     def _hdfs(self) -> Any:
         parts = urlsplit(self.address)
-        return _library("hdfs_native", "hdfs", self.address).Client(f"{parts.scheme}://{parts.netloc}")
+        return _library("hdfs_native", "hdfs", self.address).Client(f"hdfs://{parts.netloc}" if parts.netloc else None)
 
 
 class _Ranges(io.RawIOBase):

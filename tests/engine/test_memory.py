@@ -81,7 +81,7 @@ def test_expected_objects_are_a_hundred_per_megapixel() -> None:
 
 def test_a_run_of_one_scene_on_an_example(network: DetectorSpec) -> None:
     scene, settings = empty_scene(30_000, 30_000), RunSettings()
-    projection = project([scene], settings, network, workers=2)
+    projection = project([(scene, 1.0)], settings, network, workers=2)
     each = WORKER_BYTES + reader_memory(scene, 1024, 1.0) + 4 * 1024**2 * 3 + model_memory(network, 1024)
     assert projection.each_worker == each
     merge = MERGE_BYTES + merge_memory(90_000)
@@ -94,12 +94,12 @@ def test_as_many_scenes_are_merged_at_once_as_there_are_workers(
     network: DetectorSpec, count: int, workers: int, merges: int
 ) -> None:
     scenes = [empty_scene(5_000, 5_000, str(number)) for number in range(count)]
-    projection = project(scenes, RunSettings(), network, workers)
+    projection = project([(scene, 1.0) for scene in scenes], RunSettings(), network, workers)
     assert projection.merge == merges * (MERGE_BYTES + merge_memory(2_500))
 
 
 def test_one_process_does_everything(network: DetectorSpec) -> None:
-    projection = project([empty_scene(5_000, 5_000)], RunSettings(), network, workers=0)
+    projection = project([(empty_scene(5_000, 5_000), 1.0)], RunSettings(), network, workers=0)
     shared = LIBRARY_BYTES + ONNX.shared + DRIVER_BYTES + MERGE_BYTES
     assert projection.total == shared + merge_memory(2_500) + projection.each_worker
 
@@ -107,7 +107,7 @@ def test_one_process_does_everything(network: DetectorSpec) -> None:
 def test_workers_do_not_grow_with_a_tiled_scene_but_with_the_tile(network: DetectorSpec) -> None:
     def each(side: int, tile: int) -> int:
         scene = empty_scene(side, side)
-        return project([scene], RunSettings(tile=tile, stride=tile), network, 2).each_worker
+        return project([(scene, 1.0)], RunSettings(tile=tile, stride=tile), network, 2).each_worker
 
     assert each(60_000, 1024) == each(30_000, 1024)
     assert each(30_000, 512) < each(30_000, 1024) < each(30_000, 2048)
@@ -116,7 +116,7 @@ def test_workers_do_not_grow_with_a_tiled_scene_but_with_the_tile(network: Detec
 def test_the_band_of_an_untiled_scene_counts_in_each_worker() -> None:
     """30,000 columns, a window and a strip of rows, three bytes each."""
     tiled, striped = (
-        project([empty_scene(30_000, 30_000, tiled=tiled)], RunSettings(), None, 2) for tiled in (True, False)
+        project([(empty_scene(30_000, 30_000, tiled=tiled), 1.0)], RunSettings(), None, 2) for tiled in (True, False)
     )
     band = 30_000 * (1024 + 128) * 3
     assert striped.reading - tiled.reading == pytest.approx(band, rel=0.1)

@@ -27,7 +27,7 @@ def advice(plan: Plan, workers: int) -> list[Advice]:
 
     settings = plan.settings
     found = (
-        advise(scene.source, settings.scales, settings.tile, settings.stride, max(1, workers)) for scene in plan.scenes
+        advise(scene.source, scene.scales, settings.tile, settings.stride, max(1, workers)) for scene in plan.scenes
     )
     return sorted((item for item in found if item is not None), key=lambda item: -item.gain)
 

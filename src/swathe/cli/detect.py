@@ -13,13 +13,16 @@ from swathe.cli.advice import advice, say_advice
 from swathe.cli.found import check_target
 from swathe.cli.options import (
     Acquired,
+    Backend,
     Bands,
     Classes,
+    Device,
     Json,
     Memory,
     MinScore,
     Overwrite,
     Quiet,
+    Resolution,
     Scales,
     Sources,
     Stride,
@@ -65,7 +68,6 @@ BatchTimeout = Annotated[
         help="Replace a worker that takes longer for a batch; by measured times if not given, 0: never.",
     ),
 ]
-Backend = Annotated[str, typer.Option(help="onnx, openvino, openvino-bf16, torch, a plug-in, or auto.")]
 RunName = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call this run, beside its id.")]
 ScenePrefix = Annotated[
     str, typer.Option("--scene-prefix", metavar="TEXT", help="What to put before the names of these scenes.")
@@ -84,6 +86,7 @@ def detect(
     model: Model,
     output: Output,
     scales: Scales = None,
+    resolution: Resolution = None,
     tile: TileSize = None,
     stride: Stride = None,
     classes: Classes = None,
@@ -93,6 +96,7 @@ def detect(
     memory: Memory = None,
     batch_timeout: BatchTimeout = None,
     backend: Backend = "auto",
+    device: Device = "cpu",
     bands: Bands = None,
     value_range: ValueRange = None,
     acquired: Acquired = None,
@@ -105,20 +109,20 @@ def detect(
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
-    from swathe.api import Choices, open_readable, raise_for_failures, with_time
+    from swathe.api import Choices, open_readable, raise_for_failures
     from swathe.engine.plan import make_plan
 
     targets = _targets(export or (), geojson, overwrite=overwrite)
     looks, kept = numbers("scales", scales), names("classes", classes)
     limits, shown = value_limits("value_range", value_range), whole_numbers("bands", bands)
     chosen = Choices(
-        looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory, shown, limits
+        looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory, shown, limits, device
     )
     spec, card = chosen.detector(model)
     settings = chosen.settings(card)
-    scenes, unopened = open_readable(sources, bands=shown, value_range=limits, prefix=scene_prefix)
+    scenes, unopened = open_readable(sources, shown, limits, acquired, resolution, scene_prefix)
     _check_one_kind(scenes, targets)
-    plan = make_plan(with_time(scenes, acquired), settings, spec)
+    plan = make_plan(scenes, settings, spec)
     _check_before(plan)
     store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:
@@ -137,18 +141,29 @@ def detect(
 def describe(plan: Plan) -> str:
     """Return a line that says what will be looked at, and how."""
     settings = plan.settings
-    scales = ", ".join(f"{scale:g}" for scale in settings.scales)
+    scales = ", ".join(map(_range, zip(*(scene.scales for scene in plan.scenes), strict=True)))
     return (
         f"Plan     {counted(len(plan.scenes), 'scene')}, {counted(plan.windows, 'window')} of {settings.tile} px every "
         f"{settings.stride} px at scale {scales}; merged from IoU {settings.merge_iou:g}"
     )
 
 
+def _range(scales: Sequence[float]) -> str:
+    """Return what one scale of a run is over its scenes."""
+    low, high = min(scales), max(scales)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
 def notes(plan: Plan) -> list[str]:
     """Return lines with what is to know about how scenes are read, each once with the first scene that it is about."""
+    from swathe.engine.scale import scale_note
+
     about: dict[str, list[str]] = {}
+    reasons: dict[bool, str] = {}  # the first, with and without a resolution of the scene: scenes differ by a hair
     for scene in plan.scenes:
-        for note in scene.source.notes:
+        known = scene.source.ground_resolution is not None
+        reason = reasons.setdefault(known, scale_note(scene.source, plan.settings) or "")
+        for note in (*filter(None, [reason]), *scene.source.notes):
             about.setdefault(note, []).append(scene.id)
     more = {note: f" and {len(ids) - 1:,} more" if len(ids) > 1 else "" for note, ids in about.items()}
     return [f"Note     {ids[0]}{more[note]}: {note}" for note, ids in about.items()]
@@ -231,4 +246,10 @@ def _summary(summary: RunSummary, files: list[str]) -> list[str]:
         f"Found    {summary.detections:,}",
         *(f"         {count:,} {name}" for name, count in summary.per_class.items()),
     ]
+    if summary.full_windows:
+        full = counted(summary.full_windows, "window")
+        lines.append(
+            f"Note     in {full} the model gave all boxes that it has room for, so some may be missing; larger scales "
+            "or smaller windows hold fewer objects"
+        )
     return lines + [f"{'Files' if number == 0 else '':8s} {file}" for number, file in enumerate(files)]

@@ -23,7 +23,15 @@ StoreAddress = Annotated[
 RUN = "its id or the beginning of it, its name, or `latest`"
 Scales = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="Scales to look at, 1 being full resolution, for instance 0.5,1,1.5."),
+    typer.Option(
+        metavar="LIST",
+        help="A scale to look at, 1 being full resolution; or several, such as 0.5,1,1.5, as factors of the one that "
+        "follows from the ground resolutions of model and scene.",
+    ),
+]
+Resolution = Annotated[
+    float | None,
+    typer.Option(metavar="METRES", help="Size of a pixel on the ground in scenes without georeference."),
 ]
 TileSize = Annotated[
     int | None, typer.Option("--tile", metavar="PIXELS", help="Side of the square windows; 1024 by default.")
@@ -51,6 +59,8 @@ Memory = Annotated[
         help="Most memory of all processes together, for instance 1.5GB or 800MiB; by default what is free.",
     ),
 ]
+Backend = Annotated[str, typer.Option(help="onnx, openvino, openvino-bf16, torch, a plug-in, or auto.")]
+Device = Annotated[str, typer.Option(help="What runs the model: cpu, or cuda through ONNX Runtime (not measured).")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and failed scenes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, one value per line, summary last.")]

@@ -13,6 +13,7 @@ from swathe.cli.options import (
     Bands,
     Json,
     Memory,
+    Resolution,
     Scales,
     Sources,
     Stride,
@@ -41,6 +42,7 @@ def plan(
     sources: Sources,
     model: PlannedModel = None,
     scales: Scales = None,
+    resolution: Resolution = None,
     tile: TileSize = None,
     stride: Stride = None,
     workers: Workers = None,
@@ -63,7 +65,7 @@ def plan(
     chosen = Choices(looks, tile, stride, workers=workers, memory=memory, bands=shown, value_range=limits)
     spec, card = (None, None) if model is None else chosen.detector(model)
     settings = chosen.settings(card)
-    scenes, unopened = open_readable(sources, bands=shown, value_range=limits)
+    scenes, unopened = open_readable(sources, shown, limits, resolution=resolution)
     planned = make_plan(scenes, settings, spec)
     processes = worker_count(workers)
     projection = planned.memory(processes)
@@ -78,8 +80,10 @@ def plan(
         print_json({"event": "summary", **planned.to_json(), **found})
     else:
         echo(describe(planned), *notes(planned))
-        for level in planned.to_json()["levels"]:
-            echo(f"         {counted(level['windows'], 'window')} at scale {level['scale']:g}")
+        levels = planned.to_json()["levels"]
+        unit = "scale" if settings.resolution is None else "scale factor"
+        for level in levels if len(levels) > 1 else ():
+            echo(f"         {counted(level['windows'], 'window')} at {unit} {level['scale']:g}")
         echo(*_memory_lines(projection, counted=model is not None))
     check_memory(planned, processes)
     if unopened:

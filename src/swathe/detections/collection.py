@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +15,17 @@ from swathe import arguments
 from swathe import boxes as box_math
 from swathe.counts import counted
 from swathe.detections import footprints
-from swathe.detections.notebook import as_html
+from swathe.detections.columns import Columns, SceneKey
+from swathe.detections.notebook import SHOWN_ROWS, as_html
 from swathe.detections.scene import SceneInfo, check_coordinates
 from swathe.detections.table import (
-    BOX_COLUMNS,
     NAME_TYPE,
     SCHEMA,
     as_indexes,
     make_table,
-    order_rows,
-    pair_codes,
-    ranks,
 )
-from swathe.errors import MissingExtraError, UsageError
+from swathe.errors import UsageError
+from swathe.plugins import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,18 +34,24 @@ if TYPE_CHECKING:
     import geopandas
 
     from swathe.detections.scene import Coordinates
-    from swathe.query import Query
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IndexArray: TypeAlias = npt.NDArray[np.int64]
-SceneKey: TypeAlias = tuple[str, str]  # run id, scene id: two runs may mean different pictures by one id
 
 
 SCENES = "a mapping from run and scene id to SceneInfo"
 
 
+class Condition(Protocol):
+    """What chooses detections; `swathe.query.Query` is one."""
+
+    def select(self, detections: Detections) -> Detections:
+        """Return those that meet it, in canonical order."""
+        ...
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Detections:
+class Detections(Columns):
     """Oriented boxes with class and score, as an Arrow table; every method returns a new value.
 
     Rows keep their order; `sorted` gives the canonical one. `found[0]` is a dictionary, as in `for row in found`;
@@ -189,14 +193,8 @@ class Detections:
             UsageError: If it is no path.
             StoreError: If there is nothing, or something else or something damaged.
         """
-        from swathe.store import read
-        from swathe.store.files import open_held
-
-        return read(open_held(arguments.address("path", path)))
-
-    def __len__(self) -> int:
-        """Return the number of detections."""
-        return int(self.table.num_rows)
+        found: Detections = load("swathe.store.files:open_detections")(arguments.address("path", path))
+        return found
 
     def __repr__(self) -> str:
         classes = counted(len(self.class_names), "class", "classes")
@@ -204,7 +202,7 @@ class Detections:
 
     def _repr_html_(self) -> str:
         """Show the first rows in a notebook."""
-        return as_html(self)
+        return as_html(repr(self), [self[row] for row in range(min(len(self), SHOWN_ROWS))], len(self))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield each row as a dictionary by the names of the columns."""
@@ -236,36 +234,6 @@ class Detections:
         if not -len(self) <= rows < len(self):
             raise IndexError(f"there is no detection {rows} among {len(self):,}")
         return self.table.slice(int(rows) % len(self), 1).to_pylist()[0]
-
-    @property
-    def boxes(self) -> FloatArray:
-        """Boxes (n, 5): cx, cy, w, h in scene pixels, theta in radians in [-pi/2, pi/2), clockwise on screen."""
-        return np.stack([self.table.column(name).to_numpy() for name in BOX_COLUMNS], axis=1)
-
-    @property
-    def scores(self) -> FloatArray:
-        """Confidences (n,)."""
-        return np.asarray(self.table.column("score").to_numpy())
-
-    @property
-    def classes(self) -> npt.NDArray[np.str_]:
-        """Class name (n,) of each detection."""
-        return self._names("class")
-
-    @property
-    def scene_ids(self) -> npt.NDArray[np.str_]:
-        """Scene id (n,) of each detection."""
-        return self._names("scene")
-
-    @property
-    def run_ids(self) -> npt.NDArray[np.str_]:
-        """Run id (n,) of each detection."""
-        return self._names("run")
-
-    @property
-    def cut(self) -> npt.NDArray[np.bool_]:
-        """Whether each detection (n,) is a fragment cut by a window edge."""
-        return np.asarray(self.table.column("cut").to_numpy())
 
     @property
     def georeferenced(self) -> bool:
@@ -367,35 +335,31 @@ class Detections:
         """Make a GeoDataFrame with the footprint of each detection.
 
         Returns:
-            The table's columns and `geometry`: longitude, latitude (EPSG:4326) where all scenes are georeferenced,
-            pixels without a reference system where none is.
+            `id`, `run`, `scene`, `class`, `score`; `length_m`, `width_m`, `azimuth_deg` and `acquired`, empty where
+            unknown; `cx`, `cy`, `w`, `h` in scene pixels, `theta_degrees`, `cut`; and `geometry`: longitude, latitude
+            (EPSG:4326) where all scenes are georeferenced, pixels without a reference system where none is.
 
         Raises:
             MissingExtraError: If geopandas is not installed.
             UsageError: If some scenes are georeferenced and others are not.
             SourceError: If a corner lies where a scene's reference system has no longitude and latitude.
         """
-        try:
-            import geopandas
-        except ImportError as error:
-            raise MissingExtraError(library="geopandas", extra="geo") from error
-        crs = "EPSG:4326" if self.georeferenced else None
-        return geopandas.GeoDataFrame(self.table.to_pandas(), geometry=self.footprints(), crs=crs)
+        return load("swathe.store.exports.frame:as_geopandas")(self)
 
-    def filter(self, query: Query) -> Detections:
+    def filter(self, query: Condition) -> Detections:
         """Keep what a query asks for.
 
         Args:
-            query: What to keep.
+            query: What to keep, a `Query`.
 
         Returns:
             The matching detections in canonical order.
 
         Raises:
-            UsageError: If it is no query.
+            UsageError: If it is not a query.
             SourceError: If a footprint has no longitude and latitude.
         """
-        if not hasattr(query, "select"):  # its type lies in a room above
+        if not hasattr(query, "select"):
             raise UsageError(argument="query", value=query, accepted="a Query, such as Query(min_score=0.5)")
         return query.select(self)
 
@@ -413,19 +377,6 @@ class Detections:
         """
         indexes = as_indexes(rows, len(self))
         return replace(self, table=self.table.take(pa.array(indexes, pa.int64())))
-
-    def canonical_order(self) -> IndexArray:
-        """Order by scene, class, falling score, then box, mark and run: an order that depends on the values alone.
-
-        Returns:
-            Indexes (n,) of the rows in canonical order.
-        """
-        by_name = {}
-        for name in ("scene", "class", "run"):
-            names, codes = self._coded(name)
-            by_name[name] = ranks(names)[codes]
-        leading, trailing = [by_name["scene"], by_name["class"]], [self.cut, by_name["run"]]
-        return order_rows(self.boxes, self.scores, leading, trailing)
 
     def sorted(self) -> Self:
         """Sort into canonical order.
@@ -469,42 +420,17 @@ class Detections:
             SourceError: If a footprint has no longitude and latitude.
             StoreError: If the path exists already or cannot be written; no half-written file is left.
         """
-        from swathe.store.files import save_detections
-
-        return save_detections(self, arguments.address("path", path), overwrite=arguments.flag("overwrite", overwrite))
+        save = load("swathe.store.files:save_detections")
+        saved: Path | str = save(
+            self, arguments.address("path", path), overwrite=arguments.flag("overwrite", overwrite)
+        )
+        return saved
 
     def per_class(self) -> dict[str, int]:
         """Count the detections of each class that has some, in the order of the classes."""
         names, codes = self._coded("class")
         counts = dict(zip(names.tolist(), np.bincount(codes, minlength=len(names)).tolist(), strict=True))
         return {name: counts[name] for name in self.class_names if counts.get(name)}
-
-    def name_mask(self, column: str, names: Iterable[str]) -> npt.NDArray[np.bool_]:
-        """Tell which detections bear one of some names.
-
-        Args:
-            column: "run", "scene" or "class".
-            names: The names.
-
-        Returns:
-            Mask (n,).
-
-        Raises:
-            UsageError: If there is no such column, or the names are no list.
-        """
-        if column not in ("run", "scene", "class"):
-            raise UsageError(argument="column", value=column, accepted="'run', 'scene' or 'class'")
-        wanted = arguments.names("names", names)
-        present, codes = self._coded(column)
-        return np.isin(present, list(wanted))[codes] if len(codes) else np.zeros(0, dtype=np.bool_)
-
-    def scene_codes(self) -> tuple[list[SceneKey], IndexArray]:
-        """Tell which scene each detection lies in.
-
-        Returns:
-            The scenes that have detections, by run and id; and for each detection (n,) the place of its scene in them.
-        """
-        return pair_codes(self.table.column("run"), self.table.column("scene"))
 
     def _rows_by_scene(self) -> Iterator[tuple[SceneInfo, IndexArray]]:
         """Yield each scene that has detections, with the indexes of its rows."""
@@ -516,13 +442,3 @@ class Detections:
         starts = np.searchsorted(codes[order], np.arange(len(keys)))
         for key, rows in zip(keys, np.split(order, starts[1:]), strict=False):
             yield self.scenes[key], rows
-
-    def _names(self, column: str) -> npt.NDArray[np.str_]:
-        """Decode a dictionary column to text."""
-        names, codes = self._coded(column)
-        return names[codes] if len(codes) else np.empty(0, dtype=np.str_)
-
-    def _coded(self, column: str) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int32]]:
-        """Return the names of a dictionary column and each row's index into them."""
-        encoded = self.table.column(column).combine_chunks()
-        return np.asarray(encoded.dictionary.to_pylist(), dtype=np.str_), encoded.indices.to_numpy()

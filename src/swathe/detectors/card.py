@@ -72,10 +72,14 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return dict(msgspec.to_builtins(self))
 
     def to_toml(self) -> str:
-        """Write the card as the TOML file that stands beside a model."""
+        """Write the card as the TOML file that stands beside a model, with all that could be said."""
         # Its values are numbers, text and lists of them, which JSON writes as TOML does.
-        values = self.to_values().items()
-        return "".join(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in values)
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        known = (
+            f"{name} = {msgspec.json.encode(value).decode()}" for name, value in values.items() if value is not None
+        )
+        unknown = (f"# {name} is not known" for name in ("resolution", "licence") if values[name] is None)
+        return "\n".join((*known, *unknown, ""))
 
 
 def make_card(values: dict[str, Any], *, where: Path) -> ModelCard:

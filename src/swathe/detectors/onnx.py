@@ -15,11 +15,16 @@ from swathe.detectors.heads.head import Graph, Head, Outputs, Shape
 from swathe.detectors.network import NetworkDetector
 from swathe.detectors.pixels import PixelBuffer
 from swathe.detectors.protocol import DetectorSpec
-from swathe.errors import MissingExtraError, ModelError
+from swathe.errors import MissingExtraError, ModelError, UsageError
 
 if TYPE_CHECKING:
     import onnxruntime
 
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+NO_CUDA = (
+    "cpu: ONNX Runtime finds no CUDA here. It takes a card and a driver of NVIDIA, and the package onnxruntime-gpu in "
+    "place of onnxruntime"
+)
 FATAL_ONLY = 4  # log level of ONNX Runtime: errors are raised, and need not stand on the terminal too
 
 
@@ -58,7 +63,7 @@ class OnnxBackend:
             ModelError: If the file is missing, damaged, or its graph is not the described network.
             UsageError: If the model takes no tiles of that size.
         """
-        session = _session(spec.path, spec.threads)
+        session = _session(spec.path, spec.threads, device=spec.device)
         graph = _graph(session)
         pixels = PixelBuffer(spec.card or self.describe(spec.path), spec.tile, graph.batch(spec.batch))
         head = open_head(spec, graph, pixels.array.shape[-1])
@@ -108,7 +113,7 @@ def _graph(session: onnxruntime.InferenceSession) -> Graph:
     return Graph(metadata, shapes(session.get_inputs()), shapes(session.get_outputs()))
 
 
-def _session(path: str, threads: int, *, optimise: bool = True) -> onnxruntime.InferenceSession:
+def _session(path: str, threads: int, *, optimise: bool = True, device: str = "cpu") -> onnxruntime.InferenceSession:
     """Load the graph with exactly the planned threads: workers share the cores, so waiting threads must not spin."""
     try:
         import onnxruntime
@@ -122,12 +127,16 @@ def _session(path: str, threads: int, *, optimise: bool = True) -> onnxruntime.I
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if not optimise:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    wanted = [PROVIDERS["cpu"]] if device == "cpu" else [PROVIDERS[device], PROVIDERS["cpu"]]
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, providers=wanted)
     except _runtime_errors() as error:
         raise ModelError(
             f"{path}: ONNX Runtime cannot load the graph ({_first_line(error)}); get another copy or export it again"
         ) from error
+    if PROVIDERS[device] not in session.get_providers():  # it goes on with the CPU, and hardly says so
+        raise UsageError(argument="device", value=device, accepted=NO_CUDA)
+    return session
 
 
 def _runtime_errors() -> tuple[type[Exception], ...]:
@@ -142,8 +151,19 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
 
 
+def need_cuda() -> None:
+    """Make sure that models can be run by CUDA, as far as that is seen without a model.
+
+    Raises:
+        MissingExtraError: If ONNX Runtime is not installed.
+        UsageError: If it was built without CUDA.
+    """
+    if PROVIDERS["cuda"] not in providers():
+        raise UsageError(argument="device", value="cuda", accepted=NO_CUDA)
+
+
 def providers() -> tuple[str, ...]:
-    """Return what ONNX Runtime could run models on, by its own names; Swathe uses the CPU.
+    """Return what ONNX Runtime could run models on, by its own names; the CPU unless another device is asked for.
 
     Returns:
         Names of execution providers, the preferred one first.

@@ -53,11 +53,12 @@ class DetectorSpec:
     threads: int = 1  # inference threads per worker
     tile: int = 1024  # side of the square tile it will be given, pixels
     batch: int = 1  # most tiles handed over at once; what is found does not depend on it
+    device: str = "cpu"  # or "cuda": the last digits of the results differ
     card: ModelCard | None = None  # as the backend described the model; None for backends that need none
 
     def identity(self) -> dict[str, Any]:
         """Return what of this changes the result: not where the file lies, nor how many threads work."""
-        names = ("backend", "sha256", "min_score", "iou")
+        names = ("backend", "device", "sha256", "min_score", "iou")
         lists = {"classes": list(self.classes), "keep": list(self.keep)}
         taken = None if self.card is None else self.card.input_identity()
         return {**{name: getattr(self, name) for name in names}, **lists, "input": taken}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -14,10 +13,12 @@ from swathe.detectors.card import ModelCard
 from swathe.detectors.files import file_sha256
 from swathe.detectors.protocol import Backend, Detector, DetectorSpec
 from swathe.errors import ModelError, UsageError
+from swathe.plugins import load
 
 ENTRY_POINT_GROUP = "swathe.detectors"
 SHIPPED_FOLDER = Path(__file__).parents[1] / "models"
 DEFAULT_TILE = 1024  # side of tiles for models that take any, pixels
+CUDA_BATCH = 8  # tiles that a graphics card is given at once
 FILE_STEMS = ("model", "best")  # of a shipped model, of a training run
 
 # What ships with Swathe, as "module:backend"; their libraries are loaded when they are used.
@@ -69,6 +70,7 @@ def resolve_model(
     keep: Sequence[str] = (),
     tile: int | None = None,
     threads: int = 1,
+    device: str = "cpu",
 ) -> tuple[DetectorSpec, ModelCard]:
     """Find a model and describe the detector to be opened on it.
 
@@ -83,6 +85,7 @@ def resolve_model(
         tile: Side of the square tiles the detector will be given, pixels; if not given, the only one that the model
             takes, or 1024.
         threads: Inference threads of each worker.
+        device: "cpu", or "cuda" for one of NVIDIA through ONNX Runtime, which is given tiles by the batch.
 
     Returns:
         The specification, and the card of the model.
@@ -100,6 +103,7 @@ def resolve_model(
     path = _choose(name_or_path, backend)
     backend = AUTOMATIC[path.suffix] if backend == "auto" else backend
     card = find_backend(backend).describe(str(path))
+    _check_device(device, backend)
     _check_keep(arguments.names("keep", keep), card, path)
     tile = tile or card.input_size or DEFAULT_TILE
     card.check_tile(tile)
@@ -113,6 +117,8 @@ def resolve_model(
         keep=tuple(keep),
         threads=threads,
         tile=tile,
+        batch=CUDA_BATCH if device == "cuda" else 1,
+        device=device,
         card=card,
     )
     return spec, card
@@ -155,9 +161,8 @@ def find_backend(name: str) -> Backend:
     try:
         if name not in BACKENDS and name in plug_ins.names:
             return cast("Backend", plug_ins[name].load())
-        module, colon, attribute = reference.partition(":")
-        if colon:
-            return cast("Backend", getattr(importlib.import_module(module), attribute))
+        if ":" in reference:
+            return cast("Backend", load(reference))
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"backend {name!r} cannot be imported ({error}); check its spelling") from error
     known = ", ".join(["auto", *BACKENDS, *sorted(plug_ins.names)])
@@ -172,6 +177,17 @@ def _check_settings(min_score: float | None, iou: float, tile: int | None, threa
     if tile is not None:
         arguments.whole_number("tile", tile, "pixels, at least 1", 1)
     arguments.whole_number("threads", threads, "a number, at least 1", 1)
+
+
+def _check_device(device: str, backend: str) -> None:
+    """Refuse a device that is not there, before any work is planned on it."""
+    if device == "cuda" and backend == "onnx":
+        from swathe.detectors.onnx import need_cuda
+
+        need_cuda()
+    elif device != "cpu":
+        accepted = f"cpu with the backend {backend}" if device == "cuda" else "cpu or cuda"
+        raise UsageError(argument="device", value=device, accepted=accepted)
 
 
 def _check_keep(keep: Sequence[str], card: ModelCard, path: Path) -> None:

@@ -34,6 +34,7 @@ class Driver:
         self._failures: list[StoredScene] = []  # to be committed
         self._next_commit = time.monotonic() + COMMIT_SECONDS
         self._done_windows = self._total_windows = 0
+        self.full_windows = 0  # of this call, in which the model had no room for more boxes
         self.done = {scene.scene.id: scene for scene in stock.done}
         self.failed: dict[str, str] = {}
         self._take(stock)
@@ -113,6 +114,7 @@ class Driver:
         scene = self._todo[result.scene]
         if result.windows:
             self._done_windows += result.windows
+            self.full_windows += result.full
             self._left_windows[scene.id] -= result.windows
             self._left[scene.id] -= 1
             self._progress(
@@ -124,6 +126,7 @@ class Driver:
                     detections=result.detections,
                     done_windows=self._done_windows,
                     total_windows=self._total_windows - self.lost_windows,
+                    full=result.full,
                 )
             )
         if result.error is not None:

@@ -27,6 +27,7 @@ class RunSummary:
     files: tuple[str, ...]  # addresses of the files that hold them
     resumed_windows: int = 0  # windows finished by an earlier call
     lost_windows: int = 0  # windows of failed scenes that are not done
+    full_windows: int = 0  # windows of this call in which the model had no room for more boxes
     failed: Mapping[str, str] = field(default_factory=dict)  # scene id -> why it failed
 
     def raise_for_failures(self, detections: Detections | None = None) -> None:
@@ -77,6 +78,7 @@ class BatchFinished:
     detections: int  # raw detections before the merge
     done_windows: int  # windows finished so far, resumed ones included
     total_windows: int  # windows of the run, without those of failed scenes that will not be done
+    full: int = 0  # windows in which the model had no room for more boxes, so that some may be missing
 
 
 @dataclass(frozen=True)

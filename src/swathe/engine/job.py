@@ -63,6 +63,7 @@ class JobResult:
     windows: int = 0  # windows looked at
     skipped: int = 0  # of these, without data
     detections: int = 0  # raw detections: of these windows, or those that were merged
+    full: int = 0  # of these windows, those in which the model had no room for more boxes
     written: Written | None = None  # what a SceneJob has written
     error: str | None = None  # why the scene failed; then nothing was written
 

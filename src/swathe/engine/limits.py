@@ -244,7 +244,7 @@ def _largest_tile(plan: Plan, workers: int, limit: int) -> int | None:
     """Return the largest smaller tile with which the plan fits."""
     for tile in range((plan.settings.tile - 1) // TILE_STEP * TILE_STEP, 0, -TILE_STEP):
         settings = replace(plan.settings, tile=tile, stride=min(tile, plan.settings.stride))
-        if project([scene.source for scene in plan.scenes], settings, plan.detector, workers).total <= limit:
+        if project(plan.views, settings, plan.detector, workers).total <= limit:
             return tile
     return None
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -37,12 +35,17 @@ def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, cut_ma
         SourceError: If a window cannot be read.
         ModelError: If the detector fails.
     """
-    found: list[RawDetections] = []
+    found: list[tuple[Task, TileDetections]] = []
     waiting: list[tuple[Task, Tile]] = []
     skipped = 0
 
     def read(task: Task) -> TileRead:
         return reader.read(task.level, task.window)
+
+    def detect() -> None:
+        results = detector.detect([tile for _, tile in waiting]) if waiting else []
+        found.extend((task, result) for (task, _), result in zip(waiting, results, strict=True))
+        waiting.clear()
 
     for task, tile_read in read_ahead(read, batch.tasks(scene), prefetch):
         if tile_read.valid <= 0.0:
@@ -50,30 +53,10 @@ def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, cut_ma
             continue
         waiting.append((task, make_tile(task, tile_read.pixels, batch.level.grid.tile)))
         if len(waiting) >= detector.spec.batch:
-            found += detect_together(waiting, detector, cut_margin)
-            waiting.clear()
-    found += detect_together(waiting, detector, cut_margin)
-    return Part(RawDetections.concat(found), skipped)
-
-
-def detect_together(waiting: Sequence[tuple[Task, Tile]], detector: Detector, cut_margin: float) -> list[RawDetections]:
-    """Hand tiles to the detector at once.
-
-    Args:
-        waiting: Windows and their tiles, perhaps none.
-        detector: Finds objects in them.
-        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
-
-    Returns:
-        The detections of each window in scene coordinates.
-
-    Raises:
-        ModelError: If the detector fails.
-    """
-    if not waiting:
-        return []
-    results = detector.detect([tile for _, tile in waiting])
-    return [to_scene(found, task, cut_margin) for (task, _), found in zip(waiting, results, strict=True)]
+            detect()
+    detect()
+    raw = RawDetections.concat([to_scene(result, task, cut_margin) for task, result in found])
+    return Part(raw, skipped, sum(result.full for _, result in found))
 
 
 def make_tile(task: Task, pixels: npt.NDArray[np.uint8], side: int) -> Tile:

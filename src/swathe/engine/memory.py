@@ -10,7 +10,6 @@ The constants are measured: the anonymous memory of a process before and after e
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,12 +110,14 @@ class Projection:
         return {f"{name}_bytes": getattr(self, name) for name in parts} | {"workers": self.workers}
 
 
-def project(scenes: Sequence[Scene], settings: RunSettings, detector: DetectorSpec | None, workers: int) -> Projection:
+def project(
+    views: Sequence[tuple[Scene, float]], settings: RunSettings, detector: DetectorSpec | None, workers: int
+) -> Projection:
     """Project the peak memory of a run.
 
     Args:
-        scenes: The scenes of the run.
-        settings: Tile size, scales and read-ahead.
+        views: The scenes of the run, each with every scale that it is looked at in.
+        settings: Tile size and read-ahead.
         detector: The model, or None to leave it out.
         workers: Worker processes, 0 for none.
 
@@ -124,7 +125,7 @@ def project(scenes: Sequence[Scene], settings: RunSettings, detector: DetectorSp
         The projection.
     """
     runtime = None if detector is None else RUNTIMES.get(detector.backend, ONNX)
-    views = itertools.product(scenes, settings.scales)
+    scenes = {scene.id: scene for scene, _ in views}.values()
     return Projection(
         libraries=LIBRARY_BYTES + (0 if runtime is None else runtime.shared),
         driver=DRIVER_BYTES,
@@ -176,4 +177,4 @@ def model_memory(detector: DetectorSpec, tile: int) -> int:
         # Nobody knows the network of a plug-in. Its file tells something of its size: no file, no network.
         common *= min(1.0, width)
     pixel = common + ACTIVATION_BYTES_PER_PIXEL_OF_N * width
-    return runtime.private + int(runtime.copies * weights + pixel * tile * tile)
+    return runtime.private + int(runtime.copies * weights + pixel * tile * tile * detector.batch)

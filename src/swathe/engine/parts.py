@@ -20,6 +20,7 @@ class Part:
 
     raw: RawDetections
     skipped: int  # windows of the batch without data
+    full: int = 0  # windows in which the model had no room for more boxes; not packed, for it only serves as a warning
 
     def pack(self) -> bytes:
         """Return the part as bytes; equal parts are equal bytes."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.memory import Projection, project
+from swathe.engine.scale import scene_scales
 from swathe.engine.settings import RunSettings
 from swathe.errors import UsageError
 from swathe.raster.grid import Grid
@@ -99,6 +100,11 @@ class ScenePlan:
         return self.source.id
 
     @property
+    def scales(self) -> tuple[float, ...]:
+        """Level pixels per scene pixel of each level."""
+        return tuple(level.level.scale for level in self.levels)
+
+    @property
     def windows(self) -> int:
         """Windows of all levels."""
         return sum(len(level.grid) for level in self.levels)
@@ -132,6 +138,7 @@ class ScenePlan:
                 "crs": scene.crs,  # may lie in another file, and decides where detections are stored
                 "transform": scene.transform,
                 "acquired": scene.acquired,
+                "resolution": scene.resolution,
             }
         )
 
@@ -168,9 +175,14 @@ class Plan:
         """Windows of all scenes and scales."""
         return sum(scene.windows for scene in self.scenes)
 
+    @property
+    def views(self) -> list[tuple[Scene, float]]:
+        """Each scene with every scale that it is looked at in."""
+        return [(scene.source, level.level.scale) for scene in self.scenes for level in scene.levels]
+
     def memory(self, workers: int) -> Projection:
         """Project the peak memory with this many worker processes, 0 for none; see `swathe.engine.memory`."""
-        return project([scene.source for scene in self.scenes], self.settings, self.detector, workers)
+        return project(self.views, self.settings, self.detector, workers)
 
     def about(self) -> dict[str, Any]:
         """Return the model and the settings that change the result: JSON values that travel with the detections."""
@@ -191,6 +203,9 @@ class Plan:
                     "width": scene.source.width,
                     "height": scene.source.height,
                     "value_range": scene.source.value_range,
+                    "resolution": scene.source.ground_resolution,
+                    "scales": list(scene.scales),
+                    "windows": scene.windows,
                     "notes": list(scene.source.notes),
                 }
                 for scene in self.scenes
@@ -232,7 +247,7 @@ def scene_key(scene: str, fingerprint: str) -> str:
 
 
 def _plan_scene(scene: Scene, settings: RunSettings) -> ScenePlan:
-    planned = enumerate(levels(scene.width, scene.height, settings.scales))
+    planned = enumerate(levels(scene.width, scene.height, scene_scales(scene, settings)))
     return ScenePlan(scene, tuple(_plan_level(scene, number, level, settings) for number, level in planned))
 
 

@@ -16,7 +16,7 @@ from swathe.engine.plan import Plan
 from swathe.errors import UsageError
 from swathe.store.protocol import Store
 
-RASTER_READER = "swathe.raster.reader:RasterReader"
+RASTER_READER = "swathe.raster.opening:open_reader"
 
 
 def run_plan(
@@ -115,5 +115,6 @@ def _summary(
         files=tuple(dict.fromkeys(f"{store.address}/{scene.file}" for scene in done)),
         resumed_windows=stock.resumed_windows(),
         lost_windows=driver.lost_windows,
+        full_windows=driver.full_windows,
         failed=dict(driver.failed),
     )

@@ -20,7 +20,8 @@ class RunSettings:
 
     tile: int = 1024  # side of the square windows, level pixels
     stride: int = 824  # step between neighbouring windows, level pixels; tile - stride is the overlap
-    scales: tuple[float, ...] = (1.0,)  # level pixels per scene pixel, one pass over the scene for each
+    scales: tuple[float, ...] = (1.0,)  # one pass over a scene for each: level pixels per scene pixel, or factors
+    resolution: float | None = None  # metres per level pixel that scales are factors of, where a scene knows its own
     merge_iou: float = 0.2  # of two boxes of a class that overlap more, only the better stays
     give_way: float = 0.45  # share of a cut fragment's area that a whole object must cover to replace it
     cut_margin: float = 2.0  # a box this close to an inner window edge counts as cut by it, level pixels
@@ -45,6 +46,7 @@ class RunSettings:
             "tile": self.tile,
             "stride": self.stride,
             "scales": list(self.scales),
+            "resolution": self.resolution,
             "merge_iou": self.merge_iou,
             "give_way": self.give_way,
             "cut_margin": self.cut_margin,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
@@ -21,6 +20,7 @@ from swathe.engine.parts import Part
 from swathe.engine.plan import Batch, ScenePlan
 from swathe.engine.sweep import MergedScene, merge_parts
 from swathe.errors import MissingExtraError, ModelError, SourceError, StoreError, UsageError
+from swathe.plugins import load
 from swathe.raster.reader import Reader
 from swathe.raster.scene import Scene
 from swathe.store import open_store
@@ -168,12 +168,11 @@ def load_factory(name: str) -> OpenReader:
     Raises:
         UsageError: If there is no such factory.
     """
-    module, _, attribute = name.partition(":")
     try:
-        return cast("OpenReader", getattr(importlib.import_module(module), attribute))
+        return cast("OpenReader", load(name))
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"reader {name!r}: cannot be loaded ({error}); write it as package.module:factory") from error
 
 
 def _looked_at(scene: ScenePlan, batch: Batch, part: Part) -> JobResult:
-    return JobResult(scene.id, batch.level.level.scale, batch.count, part.skipped, len(part.raw))
+    return JobResult(scene.id, batch.level.level.scale, batch.count, part.skipped, len(part.raw), part.full)

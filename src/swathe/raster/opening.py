@@ -21,13 +21,15 @@ from swathe.raster.bands import (
 )
 from swathe.raster.decoders import decoder_bytes
 from swathe.raster.fingerprint import fingerprint
-from swathe.raster.formats import SUFFIXES
+from swathe.raster.formats import SUFFIXES, is_manifest
 from swathe.raster.gdal import describing, open_dataset
 from swathe.raster.origins import is_remote, redacted
 from swathe.raster.origins.file import absolute
 from swathe.raster.pixels import measure_value_range
 from swathe.raster.placement import place
+from swathe.raster.reader import RasterReader, Reader
 from swathe.raster.scene import Scene
+from swathe.raster.slices import SliceReader, read_manifest
 from swathe.raster.source import Source
 from swathe.raster.sources import scene_ids
 
@@ -71,6 +73,10 @@ def open_scene(
     uri = str(path) if is_remote(str(path)) else absolute(str(path))
     if not uri.isascii() and uri != uri.encode(errors="ignore").decode():
         raise SourceError(f"{redacted(uri)}: its name is no UTF-8, so no store can hold it; rename the file")
+    if is_manifest(uri):
+        if bands is not None or value_range is not None:
+            raise UsageError(f"{redacted(uri)}: slices are shown as they were cut; leave bands and range of values out")
+        return replace(read_manifest(uri).scene, id=scene_id or scene_ids([uri])[0])
     print_of_file = fingerprint(uri)
     with describing(uri), open_dataset(uri) as dataset:
         chosen = choose_bands(dataset, bands)
@@ -85,6 +91,11 @@ def open_scene(
     if measured is None:
         return replace(scene, value_range=(0.0, 1.0), notes=(*scene.notes, NOTHING_TO_MEASURE))
     return replace(scene, value_range=measured)
+
+
+def open_reader(scene: Scene) -> Reader:
+    """Open what reads the windows of a scene; raises `SourceError` if it is gone or has changed."""
+    return SliceReader(scene) if is_manifest(scene.uri) else RasterReader(scene)
 
 
 def _checked_bands(bands: object) -> tuple[int, ...] | None:

@@ -10,6 +10,7 @@ from typing import Any
 from swathe.errors import SourceError, UsageError
 from swathe.raster.fingerprint import fingerprint
 from swathe.raster.georeference import Transform
+from swathe.raster.ground import ground_sample_distance
 from swathe.raster.origins import redacted
 
 
@@ -38,6 +39,7 @@ class Scene:
     decoder_bytes: int = 0  # memory that the decoder takes beside the pixels that are asked for
     sequential: bool = False  # rows can only be decoded from the first one on
     notes: tuple[str, ...] = ()  # what a user should know about how this file is read
+    resolution: float | None = None  # metres per pixel on the ground as the caller says; a georeference goes before
 
     def __post_init__(self) -> None:
         """Refuse a description that cannot be read by."""
@@ -59,6 +61,20 @@ class Scene:
             raise UsageError(
                 f"nodata {self.nodata} of {redacted(self.uri)}: give one value for each of the bands {self.bands}"
             )
+
+    @property
+    def georeferenced(self) -> bool:
+        """Whether pixels can be placed on the ground."""
+        return self.crs is not None and self.transform is not None
+
+    @property
+    def ground_resolution(self) -> float | None:
+        """Metres per pixel on the ground, by the georeference or else as the caller said; None if nobody knows."""
+        try:
+            measured = ground_sample_distance(self.crs, self.transform, self.width, self.height)
+        except SourceError:  # its reference system is unknown here
+            measured = None
+        return self.resolution if measured is None else measured
 
     def check_unchanged(self) -> None:
         """Make sure that the file is the one that was described, and so are the files beside and behind it.

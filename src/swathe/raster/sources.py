@@ -10,6 +10,7 @@ from pathlib import Path
 
 from swathe.errors import SourceError
 from swathe.inputs import read_input
+from swathe.raster.formats import MANIFEST, is_manifest
 from swathe.raster.origins import is_remote, origin_of
 
 LIST_MARK = "@"
@@ -23,7 +24,7 @@ def find_sources(sources: Sequence[str | Path]) -> list[str]:
     `**/*.png` give what they match, folders included. Addresses begin with https://, http://, s3:// or hdfs://; one of
     a bucket or cluster that ends in "/" stands for all rasters below, one with `*` for all that it matches. `@FILE`
     stands for the sources that a text file lists, one per line; lines that begin with # are left out.
-    `GTIFF_DIR:2:FILE` is the second image of a TIFF.
+    `GTIFF_DIR:2:FILE` is the second image of a TIFF. A folder of slices, with their manifest, is one scene.
 
     Args:
         sources: Files, folders, patterns, addresses and lists.
@@ -41,6 +42,10 @@ def find_sources(sources: Sequence[str | Path]) -> list[str]:
     for source in _listed(map(str, sources)):
         (addresses if is_remote(source) else paths).update(origin_of(source).expand(source))
     # Unlike Path.resolve, realpath takes links that lead in a ring; opening them fails, one scene among others.
+    manifests = [found for found in (*paths, *addresses) if is_manifest(found)]
+    for place in [found.removesuffix(MANIFEST) for found in manifests]:  # slices are no scenes of their own
+        for held in (paths, addresses):
+            held -= {found for found in held if found.startswith(place) and not is_manifest(found)}
     once = {os.path.realpath(path): path for path in sorted(paths, reverse=True)}
     return [*sorted(once.values(), key=Path), *sorted(addresses)]
 
@@ -77,6 +82,7 @@ def scene_ids(sources: Sequence[str | Path]) -> list[str]:
     """
     parts = (origin_of(str(source)).name_parts(str(source)) for source in sources)
     paths = [Path("/", *(unicodedata.normalize("NFC", part) for part in each)) for each in parts]
+    paths = [path.parent if path.name == MANIFEST else path for path in paths]
     stems = Counter(path.stem for path in paths)
     common = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
     ids: dict[str, None] = {}  # an ordered set

@@ -16,7 +16,7 @@ from swathe.files import open_folder
 from swathe.query import Query
 from swathe.store.detections_file import DetectionsFile
 from swathe.store.exports import export, format_of
-from swathe.store.opening import open_store
+from swathe.store.opening import open_store, read
 from swathe.store.protocol import Catalogue, Scans, StoredRun, StoredScene
 from swathe.times import utc_text
 
@@ -120,6 +120,23 @@ def open_held(address: Path | str) -> Held:
     text = str(address)
     is_file = text.lower().endswith(SUFFIXES) and not Path(text).is_dir()
     return SavedFile(text) if is_file or Path(text).is_file() else open_store(text)
+
+
+def open_detections(address: Path | str) -> Detections:
+    """Read all detections of a store, or of a GeoParquet file.
+
+    Args:
+        address: A folder, a file, or an address of one.
+
+    Returns:
+        The detections in canonical order.
+
+    Raises:
+        StoreError: If there is nothing, or something else or something damaged.
+        UsageError: If nothing opens addresses of this kind.
+        MissingExtraError: If the library that is needed is not installed.
+    """
+    return read(open_held(address))
 
 
 def save_detections(detections: Detections, path: Path | str, *, overwrite: bool = False) -> Path | str:

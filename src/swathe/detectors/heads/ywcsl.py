@@ -24,7 +24,8 @@ def card_values(info: ModelInfo) -> dict[str, Any]:
         "classes": info.classes,
         "layout": LAYOUT,
         "resolution": info.ground_sample_distance,
-        "scales": info.scales,
+        # Trained at one scale of scenes whose resolution is known, that scale says the same as the resolution.
+        "scales": (1.0,) if info.ground_sample_distance is not None and len(info.scales) == 1 else info.scales,
         "min_score": info.min_score,
         "stride": max(info.strides),
         "colour_order": info.colour_order,
