@@ -210,8 +210,12 @@ def not_written(path: Path, error: OSError) -> str:
     Returns:
         The message.
     """
-    way_out = _WAYS_OUT.get(error.errno or 0, "check the folder, rights and free space")
-    return f"{path} cannot be written ({error.strerror or error}): {way_out}"
+    return f"{path} cannot be written ({error.strerror or error}): {way_out(error.errno)}"
+
+
+def way_out(code: int | None) -> str:
+    """Say what to do about an error of the system, given its number."""
+    return _WAYS_OUT.get(code or 0, "check the folder, rights and free space")
 
 
 def _check_free(path: Path, *, overwrite: bool) -> None:
