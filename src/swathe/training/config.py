@@ -261,7 +261,7 @@ def _refuse_unknown(table: object, kind: Any, where: str) -> None:
 
 
 def _path(kind: type, value: Any) -> Any:
-    """Make a path of a text, as only paths are no type of TOML."""
+    """Make a path of a text, as TOML has no type for it."""
     if kind is not Path or not isinstance(value, str):
         raise TypeError(f"Expected `path`, got {value!r}")
     return Path(value).expanduser()
