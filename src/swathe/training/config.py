@@ -40,9 +40,7 @@ class DataSettings:
     margin: float = 16.0  # how far the labels are complete around the polygons, scene pixels (geojson)
     hull: float = 0.1  # how closely the area with complete labels follows the polygons: 0 most, 1 convex (geojson)
     scale: float = 1.0  # pyramid scale at which crops are cut
-    resolution: float | None = (
-        None  # metres per crop pixel; goes before `scale` where an image has one
-    )
+    resolution: float | None = None  # metres per crop pixel; goes before `scale` where an image has one
     rename: Mapping[str, str] = field(default_factory=dict)  # class names of the set -> the model's
     labelled: tuple[str, ...] = ()  # the model's classes that this set labels; empty means all
     others: Literal["error", "ignore", "drop"] = "error"  # what becomes of objects of other classes
