@@ -255,7 +255,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     Raises:
         SourceError: If an image is missing or damaged.
         ModelError: If the model is unknown, damaged, or does not fit.
-        StoreError: If the output is no store or cannot be written.
+        StoreError: If the output is not a store or cannot be written.
         UsageError: If a value makes no sense or is of a wrong type, or the run needs too much memory.
         MissingExtraError: If the inference library is not installed.
         PartialError: If some images failed: `failed` says why, `detections` are those of the others.
