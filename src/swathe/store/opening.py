@@ -76,7 +76,7 @@ def _open_lake(address: str | Path, *, create: bool) -> Store:
     if not create:
         raise StoreError(f"there is no store at {folder.address}; check the name, or detect into it first")
     store.create()
-    folder.create(MARK, f"{to_json({'kind': KIND, 'schema_version': SCHEMA_VERSION})}\n".encode())
+    folder.put(MARK, f"{to_json({'kind': KIND, 'schema_version': SCHEMA_VERSION})}\n".encode())
     return store
 
 
