@@ -80,6 +80,11 @@ def _open_lake(address: str | Path, *, create: bool) -> Store:
     return store
 
 
+def is_store(address: str | Path) -> bool:
+    """Tell whether there may be a store: any address, or a folder that is marked as one."""
+    return SCHEME.match(str(address)) is not None or (Path(address) / MARK).is_file()
+
+
 def find_run(runs: Sequence[StoredRun], given: str) -> StoredRun:
     """Find the run that somebody means.
 
