@@ -40,6 +40,7 @@ from swathe.counts import counted
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
+    from swathe.detections import SceneInfo
     from swathe.engine.events import RunSummary
     from swathe.engine.plan import Plan
     from swathe.raster.scene import Scene
@@ -109,7 +110,7 @@ def detect(
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
-    from swathe.api import Choices, open_readable, raise_for_failures
+    from swathe.api import Choices, looked_at, open_readable, raise_for_failures
     from swathe.engine.plan import make_plan
 
     targets = _targets(export or (), geojson, overwrite=overwrite)
@@ -120,9 +121,10 @@ def detect(
     )
     spec, card = chosen.detector(model)
     settings = chosen.settings(card)
-    scenes, unopened = open_readable(sources, shown, limits, acquired, resolution, scene_prefix)
-    _check_one_kind(scenes, targets)
-    plan = make_plan(scenes, settings, spec)
+    known = {} if overwrite else looked_at(output, settings, spec)
+    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known)
+    _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
+    plan = make_plan(scenes, settings, spec, done)
     _check_before(plan)
     store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:
@@ -143,7 +145,7 @@ def describe(plan: Plan) -> str:
     settings = plan.settings
     scales = ", ".join(map(_range, zip(*(scene.scales for scene in plan.scenes), strict=True)))
     return (
-        f"Plan     {counted(len(plan.scenes), 'scene')}, {counted(plan.windows, 'window')} of {settings.tile} px every "
+        f"Plan     {counted(plan.scene_count, 'scene')}, {counted(plan.windows, 'window')} of {settings.tile} px every "
         f"{settings.stride} px at scale {scales}; merged from IoU {settings.merge_iou:g}"
     )
 
@@ -212,7 +214,7 @@ def _run(
         return with_unopened(run_plan(plan, store, name=name, progress=progress), unopened)
 
 
-def _check_one_kind(scenes: Sequence[Scene], targets: Mapping[Path, Format]) -> None:
+def _check_one_kind(scenes: Sequence[Scene | SceneInfo], targets: Mapping[Path, Format]) -> None:
     """Refuse a file on the ground of scenes with and without georeference before the work, not after it."""
     without = [scene.id for scene in scenes if scene.crs is None or scene.transform is None]
     refused = [path for path, chosen in targets.items() if chosen.on_ground]

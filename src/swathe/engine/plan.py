@@ -23,7 +23,7 @@ from swathe.raster.origins import redacted
 from swathe.raster.pyramid import Level, levels
 from swathe.raster.scene import Scene
 from swathe.raster.window import Window
-from swathe.store.protocol import RECORD
+from swathe.store.protocol import RECORD, StoredScene
 
 IDENTITY_VERSION = 2
 # A batch is at least this long, so that handing it out and writing its part costs little beside the model.
@@ -164,6 +164,7 @@ class Plan:
     scenes: tuple[ScenePlan, ...]
     settings: RunSettings
     detector: DetectorSpec | None  # None for a plan that only counts
+    done: tuple[StoredScene, ...] = ()  # scenes that are asked for, too, and are known to be stored already
 
     @cached_property
     def run(self) -> str:
@@ -173,7 +174,12 @@ class Plan:
     @property
     def windows(self) -> int:
         """Windows of all scenes and scales."""
-        return sum(scene.windows for scene in self.scenes)
+        return sum(scene.windows for scene in self.scenes) + sum(scene.windows for scene in self.done)
+
+    @property
+    def scene_count(self) -> int:
+        """Number of scenes that are asked for."""
+        return len(self.scenes) + len(self.done)
 
     @property
     def views(self) -> list[tuple[Scene, float]]:
@@ -218,13 +224,19 @@ class Plan:
         }
 
 
-def make_plan(scenes: Sequence[Scene], settings: RunSettings, detector: DetectorSpec | None = None) -> Plan:
+def make_plan(
+    scenes: Sequence[Scene],
+    settings: RunSettings,
+    detector: DetectorSpec | None = None,
+    done: Sequence[StoredScene] = (),
+) -> Plan:
     """Plan a run.
 
     Args:
         scenes: What to look at; ids must be unique.
         settings: How to cut and merge.
         detector: The model; None gives a plan that counts windows but cannot be run.
+        done: Scenes that are asked for, too, and are known to be stored already.
 
     Returns:
         The plan. Its detector is told the tile size of the settings.
@@ -232,13 +244,13 @@ def make_plan(scenes: Sequence[Scene], settings: RunSettings, detector: Detector
     Raises:
         UsageError: If there are no scenes or two have the same id.
     """
-    if not scenes:
+    if not scenes and not done:
         raise UsageError("no scenes: give at least one file, folder or pattern")
     twice = sorted(name for name, count in Counter(scene.id for scene in scenes).items() if count > 1)
     if twice:
         raise UsageError(f"scene ids must be unique, these are not: {', '.join(twice)}")
     spec = None if detector is None else replace(detector, tile=settings.tile)
-    return Plan(tuple(_plan_scene(scene, settings) for scene in scenes), settings, spec)
+    return Plan(tuple(_plan_scene(scene, settings) for scene in scenes), settings, spec, tuple(done))
 
 
 def scene_key(scene: str, fingerprint: str) -> str:
