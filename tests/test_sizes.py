@@ -29,7 +29,6 @@ def test_no_function_is_too_long() -> None:
         f"{path}:{node.lineno} {node.name}": length
         for path in sources()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (length := body_lines(node)) > LONGEST_FUNCTION
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (length := body_lines(node)) > LONGEST_FUNCTION
     }
     assert too_long == {}

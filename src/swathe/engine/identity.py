@@ -16,11 +16,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from swathe.detections import SceneInfo
-from swathe.engine.plan import Plan, ScenePlan, scene_key
+from swathe.engine.plan import Plan, ScenePlan, scene_info, scene_key
 from swathe.errors import Argument, UsageError
 from swathe.raster.origins import redacted
-from swathe.raster.scene import Scene
 from swathe.store.protocol import Store, StoredScene
 
 
@@ -118,19 +116,6 @@ def is_known(stored: StoredScene, stamp: str) -> bool:
 def _content(stored: StoredScene) -> str:
     """Return the fingerprint of a scene's content; behind it may stand the stamp of its file."""
     return stored.fingerprint.partition("-")[0]
-
-
-def scene_info(scene: Scene) -> SceneInfo:
-    """Return what travels with the detections of a scene; its address without secrets."""
-    return SceneInfo(
-        id=scene.id,
-        uri=redacted(scene.uri),
-        width=scene.width,
-        height=scene.height,
-        crs=scene.crs,
-        transform=scene.transform,
-        acquired=scene.acquired,
-    )
 
 
 def _by_known_names(plan: Plan, stored: Iterable[StoredScene]) -> list[ScenePlan]:

@@ -6,12 +6,16 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from swathe.counts import counted
 from swathe.errors import SourceError
 from swathe.inputs import read_input
+from swathe.raster import mosaics
 from swathe.raster.formats import MANIFEST, is_manifest
 from swathe.raster.origins import is_remote, origin_of
+from swathe.raster.scene import Scene
 
 LIST_MARK = "@"
 
@@ -43,11 +47,45 @@ def find_sources(sources: Sequence[str | Path]) -> list[str]:
         (addresses if is_remote(source) else paths).update(origin_of(source).expand(source))
     # Unlike Path.resolve, realpath takes links that lead in a ring; opening them fails, one scene among others.
     manifests = [found for found in (*paths, *addresses) if is_manifest(found)]
-    for place in [found.removesuffix(MANIFEST) for found in manifests]:  # slices are no scenes of their own
+    for place in [found.removesuffix(MANIFEST) for found in manifests]:  # slices are not scenes of their own
         for held in (paths, addresses):
             held -= {found for found in held if found.startswith(place) and not is_manifest(found)}
     once = {os.path.realpath(path): path for path in sorted(paths, reverse=True)}
     return [*sorted(once.values(), key=Path), *sorted(addresses)]
+
+
+def without_mosaics(scenes: Sequence[Scene]) -> tuple[Scene, ...]:
+    """Leave out the mosaics (VRT) all parts of which are among the scenes, so that nothing is looked at twice.
+
+    Args:
+        scenes: The scenes that were found.
+
+    Returns:
+        The others; the first part of a mosaic that was left out has a note on it, and so has a mosaic only some parts
+        of which are among the scenes.
+    """
+    places = {os.path.realpath(scene.uri): number for number, scene in enumerate(scenes)}
+    kept: list[Scene | None] = list(scenes)
+    for number, scene in enumerate(scenes):
+        behind = () if is_remote(scene.uri) else mosaics.parts(scene.uri)
+        images = [part for part in behind if not part.lower().endswith(".vrt")]
+        shown = [places[part] for part in map(os.path.realpath, images) if part in places]
+        if not shown:
+            continue
+        noted = number if len(shown) < len(images) else shown[0]
+        what = f"shows {counted(len(shown), 'image')} that will be looked at by itself"
+        note = (
+            f"{what}, so objects are counted twice; name it or them"
+            if noted == number
+            else (
+                f"the mosaic {scene.uri} is left out: it {what}, this among them; name it alone to look at it instead"
+            )
+        )
+        if noted != number:
+            kept[number] = None
+        other = kept[noted]
+        kept[noted] = None if other is None else replace(other, notes=(*other.notes, note))
+    return tuple(scene for scene in kept if scene is not None)
 
 
 def _listed(sources: Iterable[str]) -> Iterator[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _ATTEMPTS = 60  # of a commit that others are faster than; the last ones wait for seconds
+_IDLE_ATTEMPTS = 3
 _LONGEST_WAIT = 2.0  # seconds
 _SYSTEM_ERROR = re.compile(r"(?:os error |Os \{ code: )(\d+)")  # as the library writes it
 
@@ -84,8 +85,11 @@ class Log:
         """
         from deltalake.exceptions import CommitFailedError
 
+        version, idle = -1, 0  # attempts that failed although nobody else had committed
         for attempt in range(_ATTEMPTS):
             live = self.files()
+            idle = idle + 1 if self._table.version() == version else 0
+            version = self._table.version()
             decided = decide(live)
             if decided is None:
                 return
@@ -94,7 +98,7 @@ class Log:
                     self._commit(decided[0], live.intersection(decided[1]) - {file.path for file in decided[0]})
                     return
             except StoreError as error:
-                if not isinstance(error.__cause__, CommitFailedError):
+                if not isinstance(error.__cause__, CommitFailedError) or idle == _IDLE_ATTEMPTS:
                     raise
             time.sleep(random.uniform(0.0, min(_LONGEST_WAIT, 0.01 * 2**attempt)))
         raise StoreError(
