@@ -380,8 +380,9 @@ def looked_at(output: str | Path | None, settings: RunSettings, detector: Detect
     from swathe.engine.plan import Plan
     from swathe.store import open_store
 
+    place = None if output is None else address("output", output, "the folder or address of a store")
     try:
-        stored = () if output is None else open_store(output).scenes(Plan((), settings, detector).run)
+        stored = () if place is None else open_store(place).scenes(Plan((), settings, detector).run)
     except StoreError:
         return {}
     return {scene.scene.uri: scene for scene in stored if scene.state == "complete"}

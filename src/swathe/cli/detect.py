@@ -44,8 +44,11 @@ from swathe.errors import UsageError
 
 if TYPE_CHECKING:
     from swathe.detections import SceneInfo
+    from swathe.detectors.card import ModelCard
+    from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
     from swathe.engine.plan import Plan
+    from swathe.engine.settings import RunSettings
     from swathe.query import Query
     from swathe.raster.scene import Scene
     from swathe.store.exports import Format
@@ -147,23 +150,9 @@ def detect(
     limits, shown = value_limits("value_range", value_range), whole_numbers("bands", bands)
     least, region = lowest_scores(min_score), _region(output, box, polygon, area, areas, name_property)
     chosen = Choices(
-        looks,
-        tile,
-        stride,
-        kept,
-        least,
-        merge_iou,
-        workers,
-        backend,
-        batch_timeout,
-        memory,
-        shown,
-        limits,
-        device,
-        merge_ios,
-        across_classes,
-        region,
-    )
+        looks, tile, stride, kept, least, merge_iou, workers, backend, batch_timeout, memory, shown, limits, device,
+        merge_ios, across_classes, region,
+    )  # fmt: skip
     spec, card = chosen.detector(model)
     settings = chosen.settings(card)
     known = {} if overwrite else looked_at(output, settings, spec)
@@ -173,17 +162,25 @@ def detect(
     _check_before(plan)
     store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:
-        own = ", ".join(f"{score:g} for {name}" for name, score in settings.class_scores) or f"{spec.min_score:g}"
-        model_line = f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {own}"
-        echo(model_line, describe(plan), *notes(plan))
+        echo(_model_line(card, spec, settings), describe(plan), *notes(plan))
     summary = _run(plan, store, unopened, name, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)
-    files = [str(path) for path in (*summary.files, *targets)]
+    _report(summary, [str(path) for path in (*summary.files, *targets)], json=json, quiet=quiet)
+    raise_for_failures(summary)
+
+
+def _model_line(card: ModelCard, spec: DetectorSpec, settings: RunSettings) -> str:
+    """Say which model looks, for what, and from which score on."""
+    own = ", ".join(f"{score:g} for {name}" for name, score in settings.class_scores) or f"{spec.min_score:g}"
+    return f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {own}"
+
+
+def _report(summary: RunSummary, files: list[str], *, json: bool, quiet: bool) -> None:
+    """Print what the run did."""
     if json:
         print_json({"event": "summary", **summary.to_json(), "files": files})
     elif not quiet:
         echo(*_summary(summary, files))
-    raise_for_failures(summary)
 
 
 def _region(
