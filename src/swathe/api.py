@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
+    from swathe.query import Query
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
     from swathe.store.protocol import Store
@@ -44,7 +45,7 @@ class Choices:
     tile: int | None = None  # side of the windows, level pixels; None: 1024
     stride: int | None = None  # step between windows, level pixels; None: 3/4 of the tile
     classes: str | Sequence[str] | None = None  # classes to report; None: all
-    min_score: float | None = None  # lowest score to report, 0 to 1; None: the model's own
+    min_score: float | Mapping[str, float] | None = None  # lowest score, or those of classes; None: the model's own
     merge_iou: float = DEFAULT_MERGE_IOU  # of two boxes of a class that overlap more, only the better stays
     workers: int | None = None  # worker processes; 0: all in this process; None: one per core
     backend: str = "auto"  # inference library, see swathe.detectors.registry
@@ -53,6 +54,9 @@ class Choices:
     bands: Sequence[int] | None = None  # bands to use as red, green, blue, from 1; None: chosen for each image
     value_range: ValueRange | None = None  # values to show as black and white, or "percentile"; see `open_scene`
     device: str = "cpu"  # what runs the model, "cpu" or "cuda"
+    merge_ios: float | None = None  # overlap over the smaller box, in place of merge_iou
+    across_classes: bool = False  # whether boxes of different classes compete in the merge
+    region: Query | None = None  # where to look: box, polygon or areas; None: everywhere
 
     def __post_init__(self) -> None:
         """Refuse values that no run could follow, by the name that a caller knows them by."""
@@ -61,7 +65,8 @@ class Choices:
             "tile": lambda given: whole_number("tile", given, "the side of windows in pixels, such as 1024", 1),
             "stride": lambda given: whole_number("stride", given, "a step in pixels, from 1 to the tile", 1),
             "classes": lambda given: names("classes", (given,) if isinstance(given, str) else given),
-            "min_score": lambda given: number("min_score", given, "a number from 0 to 1", 0, 1),
+            "min_score": _lowest_scores,
+            "merge_ios": lambda given: number("merge_ios", given, "a number from 0 to 1", 0, 1),
             "workers": lambda given: whole_number("workers", given, "0 for none, or a number of processes", 0),
             "batch_timeout": lambda given: number("batch_timeout", given, "seconds, 0 to wait for ever", 0),
             "memory": lambda given: text("memory", given, 'an amount with a unit, such as "1.5GB" or "800MiB"'),
@@ -102,6 +107,10 @@ class Choices:
             scales=given,
             resolution=card.resolution if free and card is not None else None,
             merge_iou=self.merge_iou,
+            merge_ios=self.merge_ios,
+            across_classes=self.across_classes,
+            class_scores=self._class_scores(card),
+            region=self.region,
             workers=1 if self.workers is None and self.device == "cuda" else self.workers,  # they share the card
             batch_timeout=self.batch_timeout,
             memory_limit=None if self.memory is None else _memory_limit(self.memory),
@@ -126,15 +135,38 @@ class Choices:
         from swathe.detectors.registry import resolve_model
 
         file_path("model", model, "the name of a model, a model file, or the folder of a training run")
-        return resolve_model(
+        spec, card = resolve_model(
             model,
             backend=self.backend,
-            min_score=self.min_score,
+            min_score=None if isinstance(self.min_score, Mapping) else self.min_score,
             iou=self.merge_iou,
             keep=tuple(self.classes or ()),
             tile=self.tile,
             device=self.device,
         )
+        lowest = [score for name, score in self._class_scores(card) if not spec.keep or name in spec.keep]
+        return (replace(spec, min_score=min(lowest)) if lowest else spec), card
+
+    def _class_scores(self, card: ModelCard | None) -> tuple[tuple[str, float], ...]:
+        """Return the lowest score of each class, if some have their own; the model's for the others."""
+        if card is None or not isinstance(self.min_score, Mapping):
+            return ()
+        unknown = sorted(set(self.min_score) - set(card.classes))
+        if unknown:
+            raise UsageError(argument="min_score", value=unknown[0], accepted=f"for one of {', '.join(card.classes)}")
+        return tuple((name, self.min_score.get(name, card.min_score)) for name in card.classes)
+
+
+def _lowest_scores(given: Any) -> float | dict[str, float]:
+    """Check a lowest score, or those of some classes."""
+    accepted = "a number from 0 to 1, or one for each of some classes"
+    if not isinstance(given, Mapping):
+        return number("min_score", given, accepted, 0, 1)
+    if not given:
+        raise UsageError(argument="min_score", value=given, accepted=accepted)
+    return {
+        text("min_score", name, accepted): number("min_score", score, accepted, 0, 1) for name, score in given.items()
+    }
 
 
 def _scales(given: Any) -> tuple[float, ...]:
@@ -172,8 +204,11 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     tile: int | None = None,
     stride: int | None = None,
     classes: str | Sequence[str] | None = None,
-    min_score: float | None = None,
+    min_score: float | Mapping[str, float] | None = None,
     merge_iou: float = DEFAULT_MERGE_IOU,
+    merge_ios: float | None = None,
+    across_classes: bool = False,
+    region: Query | None = None,
     workers: int | None = None,
     output: str | Path | None = None,
     acquired: str | datetime | None = None,
@@ -197,8 +232,12 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         tile: Side of the square windows, pixels; 1024 if not given.
         stride: Step between neighbouring windows, pixels; 3/4 of the tile if not given.
         classes: Name or names of the classes to report; all if not given.
-        min_score: Lowest score to report, 0 to 1; the model's own if not given.
+        min_score: Lowest score to report, 0 to 1, or one for each of some classes; the model's own if not given.
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
+        merge_ios: The same for the overlap over the smaller box, in place of `merge_iou`.
+        across_classes: Whether boxes of different classes compete as those of one do.
+        region: A `Query` with a box, a polygon or areas: windows that touch it are looked at, and what has its centre
+            in it is kept.
         workers: Worker processes; one per core if not given, 0 for none.
         output: Store to add to, a folder or an address; not for arrays. Without it nothing stays on disk.
         acquired: When the images were taken, ISO 8601 or a datetime, in UTC; what their files say if not given.
@@ -216,13 +255,28 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     Raises:
         SourceError: If an image is missing or damaged.
         ModelError: If the model is unknown, damaged, or does not fit.
-        StoreError: If the output is no store or cannot be written.
+        StoreError: If the output is not a store or cannot be written.
         UsageError: If a value makes no sense or is of a wrong type, or the run needs too much memory.
         MissingExtraError: If the inference library is not installed.
         PartialError: If some images failed: `failed` says why, `detections` are those of the others.
     """
     chosen = Choices(
-        scales, tile, stride, classes, min_score, merge_iou, workers, backend, None, memory, bands, value_range, device
+        scales,
+        tile,
+        stride,
+        classes,
+        min_score,
+        merge_iou,
+        workers,
+        backend,
+        None,
+        memory,
+        bands,
+        value_range,
+        device,
+        merge_ios,
+        across_classes,
+        region,
     )
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         sources, (spec, card) = _as_files(source, Path(folder), keep=output is not None), chosen.detector(model)

@@ -190,7 +190,7 @@ class Detections(Columns):
             All its detections in canonical order.
 
         Raises:
-            UsageError: If it is no path.
+            UsageError: If it is not a path.
             StoreError: If there is nothing, or something else or something damaged.
         """
         found: Detections = load("swathe.store.files:open_detections")(arguments.address("path", path))

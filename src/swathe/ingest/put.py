@@ -86,10 +86,10 @@ def put(
         raise StoreError(f"{folder.address}/{known.file}: is another image, {known.source}; rename one of them")
     with tempfile.TemporaryDirectory() as place:
         path = _as_cog(scene, Path(place) / "scene.tif", options)
-        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            record = _record(scene, f"{name}.tif", data, areas)
-            with memoryview(data) as view:
-                folder.put(record.file, view)
+        with path.open("rb") as stream:
+            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # not closed: an error may still refer to it
+        record = _record(scene, f"{name}.tif", data, areas)
+        folder.put(record.file, memoryview(data))
     # Last: it says that all is there.
     folder.put(record.name, msgspec.json.format(msgspec.json.encode(record), indent=1))
     return record, True
@@ -116,10 +116,11 @@ def read_record(folder: Folder, name: str) -> Record | None:
 
 
 def _as_cog(scene: Scene, path: Path, options: ConvertOptions | None) -> Path:
-    """Return a file that is a cloud-optimised GeoTIFF: the source if it is one, else what it is converted to."""
+    """Return a file of tiles with overviews: the source if it is such a GeoTIFF, else what it is converted to."""
     if not is_remote(scene.uri):
         with open_dataset(scene.uri) as dataset, describing(scene.uri):
-            if dataset.driver == "GTiff" and dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG":
+            layout = dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT")
+            if dataset.driver == "GTiff" and (layout == "COG" or (scene.tiled and scene.overviews)):
                 return Path(scene.uri)
     convert(scene.uri, path, options)
     return path

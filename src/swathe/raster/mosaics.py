@@ -79,7 +79,7 @@ def parts(uri: str) -> tuple[str, ...]:
         uri: Any raster.
 
     Returns:
-        Absolute paths or addresses, each once, in the order of the file; none if the raster is no VRT.
+        Absolute paths or addresses, each once, in the order of the file; none if the raster is not a VRT.
 
     Raises:
         SourceError: If the VRT, or one that it refers to, is not well-formed, holds itself, or asks for something that

@@ -40,7 +40,7 @@ ValueRange = tuple[float, float] | Literal["percentile"]
 # Decoders make these while they read, aligned in ways of their own; those of other formats cover the scene exactly.
 FORMATS_WITH_SHIFTED_OVERVIEWS = frozenset({"JPEG", "JP2OpenJPEG"})
 SEQUENTIAL_FORMATS = frozenset({"PNG", "JPEG"})
-NOTHING_TO_MEASURE = "no data were found to measure its range of values by; if there are some, give a value range"
+NOTHING_TO_MEASURE = "no data were found to measure its range of values by; if there are some, name the range yourself"
 
 
 def open_scene(
@@ -74,7 +74,7 @@ def open_scene(
         arguments.text("scene_id", scene_id, "a name")
     uri = str(path) if is_remote(str(path)) else absolute(str(path))
     if not uri.isascii() and uri != uri.encode(errors="ignore").decode():
-        raise SourceError(f"{redacted(uri)}: its name is no UTF-8, so no store can hold it; rename the file")
+        raise SourceError(f"{redacted(uri)}: its name is not UTF-8, so no store can hold it; rename the file")
     if is_manifest(uri):
         if bands is not None or value_range is not None:
             raise UsageError(f"{redacted(uri)}: slices are shown as they were cut; leave bands and range of values out")

@@ -47,7 +47,7 @@ def find_sources(sources: Sequence[str | Path]) -> list[str]:
         (addresses if is_remote(source) else paths).update(origin_of(source).expand(source))
     # Unlike Path.resolve, realpath takes links that lead in a ring; opening them fails, one scene among others.
     manifests = [found for found in (*paths, *addresses) if is_manifest(found)]
-    for place in [found.removesuffix(MANIFEST) for found in manifests]:  # slices are no scenes of their own
+    for place in [found.removesuffix(MANIFEST) for found in manifests]:  # slices are not scenes of their own
         for held in (paths, addresses):
             held -= {found for found in held if found.startswith(place) and not is_manifest(found)}
     once = {os.path.realpath(path): path for path in sorted(paths, reverse=True)}

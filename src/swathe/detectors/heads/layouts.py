@@ -143,6 +143,6 @@ def _upright(rows: Floats) -> Floats:
 
 
 def _candidates(boxes: Floats, scores: Floats, classes: npt.NDArray[np.int64]) -> Candidates:
-    """Make boxes (n, 5) canonical; one without a width or height is no object, whatever its score."""
+    """Make boxes (n, 5) canonical; one without a width or height is not an object, whatever its score."""
     real = (boxes[:, 2] > 0.0) & (boxes[:, 3] > 0.0)
     return convert.from_ultralytics(boxes[real]), np.clip(scores[real], 0.0, 1.0), classes[real]
