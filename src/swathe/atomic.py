@@ -185,21 +185,6 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def remove_leftovers(folder: Path, prefix: str) -> None:
-    """Remove temporary files that a killed process left behind.
-
-    Args:
-        folder: Where to look.
-        prefix: How the names begin that they were meant to get.
-
-    Raises:
-        OSError: If one cannot be removed.
-    """
-    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
-        if path.name.startswith(f".{prefix}"):
-            path.unlink(missing_ok=True)
-
-
 def not_written(path: Path, error: OSError) -> str:
     """Say what could not be written, why not, and what to do about it.
 

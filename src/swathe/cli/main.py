@@ -30,6 +30,7 @@ from swathe.cli.query import query
 from swathe.cli.remove import remove
 from swathe.cli.runs import runs
 from swathe.cli.scenes import scenes
+from swathe.cli.serve import serve
 from swathe.cli.slice import slice as slice_
 from swathe.cli.stats import stats
 from swathe.cli.train import train
@@ -68,6 +69,7 @@ for command in (
     remove,
     compact,
     draw,
+    serve,
     stats,
     evaluate,
     train,
