@@ -249,7 +249,7 @@ def _summary(summary: RunSummary, files: list[str]) -> list[str]:
     if summary.full_windows:
         full = counted(summary.full_windows, "window")
         lines.append(
-            f"Note     in {full} the model gave all boxes that it has room for, so some may be missing; larger scales or "
-            "smaller windows hold fewer objects"
+            f"Note     in {full} the model gave all boxes that it has room for, so some may be missing; larger scales "
+            "or smaller windows hold fewer objects"
         )
     return lines + [f"{'Files' if number == 0 else '':8s} {file}" for number, file in enumerate(files)]
