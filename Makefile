@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-train lock demo test cluster cluster-down ogr-parquet fuzz check format accidents bench gauges rivals docs train-buildings clean
+.PHONY: help setup setup-dev setup-train lock frontend demo map test cluster cluster-down ogr-parquet fuzz check format accidents bench gauges rivals docs train-buildings clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -60,19 +60,31 @@ $(STAMPS)/dev: $(STAMPS)/train requirements/dev.txt
 
 lock: $(STAMPS)/base ## write the requirement files anew (LOCK_FLAGS=--upgrade for newer versions)
 	$(LOCK) requirements/build.in -o requirements/build.txt
-	$(LOCK) pyproject.toml --extra onnx --extra geo -o requirements/core.txt
-	$(LOCK) pyproject.toml --extra onnx --extra geo --extra train -c requirements/core.txt -o requirements/train.txt
-	$(LOCK) pyproject.toml --extra onnx --extra geo --extra openvino --extra s3 --extra hdfs --extra webhdfs --extra hbase \
+	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve -o requirements/core.txt
+	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve --extra train -c requirements/core.txt -o requirements/train.txt
+	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve --extra openvino --extra s3 --extra hdfs --extra webhdfs --extra hbase \
 		--extra dev -c requirements/core.txt -c requirements/train.txt -o requirements/dev.txt
+
+frontend: $(STAMPS)/frontend ## build the page of `swathe serve` (needs Node 20.19 or newer, and npm)
+
+$(STAMPS)/frontend: $(shell find frontend -not -path '*/node_modules*' -type f 2>/dev/null)
+	@command -v npm >/dev/null || { echo "error: the page of \`swathe serve\` is built with Node and npm; install them" >&2; exit 1; }
+	npm --prefix frontend ci --no-audit --no-fund --loglevel error
+	npm --prefix frontend run --silent build
+	@mkdir -p $(STAMPS) && touch $@
+
+map: demo frontend ## open the map of the demo (Ctrl-C stops it)
+	$(BIN)/swathe serve $(DEMO)/detections
 
 demo: setup ## find the buildings of the scene that ships with the project
 	@mkdir -p $(DEMO)
 	$(BIN)/swathe detect data/banepa/banepa.tif -m buildings -o $(DEMO)/detections --overwrite \
 		--geojson $(DEMO)/buildings.geojson
 	$(BIN)/swathe draw $(DEMO)/detections -o $(DEMO)/buildings.jpg --overwrite
-	@printf '\nStore    %s\nGeoJSON  %s\nPicture  %s\n' $(DEMO)/detections $(DEMO)/buildings.geojson $(DEMO)/buildings.jpg
+	@printf '\nStore    %s\nGeoJSON  %s\nPicture  %s\nMap      %s\n' $(DEMO)/detections $(DEMO)/buildings.geojson \
+		$(DEMO)/buildings.jpg 'make map'
 
-test: setup-dev ## run all tests (PYTEST_FLAGS='--ignore tests/cluster' leaves Hadoop and HBase out)
+test: setup-dev $(if $(shell command -v npm),frontend) ## run all tests (PYTEST_FLAGS='--ignore tests/cluster' leaves Hadoop and HBase out)
 	$(BIN)/pytest -n $(JOBS) $(PYTEST_FLAGS)
 
 cluster: ## start HDFS, YARN and HBase on this machine (make cluster-down stops them)
@@ -125,5 +137,5 @@ train-buildings: setup-train ## train the model that ships with the project (abo
 	$(BIN)/swathe train recipes/buildings.toml
 
 clean: ## remove what was built, .venv included
-	rm -rf .venv build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist site frontend/node_modules src/swathe/viewer/static .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

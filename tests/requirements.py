@@ -71,3 +71,12 @@ def _lack(message: str) -> NoReturn:
     if os.environ.get("SWATHE_NO_SKIP") == "1":
         pytest.fail(message)
     pytest.skip(message, allow_module_level=True)
+
+
+def need_page() -> None:
+    """Skip the calling test, or fail it, if the page of `swathe serve` has not been built."""
+    need("fastapi")
+    from swathe.viewer import page_is_built
+
+    if not page_is_built():
+        _lack("the page of `swathe serve` is not built; `make frontend` does it, with Node and npm")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from swathe.detections import Detections, SceneInfo
 from swathe.detections.footprints import cut_at_antimeridian
 from swathe.errors import SourceError
+from swathe.raster import georeference
 from swathe.testing.suites.samples import ANTIMERIDIAN, CLASSES, PIXELS, POLAR, UTM, random_detections
 
 GEODESIC = pyproj.Geod(ellps="WGS84")
@@ -105,6 +106,36 @@ def test_measures_are_nan_without_georeference() -> None:
     found = Detections.concat([random_detections(UTM, 5, 1), random_detections(PIXELS, 4, 2)])
     assert np.isnan(found.measures()).all(axis=1).tolist() == [False] * 5 + [True] * 4
     assert Detections.empty().measures().shape == (0, 3)
+
+
+EARTH = {
+    "degrees": ("EPSG:4326", (0.36, 0, -180, 0, -0.18, 90)),
+    "pole": ("EPSG:4326", (1e-5, 0, 20, 0, -1e-5, 90)),
+    "beyond the pole": ("EPSG:4326", (0.36, 0, -180, 0, -0.18, 95)),
+    "mollweide": ("ESRI:54009", (36_080, 0, -18_040_000, 0, -18_040, 9_020_000)),
+    "polar stereographic": ("EPSG:3413", (9000, 0, -4_500_000, 0, -9000, 4_500_000)),
+    "orthographic": ("+proj=ortho +lat_0=40 +lon_0=10", (13_000, 0, -6_500_000, 0, -13_000, 6_500_000)),
+}
+
+
+@pytest.mark.parametrize("kind", EARTH)
+def test_every_box_of_a_whole_earth_has_a_place(kind: str) -> None:
+    crs, transform = EARTH[kind]
+    scene = SceneInfo("a", "a.tif", 1000, 1000, crs, transform)
+    random = np.random.default_rng(5)
+    centres = random.uniform(-20, 1020, (400, 2))
+    boxes = np.column_stack([centres, random.uniform(1, 150, (400, 2)), random.uniform(-1.5, 1.5, 400)])
+    found = boxes_in(scene, boxes.tolist())
+    footprints = found.footprints()
+    assert shapely.is_valid(footprints).all()
+    assert set(shapely.get_type_id(footprints)) <= {shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON}
+    west, south, east, north = shapely.total_bounds(footprints)
+    assert -180 <= west < east <= 180 + 1e-9
+    assert -90 <= south < north <= 90 + 1e-9
+    assert np.isfinite(found.centres()).all()
+    placed = georeference.to_lonlat(crs, transform, centres)
+    inside = np.isfinite(placed).all(axis=1)
+    np.testing.assert_array_equal(found.centres()[inside], placed[inside])
 
 
 def world(name: str, crs: str, width: float, height: float) -> SceneInfo:

@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.scale._detectors import BACKEND
 from swathe.detectors.registry import resolve_model
 from swathe.engine.events import BatchFinished, ProgressEvent, SceneMerged
-from swathe.engine.memory import Projection, project
+from swathe.engine.memory import Projection
 from swathe.engine.plan import Plan, make_plan
 from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings

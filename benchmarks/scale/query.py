@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ from rasterio.crs import CRS
 from benchmarks._machine import processor
 from swathe.detections import Detections, SceneInfo
 from swathe.query import Query
-from swathe.store.geoparquet import GeoParquetStore
+from swathe.store import open_store, read
+from swathe.store.protocol import StoredScene
 
 CLASSES = tuple(f"class {number:02d}" for number in range(15))
 METRES_PER_PIXEL = 0.5
@@ -76,20 +78,28 @@ class Ground:
 
 def build(path: Path, ground: Ground, *, compacted: bool) -> None:
     """Fill a store."""
-    store = GeoParquetStore.create(path)
-    for number in range(ground.columns * ground.rows):
-        scene = ground.scene(number)
+    store = open_store(path, create=True)
+    count = ground.columns * ground.rows
+    scenes = [StoredScene(RUN, ground.scene(number), "", "pending", 1) for number in range(count)]
+    store.begin(RUN, {}, scenes)
+    written = []
+    for number, stored in enumerate(scenes):
         random = np.random.default_rng(number)
         centres = random.uniform(0, ground.side, (ground.each, 2))
         sizes = random.lognormal(3, 0.4, (ground.each, 2))
         boxes = np.column_stack([centres, sizes, random.uniform(-1.5, 1.5, ground.each)])
         weights = np.arange(len(CLASSES), 0, -1) ** 2.0
         indexes = random.choice(len(CLASSES), ground.each, p=weights / weights.sum())
-        found = Detections.from_arrays(boxes, random.beta(3, 2, ground.each), indexes, CLASSES, scene, RUN)
-        store.publish_scene(RUN, found, scene)
-    store.commit(RUN, {"detections": ground.columns * ground.rows * ground.each})
+        found = Detections.from_arrays(boxes, random.beta(3, 2, ground.each), indexes, CLASSES, stored.scene, RUN)
+        written.append(store.write(stored, found))
+    store.commit(RUN, written)
     if compacted:
-        store.compact(RUN)
+        store.compact(timedelta(0))
+
+
+def files_of(path: Path) -> list[str]:
+    """Return the files of detections of a store."""
+    return sorted({f"{path}/{stored.file}" for stored in open_store(path).scenes()})
 
 
 def questions(ground: Ground) -> dict[str, Query]:
@@ -104,7 +114,7 @@ def questions(ground: Ground) -> dict[str, Query]:
 
 def ask_swathe(path: Path, query: Query) -> int:
     """Count the matches that Swathe finds."""
-    return len(GeoParquetStore(path).scan(query))
+    return len(read(open_store(path), query))
 
 
 def ask_duckdb(path: Path, query: Query) -> int:
@@ -124,7 +134,7 @@ def ask_duckdb(path: Path, query: Query) -> int:
         if names is not None:
             conditions.append(f"{column} = ?")
             values += names
-    text = f"select * replace (geometry::blob as geometry) from '{path}/detections/*.parquet' where "
+    text = f"select * replace (geometry::blob as geometry) from read_parquet({files_of(path)}) where "
     with duckdb.connect() as connection:
         connection.execute("load parquet")
         table = connection.sql(text + " and ".join(conditions), params=values).to_arrow_table()
@@ -213,8 +223,8 @@ def main() -> None:
         for name, (columns, rows) in LAYOUTS.items():
             path, ground = Path(folder) / name, Ground(columns, rows, arguments.detections // (columns * rows))
             build(path, ground, compacted="compacted" in name)
-            files = list((path / "detections").glob("*.parquet"))
-            size = sum(file.stat().st_size for file in files)
+            files = files_of(path)
+            size = sum(Path(file).stat().st_size for file in files)
             print(f"{name}: {len(files)} files, {size / 2**20:.0f} MiB", flush=True)
             answers = list(measure(path, ground, arguments.runs))
             scenes = columns * rows

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
+    from swathe.query import Query
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
     from swathe.store.protocol import Store
@@ -40,11 +41,11 @@ DEFAULT_MERGE_IOU = RunSettings.merge_iou
 class Choices:
     """What a caller may choose about a run; what is left out follows from the model or from the other choices."""
 
-    scales: Sequence[float] | None = None  # one: level pixels per scene pixel; several: factors; None: the model's
+    scales: float | Sequence[float] | None = None  # one: level pixels per scene pixel; several: factors; None: model's
     tile: int | None = None  # side of the windows, level pixels; None: 1024
     stride: int | None = None  # step between windows, level pixels; None: 3/4 of the tile
-    classes: Sequence[str] = ()  # classes to report; empty: all
-    min_score: float | None = None  # lowest score to report, 0 to 1; None: the model's own
+    classes: str | Sequence[str] | None = None  # classes to report; None: all
+    min_score: float | Mapping[str, float] | None = None  # lowest score, or those of classes; None: the model's own
     merge_iou: float = DEFAULT_MERGE_IOU  # of two boxes of a class that overlap more, only the better stays
     workers: int | None = None  # worker processes; 0: all in this process; None: one per core
     backend: str = "auto"  # inference library, see swathe.detectors.registry
@@ -53,6 +54,9 @@ class Choices:
     bands: Sequence[int] | None = None  # bands to use as red, green, blue, from 1; None: chosen for each image
     value_range: ValueRange | None = None  # values to show as black and white, or "percentile"; see `open_scene`
     device: str = "cpu"  # what runs the model, "cpu" or "cuda"
+    merge_ios: float | None = None  # overlap over the smaller box, in place of merge_iou
+    across_classes: bool = False  # whether boxes of different classes compete in the merge
+    region: Query | None = None  # where to look: box, polygon or areas; None: everywhere
 
     def __post_init__(self) -> None:
         """Refuse values that no run could follow, by the name that a caller knows them by."""
@@ -60,8 +64,9 @@ class Choices:
             "scales": _scales,
             "tile": lambda given: whole_number("tile", given, "the side of windows in pixels, such as 1024", 1),
             "stride": lambda given: whole_number("stride", given, "a step in pixels, from 1 to the tile", 1),
-            "classes": lambda given: names("classes", given),
-            "min_score": lambda given: number("min_score", given, "a number from 0 to 1", 0, 1),
+            "classes": lambda given: names("classes", (given,) if isinstance(given, str) else given),
+            "min_score": _lowest_scores,
+            "merge_ios": lambda given: number("merge_ios", given, "a number from 0 to 1", 0, 1),
             "workers": lambda given: whole_number("workers", given, "0 for none, or a number of processes", 0),
             "batch_timeout": lambda given: number("batch_timeout", given, "seconds, 0 to wait for ever", 0),
             "memory": lambda given: text("memory", given, 'an amount with a unit, such as "1.5GB" or "800MiB"'),
@@ -93,14 +98,19 @@ class Choices:
             accepted = f"from 1 to the tile size {tile}, or gaps appear"
             raise UsageError(argument="stride", value=stride, accepted=accepted)
         recommended = (1.0,) if card is None else card.scales
+        given = tuple(recommended) if self.scales is None else _scales(self.scales)
         # One scale that a caller names is meant as it is; several are factors of the right one.
-        free = self.scales is None or len(self.scales) > 1
+        free = self.scales is None or len(given) > 1
         return RunSettings(
             tile=tile,
             stride=stride,
-            scales=tuple(recommended if self.scales is None else self.scales),
+            scales=given,
             resolution=card.resolution if free and card is not None else None,
             merge_iou=self.merge_iou,
+            merge_ios=self.merge_ios,
+            across_classes=self.across_classes,
+            class_scores=self._class_scores(card),
+            region=self.region,
             workers=1 if self.workers is None and self.device == "cuda" else self.workers,  # they share the card
             batch_timeout=self.batch_timeout,
             memory_limit=None if self.memory is None else _memory_limit(self.memory),
@@ -125,15 +135,38 @@ class Choices:
         from swathe.detectors.registry import resolve_model
 
         file_path("model", model, "the name of a model, a model file, or the folder of a training run")
-        return resolve_model(
+        spec, card = resolve_model(
             model,
             backend=self.backend,
-            min_score=self.min_score,
+            min_score=None if isinstance(self.min_score, Mapping) else self.min_score,
             iou=self.merge_iou,
-            keep=tuple(self.classes),
+            keep=tuple(self.classes or ()),
             tile=self.tile,
             device=self.device,
         )
+        lowest = [score for name, score in self._class_scores(card) if not spec.keep or name in spec.keep]
+        return (replace(spec, min_score=min(lowest)) if lowest else spec), card
+
+    def _class_scores(self, card: ModelCard | None) -> tuple[tuple[str, float], ...]:
+        """Return the lowest score of each class, if some have their own; the model's for the others."""
+        if card is None or not isinstance(self.min_score, Mapping):
+            return ()
+        unknown = sorted(set(self.min_score) - set(card.classes))
+        if unknown:
+            raise UsageError(argument="min_score", value=unknown[0], accepted=f"for one of {', '.join(card.classes)}")
+        return tuple((name, self.min_score.get(name, card.min_score)) for name in card.classes)
+
+
+def _lowest_scores(given: Any) -> float | dict[str, float]:
+    """Check a lowest score, or those of some classes."""
+    accepted = "a number from 0 to 1, or one for each of some classes"
+    if not isinstance(given, Mapping):
+        return number("min_score", given, accepted, 0, 1)
+    if not given:
+        raise UsageError(argument="min_score", value=given, accepted=accepted)
+    return {
+        text("min_score", name, accepted): number("min_score", score, accepted, 0, 1) for name, score in given.items()
+    }
 
 
 def _scales(given: Any) -> tuple[float, ...]:
@@ -171,8 +204,11 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     tile: int | None = None,
     stride: int | None = None,
     classes: str | Sequence[str] | None = None,
-    min_score: float | None = None,
+    min_score: float | Mapping[str, float] | None = None,
     merge_iou: float = DEFAULT_MERGE_IOU,
+    merge_ios: float | None = None,
+    across_classes: bool = False,
+    region: Query | None = None,
     workers: int | None = None,
     output: str | Path | None = None,
     acquired: str | datetime | None = None,
@@ -187,27 +223,28 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     """Find oriented objects in images of any size.
 
     Args:
-        source: A file, a folder, a pattern, an address (https://, http:// or s3://); an array (height, width) or
-            (height, width, red-green-blue) or an image of Pillow, as scene `array-0`; or several of them.
+        source: A file, folder, pattern or address; an array (height, width) or (height, width, red-green-blue) or an
+            image of Pillow, as scene `array-0`; or several of them.
         model: Name of a model that ships with Swathe, a .onnx or .safetensors file, or the folder of a training run.
         scales: A scale to look at, 1 being full resolution, or several as factors of the scale at which objects are as
-            large as the model knows them; that scale, if not given, where model and image say how large their pixels
-            are on the ground.
+            large as the model knows them; that scale if not given.
         resolution: Metres per pixel on the ground of images that have no georeference.
         tile: Side of the square windows, pixels; 1024 if not given.
         stride: Step between neighbouring windows, pixels; 3/4 of the tile if not given.
         classes: Name or names of the classes to report; all if not given.
-        min_score: Lowest score to report, 0 to 1; the model's own if not given.
+        min_score: Lowest score to report, 0 to 1, or one for each of some classes; the model's own if not given.
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
+        merge_ios: The same for the overlap over the smaller box, in place of `merge_iou`.
+        across_classes: Whether boxes of different classes compete as those of one do.
+        region: A `Query` with a box, a polygon or areas: windows that touch it are looked at, and what has its centre
+            in it is kept.
         workers: Worker processes; one per core if not given, 0 for none.
-        output: Store to add to, made if there is none: a folder or an address. Images that the same model and settings
-            have looked at are not looked at again. Without it nothing stays on disk. Not for arrays.
+        output: Store to add to, a folder or an address; not for arrays. Without it nothing stays on disk.
         acquired: When the images were taken, ISO 8601 or a datetime, in UTC; what their files say if not given.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
         device: What runs the model, "cpu" or "cuda".
         bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
-        value_range: Values to show the model as black and white, or "percentile" to measure them for each image; if
-            not given, 8-bit pixels are taken as they are and others by percentile.
+        value_range: Values to show the model as black and white, or "percentile" to measure them; see `open_scene`.
         memory: Most memory of all processes together, such as "1.5GB" or "800MiB"; what is free if not given.
         name: What to call the run in the store, beside its id.
         scene_prefix: What to put before the names of the images, to tell them from others of the same names.
@@ -218,22 +255,33 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     Raises:
         SourceError: If an image is missing or damaged.
         ModelError: If the model is unknown, damaged, or does not fit.
-        StoreError: If the output is no store or cannot be written.
+        StoreError: If the output is not a store or cannot be written.
         UsageError: If a value makes no sense or is of a wrong type, or the run needs too much memory.
         MissingExtraError: If the inference library is not installed.
         PartialError: If some images failed: `failed` says why, `detections` are those of the others.
     """
-    kept = (classes,) if isinstance(classes, str) else () if classes is None else classes
-    looks = (scales,) if isinstance(scales, int | float) else scales
     chosen = Choices(
-        looks, tile, stride, kept, min_score, merge_iou, workers, backend, None, memory, bands, value_range, device
+        scales,
+        tile,
+        stride,
+        classes,
+        min_score,
+        merge_iou,
+        workers,
+        backend,
+        None,
+        memory,
+        bands,
+        value_range,
+        device,
+        merge_ios,
+        across_classes,
+        region,
     )
-    target = None if output is None else address("output", output, "the folder or the address of a store")
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
-        sources, (spec, card) = _as_files(source, Path(folder), keep=target is not None), chosen.detector(model)
-        scenes, unopened = open_readable(sources, bands=bands, value_range=value_range, prefix=scene_prefix)
-        run = with_resolution(with_time(scenes, acquired), resolution), chosen.settings(card), spec
-        return _carried_out(*run, unopened, target, Path(folder), name)
+        sources, (spec, card) = _as_files(source, Path(folder), keep=output is not None), chosen.detector(model)
+        opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix)
+        return _carried_out(*opened, chosen.settings(card), spec, output, Path(folder), name)
 
 
 def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
@@ -260,9 +308,9 @@ def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
 
 def _carried_out(
     scenes: Sequence[Scene],
+    unopened: Mapping[str, str],
     settings: RunSettings,
     detector: DetectorSpec,
-    unopened: Mapping[str, str],
     output: str | Path | None,
     folder: Path,
     name: str | None,
@@ -273,7 +321,8 @@ def _carried_out(
     from swathe.store import open_store
 
     plan = make_plan(scenes, settings, detector)
-    store = open_store(folder / "store" if output is None else output, create=True)
+    place = folder / "store" if output is None else address("output", output, "the folder or address of a store")
+    store = open_store(place, create=True)
     summary = with_unopened(run_plan(plan, store, name=name), unopened)
     found = detections_of(summary, store)
     written = {key: replace(scene, uri=scene.id) for key, scene in found.scenes.items() if _lies_in(scene, folder)}
@@ -308,49 +357,12 @@ def detections_of(summary: RunSummary, store: Store) -> Detections:
     return read(store, Query(runs=(summary.run,), scenes=summary.scenes))
 
 
-def with_time(scenes: Sequence[Scene], acquired: str | datetime | None) -> tuple[Scene, ...]:
-    """Tell when scenes were taken.
-
-    Args:
-        scenes: The scenes.
-        acquired: The time, ISO 8601 or a datetime, in UTC; None to leave what their files say.
-
-    Returns:
-        The scenes.
-
-    Raises:
-        UsageError: If it is no time.
-    """
-    if acquired is None:
-        return tuple(scenes)
-    time = utc_text(parse_utc(acquired, "acquired"))
-    return tuple(replace(scene, acquired=time) for scene in scenes)
-
-
-def with_resolution(scenes: Sequence[Scene], resolution: float | None) -> tuple[Scene, ...]:
-    """Say how large the pixels of scenes without georeference are.
-
-    Args:
-        scenes: The scenes.
-        resolution: Metres per pixel on the ground; None if nobody knows.
-
-    Returns:
-        The scenes.
-
-    Raises:
-        UsageError: If it is not a length.
-    """
-    if resolution is None:
-        return tuple(scenes)
-    metres = number("resolution", resolution, "metres per pixel, such as 0.3", 1e-6, 1e6)
-    return tuple(scene if scene.georeferenced else replace(scene, resolution=metres) for scene in scenes)
-
-
 def open_readable(
     sources: Sequence[str | Path],
-    *,
     bands: Sequence[int] | None = None,
     value_range: ValueRange | None = None,
+    acquired: str | datetime | None = None,
+    resolution: float | None = None,
     prefix: str = "",
 ) -> tuple[tuple[Scene, ...], dict[str, str]]:
     """Find and open scenes; one bad file among good ones does not stop them. Pixels are not looked at yet.
@@ -359,25 +371,32 @@ def open_readable(
         sources: Files, folders, patterns, addresses.
         bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
         value_range: Values to show as 0 and 255, or "percentile" to measure them, see `open_scene`.
+        acquired: When the scenes were taken, ISO 8601 or a datetime, in UTC; None to leave what their files say.
+        resolution: Metres per pixel on the ground of scenes that have no georeference; None if nobody knows.
         prefix: What to put before the ids of all scenes.
 
     Returns:
-        The scenes that could be opened, and for the ids of the others why not.
+        The scenes that could be opened, without mosaics of the others, and for the ids of the others why not.
 
     Raises:
         SourceError: If nothing is found, or no file can be opened.
-        UsageError: If the bands do not exist or the value range does not rise.
+        UsageError: If the bands do not exist, the value range does not rise, or the time or the resolution is none.
     """
     from swathe.engine.failure import describe_failure
     from swathe.raster.opening import open_scene
-    from swathe.raster.sources import find_sources, scene_ids
+    from swathe.raster.sources import find_sources, scene_ids, without_mosaics
 
+    time = None if acquired is None else utc_text(parse_utc(acquired, "acquired"))
+    if resolution is not None:
+        resolution = number("resolution", resolution, "metres per pixel, such as 0.3", 1e-6, 1e6)
     scenes: list[Scene] = []
     unopened: dict[str, str] = {}
     paths = find_sources([str(source) for source in sources])
     for name, path in zip((prefix + name for name in scene_ids(paths)), paths, strict=True):
         try:
-            scenes.append(open_scene(path, bands=bands, value_range=value_range, scene_id=name))
+            scene = open_scene(path, bands=bands, value_range=value_range, scene_id=name)
+            metres = None if scene.georeferenced else resolution
+            scenes.append(replace(scene, acquired=time or scene.acquired, resolution=metres))
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 whatever one file causes must not end the others
@@ -386,7 +405,7 @@ def open_readable(
         first, *others = unopened.values()
         more = f" (and {len(others)} more that cannot be opened)" if others else ""
         raise SourceError(f"{first}{more}")
-    return tuple(scenes), unopened
+    return without_mosaics(scenes), unopened
 
 
 def with_unopened(summary: RunSummary, unopened: Mapping[str, str]) -> RunSummary:

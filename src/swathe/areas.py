@@ -37,7 +37,7 @@ class Area:
     geometry: BaseGeometry  # shapely Polygon or MultiPolygon, holes allowed; longitude, latitude in degrees
 
     def __post_init__(self) -> None:
-        """Refuse a name without text, and what is no valid area on the ground."""
+        """Refuse a name without text, and what is not a valid area on the ground."""
         import shapely
 
         text("name", self.name, "the name of the area")

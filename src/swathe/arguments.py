@@ -196,7 +196,7 @@ def names(name: str, value: Any, accepted: str = "a list of names") -> tuple[str
         The names.
 
     Raises:
-        UsageError: If it is no list, or something in it is no text.
+        UsageError: If it is not a list, or something in it is not text.
     """
     found = several(name, value, accepted)
     if not all(isinstance(part, str) for part in found):

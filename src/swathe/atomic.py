@@ -185,21 +185,6 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def remove_leftovers(folder: Path, prefix: str) -> None:
-    """Remove temporary files that a killed process left behind.
-
-    Args:
-        folder: Where to look.
-        prefix: How the names begin that they were meant to get.
-
-    Raises:
-        OSError: If one cannot be removed.
-    """
-    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
-        if path.name.startswith(f".{prefix}"):
-            path.unlink(missing_ok=True)
-
-
 def not_written(path: Path, error: OSError) -> str:
     """Say what could not be written, why not, and what to do about it.
 
@@ -210,8 +195,12 @@ def not_written(path: Path, error: OSError) -> str:
     Returns:
         The message.
     """
-    way_out = _WAYS_OUT.get(error.errno or 0, "check the folder, rights and free space")
-    return f"{path} cannot be written ({error.strerror or error}): {way_out}"
+    return f"{path} cannot be written ({error.strerror or error}): {way_out(error.errno)}"
+
+
+def way_out(code: int | None) -> str:
+    """Say what to do about an error of the system, given its number."""
+    return _WAYS_OUT.get(code or 0, "check the folder, rights and free space")
 
 
 def _check_free(path: Path, *, overwrite: bool) -> None:

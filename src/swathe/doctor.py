@@ -30,6 +30,7 @@ OPTIONAL = {
     "geopandas": "geo",
     "pyogrio": "geo",
     "torch": "train",
+    "fastapi": "serve",
     "onnx": "train",
     "opencv-python-headless": "train",
     "matplotlib": "plot",

@@ -9,6 +9,7 @@ import importlib
 import io
 import os
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,9 @@ from swathe.errors import MissingExtraError, StoreError, UsageError
 
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _ATTEMPTS = 3  # of a write into a folder that another process removes because it was empty
+# Seconds between attempts to write a file in HDFS: a DataNode that was lost is named by the NameNode for some time.
+_PAUSES = (0.5, 2.0, 5.0, 10.0)
+_CHUNK = 8 << 20  # bytes that are handed to a client at once
 _READ_AHEAD = 1 << 20  # bytes that one request to a server fetches
 
 
@@ -341,13 +345,26 @@ class HdfsFolder:
         temporary = f"{parent}/{_temporary(last)}"
         with _named(self.address, name, "written", RuntimeError, keep=FileExistsError):
             self._hdfs.mkdirs(parent, create_parent=True)
-            with self._hdfs.create(temporary) as stream:
-                stream.write(data)
+            for pause in (*_PAUSES, None):
+                try:
+                    self._write_bytes(temporary, data)
+                    break
+                except (RuntimeError, ConnectionError):
+                    if pause is None:
+                        raise
+                    time.sleep(pause)
             try:
                 self._hdfs.rename(temporary, path, overwrite=overwrite)
             except (OSError, RuntimeError):
                 self._hdfs.delete(temporary)
                 raise
+
+    def _write_bytes(self, path: str, data: bytes | memoryview) -> None:
+        """Write a file, in place of what an attempt has left."""
+        options = _library("hdfs_native", "hdfs", self.address).WriteOptions(overwrite=True)
+        with self._hdfs.create(path, options) as stream:
+            for start in range(0, len(data), _CHUNK):  # the client copies what it is given
+                stream.write(data[start : start + _CHUNK])
 
     def _path(self, name: str) -> str:
         """Return the path of a name on the server."""
@@ -356,7 +373,7 @@ class HdfsFolder:
     @cached_property
     def _hdfs(self) -> Any:
         parts = urlsplit(self.address)
-        return _library("hdfs_native", "hdfs", self.address).Client(f"{parts.scheme}://{parts.netloc}")
+        return _library("hdfs_native", "hdfs", self.address).Client(f"hdfs://{parts.netloc}" if parts.netloc else None)
 
 
 class _Ranges(io.RawIOBase):
@@ -411,7 +428,7 @@ def _named(
     except errors as error:
         if isinstance(error, FileNotFoundError | keep):
             raise
-        if done == "written" and isinstance(error, OSError):
+        if done == "written" and isinstance(error, OSError) and SCHEME.match(address) is None:
             raise StoreError(not_written(Path(f"{address}/{name}"), error)) from error
         reason = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)
         raise StoreError(

@@ -116,7 +116,7 @@ def _feature(feature: Mapping[str, Any], where: str) -> Feature:
         parts = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]
         outlines = [[_ring(ring, where) for ring in part] for part in parts]
         polygons = [shapely.Polygon(shell, holes) for shell, *holes in outlines]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise SourceError(f"{where}: its coordinates are damaged ({error}); correct or delete the feature") from error
     return Feature(where, known, polygons[0] if kind == "Polygon" else shapely.MultiPolygon(polygons))
 

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,9 @@ def test_resolving_loads_no_other_heavy_library(tiny: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_card_says_under_which_licence_the_weights_are() -> None:
+    assert CARD.licence is None
+    marked = replace(TINY, extra={"licence": "research use only"})
+    assert make_card(card_values(marked), where=Path("here")).licence == "research use only"

@@ -70,7 +70,7 @@ def test_from_top_to_bottom_equals_at_once(
 ) -> None:
     raw = random_raw(seed, count, largest=largest)
     edges = [*np.quantile(tops(raw), np.linspace(0, 1, steps + 1))[1:-1].tolist(), math.inf]
-    machine, kept, above = Sweep(merge_iou, give_way), [], -math.inf
+    machine, kept, above = Sweep(RunSettings(merge_iou=merge_iou, give_way=give_way)), [], -math.inf
     for edge in edges:
         rows = np.flatnonzero((tops(raw) >= above) & (tops(raw) < edge))
         kept.append(machine.advance(raw.take(rows), edge))
@@ -108,7 +108,7 @@ def test_a_chain_longer_than_any_margin_is_decided_from_its_best_end(count: int,
     """Every second box stays, counted from the best one; a halo of fixed width would lose count."""
     scores = np.linspace(0.1, 0.9, count)
     raw = column_of_boxes(scores if rising else scores[::-1])
-    machine, kept, held = Sweep(0.2, 0.45), [], 0
+    machine, kept, held = Sweep(RunSettings()), [], 0
     for start in range(0, count, 5):
         line = math.inf if start + 5 >= count else float(tops(raw)[start + 5])
         kept.append(machine.advance(raw.take(np.arange(start, min(start + 5, count))), line))
@@ -124,7 +124,7 @@ def test_held_back_detections_do_not_grow_with_the_scene() -> None:
     for height in (4_000.0, 40_000.0):
         raw = random_raw(1, int(height), height=height, largest=30.0)
         raw = raw.take(np.argsort(tops(raw)))
-        machine, most = Sweep(0.2, 0.45), 0
+        machine, most = Sweep(RunSettings()), 0
         for start in range(0, len(raw), 500):
             line = float(tops(raw)[start + 500]) if start + 500 < len(raw) else math.inf
             machine.advance(raw.take(np.arange(start, min(start + 500, len(raw)))), line)
@@ -139,7 +139,7 @@ def test_a_dropped_detection_still_takes_the_place_of_a_fragment_below() -> None
         np.array([(50.0, 40.0, 60.0, 60.0, 0.0), (50.0, 50.0, 80.0, 60.0, 0.0), (50.0, 75.0, 20.0, 8.0, 0.0)])
     )
     raw = RawDetections(boxes, np.array([0.9, 0.5, 0.8]), np.zeros(3, dtype=np.int64), np.array([False, False, True]))
-    machine = Sweep(0.2, 0.45)
+    machine = Sweep(RunSettings())
     first = machine.advance(raw.take(np.array([0, 1])), 71.0)
     rest = machine.advance(raw.take(np.array([2])), math.inf)
     assert first.scores.tolist() + rest.scores.tolist() == [0.9]

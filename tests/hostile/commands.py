@@ -10,7 +10,7 @@ from pathlib import Path
 from hostile.case import Allowed, Bench, Case, makers_of
 from hostile.damage import damaged
 from hostile.samples import FORMATS
-from hostile.stores import copy_of, damage_one, flip_sealed_footer, rename_class
+from hostile.stores import copy_of, damage_one, rename_class, rename_class_in_rows
 
 MAKERS, maker = makers_of("other commands")
 
@@ -140,10 +140,12 @@ NAMES = (
 
 @maker
 def named_classes(bench: Bench) -> Case:
-    """A store with a right seal whose class has a hostile name."""
+    """A store whose class has a hostile name."""
     name, store = bench.chance.choice(NAMES), copy_of(bench, bench.samples.store)
-    for path in (store / "detections").glob("*.parquet"):
+    for path in store.glob("detections/*/*.parquet"):
         rename_class(path, "ship", name)
+    for path in store.glob("scenes/*.parquet"):
+        rename_class_in_rows(path, "ship", name)
     return _looked_at(bench, store, "harbour", f"a class named {name[:30]!r}")
 
 
@@ -178,12 +180,3 @@ def _looked_at(bench: Bench, store: Path, scene: str, what: str) -> Case:
         )
     )
     return Case(f"{command} {' '.join(more)}, {what}", (command, str(store), *more))
-
-
-@maker
-def sealed_footer(bench: Bench) -> Case:
-    """A file of detections whose footer was changed and sealed again, given to Arrow."""
-    store = copy_of(bench, bench.samples.store)
-    path: Path = bench.chance.choice(sorted((store / "detections").glob("*.parquet")))
-    what = flip_sealed_footer(path, bench.chance)
-    return bench.query(store, f"{path.name}: {what}", Allowed.VALID)

@@ -236,8 +236,8 @@ def _are_whole(case: Case) -> bool:
 
 
 def _contents(path: Path) -> dict[str, bytes]:
-    """Return a file, or all published files below a folder."""
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    """Return a file, or the files of detections in a store: the times of commits differ."""
+    files = [path] if path.is_file() else sorted(path.glob("detections/*/*.parquet"))
     return {str(file.relative_to(path)): file.read_bytes() for file in files}
 
 
@@ -353,8 +353,8 @@ def _judge_refusal(case: Case, code: int, err: str, last: str) -> tuple[str, str
 
 
 def _is_published(path: Path) -> bool:
-    """Whether a file exists, or a store holds rows."""
-    return any((path / "detections").glob("*")) if path.is_dir() else path.exists()
+    """Whether a file exists; files in a store are nothing as long as no commit names them."""
+    return path.is_file()
 
 
 def _remove(folder: Path) -> None:

@@ -98,7 +98,7 @@ def make_samples(folder: Path) -> Samples:
     write_tiny(samples.model)
     _write_formats(samples)
     _write_labels(samples, scene)
-    for sources, more in (((samples.scene, second.path), ()), ((samples.scene,), ("--append", "--min-score", "0.3"))):
+    for sources, more in (((samples.scene, second.path), ()), ((samples.scene,), ("--min-score", "0.3"))):
         _command("detect", *sources, "-m", samples.model, "-o", samples.store, *GRID, *more)
     _command("query", samples.store, "-o", samples.queried)
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import pickle
 import shutil
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
-
-import numpy as np
 
 from hostile.case import GRID, Allowed, Bench, Case, makers_of
 from hostile.damage import damaged
@@ -43,9 +39,7 @@ def damage_one(bench: Bench, store: Path) -> str:
         ("bytes", "bytes", "bytes", "bytes", "gone", "empty", "folder", "loop", "another's", "twice")
     )
     if way == "bytes":
-        data, what = damaged(path.read_bytes(), bench.chance)
-        path.write_bytes(data)
-        return f"{name}: {what}"
+        return f"{name}: {damage_bytes(path, bench.chance)}"
     if way == "twice":
         shutil.copy(path, path.with_name(f"copy-{path.name}"))
     elif way == "another's":
@@ -61,12 +55,21 @@ def damage_one(bench: Bench, store: Path) -> str:
     return f"{name}: {way}"
 
 
+def damage_bytes(path: Path, chance: Random) -> str:
+    """Damage a file; of Parquet the pages alone: nothing guards the footer, and Arrow ends the process on some."""
+    data = path.read_bytes()
+    end = len(data) - 8 - int.from_bytes(data[-8:-4], "little") if path.suffix == ".parquet" else len(data)
+    changed, what = damaged(data[:end], chance)
+    path.write_bytes(changed + data[end:])
+    return what
+
+
 def _queried(bench: Bench) -> Case:
     store = copy_of(bench, bench.samples.store)
     what = damage_one(bench, store)
-    # A file that is gone with its index cannot be missed; one that is copied is refused or its rows are there twice.
-    gone = what.endswith((": gone", ": twice", ": another's"))
-    return bench.query(store, what, Allowed.VALID if gone else Allowed.SAME)
+    # A log that another text has become may be one of another moment; rows may be those of another file.
+    free = "_delta_log" in what or what.endswith(": another's")
+    return bench.query(store, what, Allowed.VALID if free else Allowed.SAME)
 
 
 @maker
@@ -85,18 +88,17 @@ def queried_again(bench: Bench) -> Case:
 def parquet(bench: Bench) -> Case:
     """A file of detections is damaged."""
     store = copy_of(bench, bench.samples.store)
-    path = bench.chance.choice(sorted((store / "detections").glob("*.parquet")))
-    data, what = damaged(path.read_bytes(), bench.chance)
-    path.write_bytes(data)
+    path = bench.chance.choice(sorted(store.glob("detections/*/*.parquet")))
+    what = damage_bytes(path, bench.chance)
     return bench.query(store, f"{path.name}: {what}", Allowed.SAME, culprit=path.name)
 
 
 @maker
 def single_parquet(bench: Bench) -> Case:
     """A file of detections outside of a store is damaged."""
-    path = bench.chance.choice(sorted((bench.samples.store / "detections").glob("*.parquet")))
-    data, what = damaged(path.read_bytes(), bench.chance)
-    return bench.query(bench.write("found.parquet", data), what, Allowed.VALID, culprit="found.parquet")
+    path = bench.chance.choice(sorted(bench.samples.store.glob("detections/*/*.parquet")))
+    copy = bench.write("found.parquet", path.read_bytes())
+    return bench.query(copy, damage_bytes(copy, bench.chance), Allowed.VALID, culprit="found.parquet")
 
 
 @maker
@@ -122,8 +124,8 @@ def appended(bench: Bench) -> Case:
     """A run is added to a damaged store."""
     store = copy_of(bench, bench.samples.store)
     what = damage_one(bench, store)
-    words = ("detect", str(bench.samples.scene), "-m", str(bench.samples.model), "-o", str(store), *GRID, "--append")
-    return Case(f"append, {what}", (*words, "--min-score", "0.4"))
+    words = ("detect", str(bench.samples.scene), "-m", str(bench.samples.model), "-o", str(store), *GRID)
+    return Case(f"add, {what}", (*words, "--min-score", "0.4"))
 
 
 @maker
@@ -131,7 +133,7 @@ def resumed(bench: Bench) -> Case:
     """A run is resumed whose account is damaged: the result must be the same, or nothing."""
     store = copy_of(bench, bench.samples.unfinished)
     what = damage_one(bench, store)
-    allowed = Allowed.VALID if what.endswith("twice") else Allowed.SAME
+    allowed = Allowed.VALID if what.endswith(("twice", "another's")) or "_delta_log" in what else Allowed.SAME
     return _resume(bench, store, what, allowed)
 
 
@@ -156,75 +158,30 @@ def areas(bench: Bench) -> Case:
 
 @forger
 def part_file(bench: Bench) -> Case:
-    """A part file with a right checksum and a wrong content: pickles, bombs, lies, nonsense."""
+    """A part with a right checksum and a wrong content."""
     store = copy_of(bench, bench.samples.unfinished)
-    path = next(path for path in _files(store) if path.suffix == ".npz")
-    what = bench.chance.choice(
-        ("pickle", "bomb", "shape", "no zip", "missing", "nan", "classes", "lengths", "types", "names")
-    )
-    data = _forged_part(bench, what, path.read_bytes()[:-32])
-    path.write_bytes(data + hashlib.sha256(data).digest())
-    return _resume(bench, store, f"part with {what}", Allowed.SAME)
-
-
-def _forged_part(bench: Bench, what: str, good: bytes) -> bytes:
-    """Return the archive of a part that is not what it should be."""
-    if what == "pickle":
-        return (
-            pickle.dumps({"boxes": 1}) if bench.chance.random() < 0.5 else _npz({"head": np.array([{}], dtype=object)})
-        )
-    if what == "no zip":
-        return bench.chance.randbytes(100)
-    with np.load(io.BytesIO(good)) as archive:
-        columns = {name: archive[name] for name in archive.files}
-    if what == "missing":
-        columns.pop(bench.chance.choice(sorted(columns)))
-    elif what == "nan":
-        columns["boxes"] = np.full_like(columns["boxes"], bench.chance.choice(NUMBERS))
-    elif what == "classes":
-        columns["classes"] = columns["classes"] + bench.chance.choice((2, -5, 2**40))
-    elif what == "lengths":
-        columns["scores"] = columns["scores"][:-1]
-    elif what == "types":
-        columns["windows"] = columns["windows"].astype("U5")
-    elif what == "names":
-        return _npz({f"../../{name}": column for name, column in columns.items()})
-    if what in {"bomb", "shape"}:
-        return _bomb(columns, honest=what == "bomb")
-    return _npz(columns)
-
-
-def _npz(columns: dict[str, Any]) -> bytes:
-    stream = io.BytesIO()
-    np.savez(stream, **columns)
-    return stream.getvalue()
-
-
-def _bomb(columns: dict[str, Any], *, honest: bool) -> bytes:
-    """Return an archive whose boxes unpack to gigabytes, or whose header says so."""
-    stream = io.BytesIO()
-    rows = 60_000_000 if honest else 10**13
-    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({rows}, 5), }}".ljust(117) + "\n"
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, column in columns.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                if name != "boxes":
-                    np.save(file, column)
-                    continue
-                file.write(b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header.encode())
-                for _ in range(rows * 40 >> 24 if honest else 1):
-                    file.write(bytes(1 << 24))
-    return stream.getvalue()
+    path = next(path for path in _files(store) if "/part-" in str(path))
+    body = bytearray(path.read_bytes()[:-32])
+    what = bench.chance.choice(("short", "long", "noise", "empty", "pickle"))
+    changed = {
+        "short": bytes(body[:-3]),
+        "long": bytes(body) + bytes(7),
+        "noise": bytes(body[:8]) + bench.chance.randbytes(len(body) - 8),
+        "empty": b"",
+        "pickle": pickle.dumps({"boxes": 1}),
+    }[what]
+    path.write_bytes(changed + hashlib.sha256(changed).digest())
+    return _resume(bench, store, f"part with {what}", Allowed.SAME if what != "noise" else Allowed.VALID)
 
 
 @forger
-def sealed_rows(bench: Bench) -> Case:
-    """A file of detections with a right seal and rows that make no sense."""
+def rows(bench: Bench) -> Case:
+    """A file of detections whose rows make no sense."""
     return _forged_rows(bench)
 
 
 @forger
-def sealed_rows_again(bench: Bench) -> Case:
+def rows_again(bench: Bench) -> Case:
     """The same; there are many columns."""
     return _forged_rows(bench)
 
@@ -253,9 +210,9 @@ def _forged_rows(bench: Bench) -> Case:
         return table.set_column(place, field.with_type(array.type).with_nullable(True), array)
 
     store = copy_of(bench, bench.samples.store)
-    path = sorted((store / "detections").glob("*.parquet"))[0]
+    path = sorted(store.glob("detections/*/*.parquet"))[0]
     _rewrite(path, forge)
-    return bench.query(store, f"sealed, {column} {way} {number} {wkb[:6]!r}", Allowed.VALID, "--min-score", "0.01")
+    return bench.query(store, f"{column} {way} {number} {wkb[:6]!r}", Allowed.VALID, "--min-score", "0.01")
 
 
 def _nullable(kind: Any) -> Any:
@@ -279,20 +236,16 @@ def _filled(kind: Any, rows: int, number: float, wkb: bytes) -> Any:
 
 
 def _rewrite(path: Path, forge: Callable[[Any], Any], tell: Callable[[bytes], bytes] = bytes) -> None:
-    """Change the table of a Parquet file, and what its metadata tell of it, and seal it again."""
+    """Change the table of a Parquet file, and what its metadata tell of it."""
     import pyarrow.parquet as pq
 
-    from swathe.store.seal import seal_footer
-
     table = pq.read_table(path, use_threads=False)
-    told = {name: tell(value) for name, value in table.schema.metadata.items()}
+    told = {name: tell(value) for name, value in (table.schema.metadata or {}).items()}
     pq.write_table(forge(table).replace_schema_metadata(told), path)
-    with path.open("r+b") as stream:
-        seal_footer(stream)
 
 
 def rename_class(path: Path, old: str, new: str) -> None:
-    """Give a class of a file of detections another name, whatever it is, and seal the file again."""
+    """Give a class of a file of detections another name, whatever it is."""
     import pyarrow as pa
 
     def forge(table: pa.Table) -> pa.Table:
@@ -304,21 +257,29 @@ def rename_class(path: Path, old: str, new: str) -> None:
     _rewrite(path, forge, lambda text: text.replace(*names))
 
 
-@forger
-def sealed_head(bench: Bench) -> Case:
-    """A file of detections with a right seal whose description lies."""
+def rename_class_in_rows(path: Path, old: str, new: str) -> None:
+    """Give a class another name in rows of scenes, whatever it is."""
     import pyarrow as pa
 
     def forge(table: pa.Table) -> pa.Table:
-        return table
+        rows = table.to_pylist()
+        for row in rows:
+            for entry in row["per_class"] or ():
+                entry["name"] = new if entry["name"] == old else entry["name"]
+            names = [new if name == old else name for name in json.loads(row["class_names"] or "[]")]
+            row["class_names"] = json.dumps(names)
+        return pa.Table.from_pylist(rows, table.schema)
 
-    store = copy_of(bench, bench.samples.store)
-    path = sorted((store / "detections").glob("*.parquet"))[0]
     _rewrite(path, forge)
-    data = path.read_bytes()
+
+
+@forger
+def head(bench: Bench) -> Case:
+    """A lone file of detections whose description lies."""
+    path = bench.chance.choice(sorted(bench.samples.store.glob("detections/*/*.parquet")))
     old, new = bench.chance.choice(
         (
-            (b'"schema_version":2', b'"schema_version":9'),
+            (b'"schema_version":3', b'"schema_version":9'),
             (b'"width":320', b'"width":-20'),
             (b'"width":320', b'"width":1e9'),
             (b'"classes":["ship"', b'"classes":[12345 '),
@@ -326,47 +287,44 @@ def sealed_head(bench: Bench) -> Case:
             (b'"runs":{', b'"runs":['),
             (b'"transform":[', b'"transform":{'),
             (b'"kind":"detections"', b'"kind":"detectiono"'),
-            (b'"counts":[[', b'"counts":[{'),
             (b"0.5", b"NaN"),
         )
     )
-    path.write_bytes(data.replace(old, new))
-    _reseal(path)
-    return bench.query(store, f"sealed, {old.decode()} became {new.decode()}", Allowed.VALID)
-
-
-def flip_sealed_footer(path: Path, chance: Random) -> str:
-    """Flip one to four bits of a Parquet footer and seal it anew; return what was done."""
-    data = bytearray(path.read_bytes())
-    length = int.from_bytes(data[-8:-4], "little")
-    places = [len(data) - 8 - length + chance.randrange(length) for _ in range(chance.choice((1, 1, 2, 4)))]
-    for place in places:
-        data[place] ^= 1 << chance.randrange(8)
-    path.write_bytes(bytes(data))
-    _reseal(path)
-    return f"sealed anew, bits flipped at {places}"
-
-
-def _reseal(path: Path) -> None:
-    """Write a seal that fits the footer as it is now."""
-    data = bytearray(path.read_bytes())
-    length = int.from_bytes(data[-8:-4], "little") + 8
-    data[-length - 32 : -length] = hashlib.sha256(data[-length:]).digest()
-    path.write_bytes(bytes(data))
+    copy = bench.write("found.parquet", path.read_bytes())
+    _rewrite(copy, lambda table: table, lambda told: told.replace(old, new))
+    return bench.query(copy, f"{old.decode()} became {new.decode()}", Allowed.VALID)
 
 
 @forger
-def index(bench: Bench) -> Case:
-    """An index that lies about files which bear the seals that it names."""
+def scene_rows(bench: Bench) -> Case:
+    """Rows of scenes that lie."""
+    import pyarrow as pa
+
     store = copy_of(bench, bench.samples.store)
-    path = bench.chance.choice(sorted((store / "index").glob("*")) or _files(store))
-    old, new = bench.chance.choice(
+    path = bench.chance.choice(sorted((store / "scenes").glob("*.parquet")))
+    column, value = bench.chance.choice(
         (
-            ('"rows":', '"rows":9'),
-            ('"rows":', '"rows":-'),
-            ('"bounds":[', '"bounds":[[],'),
-            ('"head":{', '"head":{"a":1,'),
+            ("width", -20),
+            ("file", "../../x"),
+            ("file", "detections"),
+            ("file", "no\nsuch"),
+            ("transform", [0.5] * 3),
+            ("transform", [float("nan")] * 6),
+            ("crs", "nonsense"),
+            ("class_names", "{"),
+            ("class_names", "[1]"),
+            ("about", "["),
+            ("state", "?"),
+            ("scene", ""),
+            ("run", "another"),
+            ("per_class", None),
+            ("xmin", float("nan")),
         )
     )
-    path.write_text(path.read_text().replace(old, new))
-    return bench.query(store, f"index, {old} became {new}", Allowed.SAME)
+
+    def forge(table: pa.Table) -> pa.Table:
+        rows = [{**row, column: value} if row["scene"] or column == "about" else row for row in table.to_pylist()]
+        return pa.Table.from_pylist(rows, table.schema)
+
+    _rewrite(path, forge)
+    return bench.query(store, f"rows of scenes, {column} is {value!r}", Allowed.VALID)

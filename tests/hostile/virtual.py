@@ -130,7 +130,13 @@ def raw_band(bench: Bench) -> Case:
         f'<SourceFilename relativeToVRT="0">{name}</SourceFilename><ImageOffset>0</ImageOffset>'
         "<PixelOffset>1</PixelOffset><LineOffset>256</LineOffset>"
     )
-    path = bench.write("raw.vrt", vrt(band(body, ' subClass="VRTRawRasterBand"')))
+    text = vrt(band(body, ' subClass="VRTRawRasterBand"'))
+    for word in ("subClass", "VRTRawRasterBand", "SourceFilename", "relativeToVRT"):
+        text = text.replace(word, bench.chance.choice((word, word.lower(), word.upper())))
+    path, copy = bench.write("raw.vrt", text), bench.folder / "copy.tif"
+    if bench.chance.random() < 0.5:
+        words = ("convert", str(path), "-o", str(copy))
+        return Case(f"raw pixels of {name}, converted", words, Allowed.NOTHING, path.name, (copy,))
     return bench.detect(path, f"raw pixels of {name}", Allowed.NOTHING)
 
 

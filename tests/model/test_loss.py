@@ -243,3 +243,11 @@ def test_alpha_follows_the_overlap_of_the_batch(start: float, full: float) -> No
 def test_refuses_an_alpha_that_is_none() -> None:
     with pytest.raises(UsageError, match="alpha_full"):
         LossSettings(alpha_full=0.0)
+
+
+def test_the_radius_of_the_label_may_be_given_for_one_step() -> None:
+    maps = [raw.normal_(generator=torch.Generator().manual_seed(5)) for raw in maps_for(1, 64)]
+    truth = torch.tensor([[0, 1, 30.0, 33.0, 12.0, 10.0, 0.4]])
+    wide = YWCSLLoss(INFO, LossSettings(angle_radius=6.0))(maps, truth)
+    given = YWCSLLoss(INFO, LossSettings())(maps, truth, radius=6.0)
+    assert float(given.angle) == float(wide.angle) != float(YWCSLLoss(INFO, LossSettings())(maps, truth).angle)

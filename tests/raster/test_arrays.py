@@ -84,8 +84,8 @@ def test_equal_pixels_are_the_same_file_to_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        (np.zeros(3), r"shape \(3,\) is no picture"),
-        (np.zeros((0, 4, 3)), "is no picture"),
+        (np.zeros(3), r"shape \(3,\) is not a picture"),
+        (np.zeros((0, 4, 3)), "is not a picture"),
         (np.zeros((2, 8, 8, 3)), "several pictures as a list"),
         (np.zeros((3, 64, 64), np.uint8), "bands first"),
         (np.zeros((8, 8, 3), np.complex64), "type complex64 cannot be shown"),

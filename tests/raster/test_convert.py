@@ -131,7 +131,7 @@ def test_jpeg_is_smaller_and_near(picture: Any, write: Any, tmp_path: Path) -> N
 
 def test_what_jpeg_cannot_hold_is_refused(write: Any, tmp_path: Path) -> None:
     for kind in ("palette", "nodata", "float"):
-        with pytest.raises(UsageError, match="--compress zstd"):
+        with pytest.raises(UsageError, match="use zstd"):
             convert(str(KINDS[kind](write)), tmp_path / "cog.tif", ConvertOptions("jpeg"))
     with pytest.raises(UsageError, match="quality 0"):
         ConvertOptions("jpeg", 0)

@@ -93,7 +93,7 @@ def test_a_large_scene_in_which_no_data_are_found(tmp_path: Path) -> None:
     scene = open_scene(write_sparse(tmp_path / "scene.tif", "uint16", 0, 100, np.ones((3, 1, 1), dtype=np.uint16)))
     assert scene.value_range == (0.0, 1.0)
     assert scene.notes == (
-        "no data were found to measure its range of values by; if there are some, give --value-range",
+        "no data were found to measure its range of values by; if there are some, name the range yourself",
     )
 
 

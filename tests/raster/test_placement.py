@@ -14,13 +14,13 @@ import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.control import GroundControlPoint
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio.errors import CRSError, NotGeoreferencedWarning
 from rasterio.rpc import RPC
 
 from swathe.counts import counted
 from swathe.raster.georeference import to_lonlat
 from swathe.raster.opening import open_scene
-from swathe.raster.placement import TOLERANCE, fit_points
+from swathe.raster.placement import TOLERANCE, fit_points, place
 from swathe.raster.scene import Scene
 
 from .conftest import Write
@@ -208,3 +208,49 @@ def test_absurd_transforms(tmp_path: Path, transform: tuple, reason: str) -> Non
     scene = open_scene(path)
     assert scene.crs is None
     assert reason in scene.notes[0]
+
+
+def test_a_reference_system_that_is_refused_is_a_note() -> None:
+    class Refused:
+        """A dataset whose reference system raises."""
+
+        transform = rasterio.Affine(0.5, 0, 400_000, 0, -0.5, 3_000_000)
+
+        @property
+        def crs(self) -> None:
+            raise CRSError("no way")
+
+    placement = place(Refused())
+    assert placement.crs is None
+    assert placement.note is not None
+    assert placement.note.startswith("not georeferenced: its reference system cannot be used (no way)")
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform", "told"),
+    [
+        ("EPSG:4326", rasterio.Affine(360 / 64, 0, -180, 0, -180 / 64, 90), False),
+        ("EPSG:4326", rasterio.Affine(1e-5, 0, 20, 0, -1e-5, 90), False),
+        ("EPSG:4326", rasterio.Affine(1, 0, 20, 0, -1, 91), True),
+        ("ESRI:54009", rasterio.Affine(36_080_000 / 64, 0, -18_040_000, 0, -18_040_000 / 64, 9_020_000), True),
+    ],
+)
+def test_scenes_that_reach_beyond_the_earth_are_told(
+    tmp_path: Path, crs: str, transform: rasterio.Affine, told: bool
+) -> None:
+    with rasterio.open(
+        tmp_path / "a.tif",
+        "w",
+        driver="GTiff",
+        width=64,
+        height=64,
+        count=1,
+        dtype="uint8",
+        crs=crs,
+        transform=transform,
+    ) as file:
+        file.write(np.zeros((1, 64, 64), np.uint8))
+    with rasterio.open(tmp_path / "a.tif") as file:
+        placement = place(file)
+    assert placement.crs is not None
+    assert (placement.note is not None) == told

@@ -339,6 +339,21 @@ def test_windows_in_any_order(write: Write, picture: Picture, profile: dict) -> 
                 opened.read(Level.of(WIDTH, HEIGHT, 0.5), Window(0, 0, 60, 60))
 
 
+@given(data=st.data())
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_window_has_its_own_shape_whatever_was_read_before(
+    write: Write, picture: Picture, data: st.DataObject
+) -> None:
+    pixels = picture(WIDTH, HEIGHT)
+    with RasterReader(open_scene(write(pixels, **STRIPED))) as opened:
+        for _ in range(6):
+            left, right = sorted(data.draw(st.tuples(st.integers(0, WIDTH - 1), st.integers(0, WIDTH - 1))))
+            top, bottom = sorted(data.draw(st.tuples(st.integers(0, HEIGHT - 1), st.integers(0, HEIGHT - 1))))
+            window = Window(left, top, right - left + 1, bottom - top + 1)
+            expected = shown(pixels)[top : bottom + 1, left : right + 1]
+            np.testing.assert_array_equal(opened.read(ONE, window).pixels, expected)
+
+
 @pytest.mark.parametrize("profile", [TILED, STRIPED])
 @pytest.mark.parametrize("scale", [0.11, 0.25, 1.0])
 def test_slabs_give_the_same_pixels(

@@ -28,6 +28,7 @@ from swathe.training import precision  # noqa: E402
 from swathe.training.check import check_config  # noqa: E402
 from swathe.training.config import TrainingConfig, parse_config  # noqa: E402
 from swathe.training.loop import BEST, LAST, STATE, TrainingEvent, train  # noqa: E402
+from swathe.training.schedule import radius_at  # noqa: E402
 from swathe.training.state import read_progress  # noqa: E402
 
 SIDE = 160
@@ -276,3 +277,9 @@ def test_lists_of_names_divide_a_set(labelled: Path, tmp_path: Path) -> None:
         check_config(replace(plain, train=(nothing,)))
     with pytest.raises(SourceError, match=r"missing\.txt"):
         check_config(replace(plain, train=(replace(entry, only=tmp_path / "missing.txt"),)))
+
+
+def test_the_label_of_the_angle_narrows_by_equal_factors() -> None:
+    radii = [radius_at(8.0, 2.0, progress) for progress in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert radii == pytest.approx([8.0, 8.0 / 2**0.5, 4.0, 4.0 / 2**0.5, 2.0])
+    assert radius_at(3.0, None, 0.7) == 3.0

@@ -134,6 +134,12 @@ def _exceeds(p: FloatArray, q: FloatArray, threshold: float) -> bool:
     return ratio(p, q) > threshold
 
 
+@compiled
+def _covers(p: FloatArray, q: FloatArray, threshold: float) -> bool:
+    """Whether two rectangles share more than a share of the smaller one's area."""
+    return bool(shared_area(p, q) > threshold * 4.0 * min(p[HALF_W] * p[HALF_H], q[HALF_W] * q[HALF_H]))
+
+
 class Cells(NamedTuple):
     """The grid over one set of rectangles; arrays with LEVELS entries describe the levels."""
 
@@ -270,7 +276,11 @@ def collect(
 
 @compiled
 def _settle_group(
-    rows: FloatArray, threshold: float, complete: npt.NDArray[np.bool_], states: npt.NDArray[np.int8]
+    rows: FloatArray,
+    threshold: float,
+    smaller: bool,
+    complete: npt.NDArray[np.bool_],
+    states: npt.NDArray[np.int8],
 ) -> None:
     """Greedy suppression of one class: rows by falling score, `states` (n,) is filled in; see `settle`."""
     cells, found = lay_out(rows), np.empty(len(rows), np.int32)
@@ -286,9 +296,11 @@ def _settle_group(
         smallest = threshold * 2.0 * long / math.sqrt(2.0) * (1.0 - SAFETY)
         diagonal = 2.0 * math.sqrt(long * long + short * short)
         largest = diagonal * math.sqrt(2.0) * LEVEL_RATIO / threshold * (1.0 + SAFETY)
+        if smaller:  # a small one may lie in one of any size
+            smallest, largest = 0.0, np.inf
         for k in range(collect(cells, rows, rows, i, smallest, largest, found)):
             better = found[k]
-            if _exceeds(rows[better], probe, threshold):
+            if _covers(rows[better], probe, threshold) if smaller else _exceeds(rows[better], probe, threshold):
                 if states[better] == KEPT:
                     states[i] = DROPPED
                     break
@@ -299,7 +311,11 @@ def _settle_group(
 
 @compiled
 def settle(
-    rows: FloatArray, starts: IndexArray, threshold: float, complete: npt.NDArray[np.bool_]
+    rows: FloatArray,
+    starts: IndexArray,
+    threshold: float,
+    smaller: bool,
+    complete: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.int8]:
     """Greedy suppression as far as it can be decided while some rectangles are still to come.
 
@@ -310,6 +326,7 @@ def settle(
         rows: Described rectangles (n, 8): groups one after the other, by falling score within each.
         starts: First row of each group, and the end of the last one.
         threshold: Largest tolerated ratio.
+        smaller: Whether the ratio is that of the shared area to the smaller rectangle, not to the union.
         complete: (n,) true where nothing that is to come can touch the rectangle.
 
     Returns:
@@ -319,7 +336,7 @@ def settle(
     for group in range(len(starts) - 1):
         start, stop = starts[group], starts[group + 1]
         if stop > start:
-            _settle_group(rows[start:stop], threshold, complete[start:stop], states[start:stop])
+            _settle_group(rows[start:stop], threshold, smaller, complete[start:stop], states[start:stop])
     return states
 
 

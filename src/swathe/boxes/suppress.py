@@ -16,7 +16,12 @@ MOST_SHORT_CLASSES = 2**16
 
 
 def nms(
-    boxes: npt.ArrayLike, scores: npt.ArrayLike, classes: npt.ArrayLike | None = None, iou: float = 0.2
+    boxes: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    classes: npt.ArrayLike | None = None,
+    iou: float = 0.2,
+    *,
+    smaller: bool = False,
 ) -> IndexArray:
     """Keep the boxes that no better box of the same class covers.
 
@@ -29,6 +34,7 @@ def nms(
         scores: Scores (n,), any finite values.
         classes: Whole numbers (n,); None treats all boxes as one class.
         iou: Largest tolerated intersection over union, in [0, 1].
+        smaller: Divide the intersection by the smaller of the two areas instead of the union.
 
     Returns:
         Indices (k,) of the kept boxes by falling score.
@@ -37,7 +43,7 @@ def nms(
         UsageError: If an argument is malformed or the lengths differ.
     """
     array, ranks = as_boxes(boxes), _as_scores(scores)
-    order, states = _settled(array, ranks, classes, iou, np.ones(len(array), dtype=np.bool_))
+    order, states = _settled(array, ranks, classes, iou, np.ones(len(array), dtype=np.bool_), smaller=smaller)
     kept: npt.NDArray[np.bool_] = states[order] == KEPT
     return order[kept]
 
@@ -48,6 +54,8 @@ def settle(
     classes: npt.ArrayLike | None,
     complete: npt.ArrayLike,
     iou: float = 0.2,
+    *,
+    smaller: bool = False,
 ) -> npt.NDArray[np.int8]:
     """Decide as much of `nms` as can be decided while some boxes are still to come.
 
@@ -57,6 +65,7 @@ def settle(
         classes: Whole numbers (n,); None treats all boxes as one class.
         complete: (n,) true where no box that is still to come can share area with this one.
         iou: Largest tolerated intersection over union, in [0, 1].
+        smaller: Divide the intersection by the smaller of the two areas instead of the union.
 
     Returns:
         (n,) `DROPPED` or `KEPT` where `nms` of all boxes will say so whatever comes, `OPEN` elsewhere.
@@ -67,11 +76,17 @@ def settle(
     array, ranks, flags = as_boxes(boxes), _as_scores(scores), np.asarray(complete)
     if flags.shape != (len(array),) or flags.dtype != np.bool_:
         raise UsageError(f"complete must be {len(array)} flags, not {flags.dtype} of shape {flags.shape}")
-    return _settled(array, ranks, classes, iou, flags)[1]
+    return _settled(array, ranks, classes, iou, flags, smaller=smaller)[1]
 
 
 def _settled(
-    boxes: FloatArray, scores: FloatArray, classes: npt.ArrayLike | None, iou: float, complete: npt.NDArray[np.bool_]
+    boxes: FloatArray,
+    scores: FloatArray,
+    classes: npt.ArrayLike | None,
+    iou: float,
+    complete: npt.NDArray[np.bool_],
+    *,
+    smaller: bool,
 ) -> tuple[IndexArray, npt.NDArray[np.int8]]:
     """Return the order by falling score and, by index of the box, what suppression says of it."""
     if len(scores) != len(boxes):
@@ -84,7 +99,7 @@ def _settled(
     else:
         grouped, starts = _group(order, _as_classes(classes, len(boxes)))
     states = np.empty(len(boxes), dtype=np.int8)
-    states[grouped] = kernels.settle(kernels.describe(boxes, grouped), starts, float(iou), complete[grouped])
+    states[grouped] = kernels.settle(kernels.describe(boxes, grouped), starts, float(iou), smaller, complete[grouped])
     return order, states
 
 

@@ -10,6 +10,7 @@ import typer
 
 from swathe.api import DEFAULT_MERGE_IOU
 from swathe.cli.advice import advice, say_advice
+from swathe.cli.conditions import AreaFile, AreaNames, find_areas, read_polygon
 from swathe.cli.found import check_target
 from swathe.cli.options import (
     Acquired,
@@ -18,8 +19,9 @@ from swathe.cli.options import (
     Classes,
     Device,
     Json,
+    LowestScores,
     Memory,
-    MinScore,
+    NameProperty,
     Overwrite,
     Quiet,
     Resolution,
@@ -28,6 +30,7 @@ from swathe.cli.options import (
     Stride,
     TileSize,
     ValueRange,
+    lowest_scores,
     names,
     numbers,
     print_json,
@@ -42,6 +45,7 @@ from swathe.errors import UsageError
 if TYPE_CHECKING:
     from swathe.engine.events import RunSummary
     from swathe.engine.plan import Plan
+    from swathe.query import Query
     from swathe.raster.scene import Scene
     from swathe.store.exports import Format
     from swathe.store.protocol import Store
@@ -60,6 +64,24 @@ MergeIou = Annotated[
     float,
     typer.Option("--merge-iou", metavar="IOU", help="Of two boxes of a class that overlap more, the better stays."),
 ]
+MergeIos = Annotated[
+    float | None,
+    typer.Option(
+        "--merge-ios", metavar="SHARE", help="The same for the overlap over the smaller box, in place of --merge-iou."
+    ),
+]
+AcrossClasses = Annotated[
+    bool, typer.Option("--across-classes", help="Let boxes of different classes compete as those of one do.")
+]
+Box = Annotated[
+    tuple[float, float, float, float] | None,
+    typer.Option(
+        "--box",
+        metavar="XMIN YMIN XMAX YMAX",
+        help="Look only here, and keep what has its centre here: lon/lat, or pixels.",
+    ),
+]
+Polygon = Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the polygon of this GeoJSON file.")]
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one per core by default, 0 for none.")]
 BatchTimeout = Annotated[
     float | None,
@@ -90,8 +112,15 @@ def detect(
     tile: TileSize = None,
     stride: Stride = None,
     classes: Classes = None,
-    min_score: MinScore = None,
+    min_score: LowestScores = None,
     merge_iou: MergeIou = DEFAULT_MERGE_IOU,
+    merge_ios: MergeIos = None,
+    across_classes: AcrossClasses = False,
+    box: Box = None,
+    polygon: Polygon = None,
+    area: AreaNames = None,
+    areas: AreaFile = None,
+    name_property: NameProperty = None,
     workers: Workers = None,
     memory: Memory = None,
     batch_timeout: BatchTimeout = None,
@@ -109,24 +138,41 @@ def detect(
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
-    from swathe.api import Choices, open_readable, raise_for_failures, with_resolution, with_time
+    from swathe.api import Choices, open_readable, raise_for_failures
     from swathe.engine.plan import make_plan
 
     targets = _targets(export or (), geojson, overwrite=overwrite)
     looks, kept = numbers("scales", scales), names("classes", classes)
     limits, shown = value_limits("value_range", value_range), whole_numbers("bands", bands)
+    least, region = lowest_scores(min_score), _region(output, box, polygon, area, areas, name_property)
     chosen = Choices(
-        looks, tile, stride, kept, min_score, merge_iou, workers, backend, batch_timeout, memory, shown, limits, device
+        looks,
+        tile,
+        stride,
+        kept,
+        least,
+        merge_iou,
+        workers,
+        backend,
+        batch_timeout,
+        memory,
+        shown,
+        limits,
+        device,
+        merge_ios,
+        across_classes,
+        region,
     )
     spec, card = chosen.detector(model)
     settings = chosen.settings(card)
-    scenes, unopened = open_readable(sources, bands=shown, value_range=limits, prefix=scene_prefix)
+    scenes, unopened = open_readable(sources, shown, limits, acquired, resolution, scene_prefix)
     _check_one_kind(scenes, targets)
-    plan = make_plan(with_resolution(with_time(scenes, acquired), resolution), settings, spec)
+    plan = make_plan(scenes, settings, spec)
     _check_before(plan)
     store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:
-        model_line = f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {spec.min_score:g}"
+        own = ", ".join(f"{score:g} for {name}" for name, score in settings.class_scores) or f"{spec.min_score:g}"
+        model_line = f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {own}"
         echo(model_line, describe(plan), *notes(plan))
     summary = _run(plan, store, unopened, name, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)
@@ -138,13 +184,32 @@ def detect(
     raise_for_failures(summary)
 
 
+def _region(
+    store: str,
+    box: tuple[float, float, float, float] | None,
+    polygon: Path | None,
+    area: Sequence[str] | None,
+    areas: Path | None,
+    name_property: str | None,
+) -> Query | None:
+    """Return where to look; None for everywhere."""
+    from swathe.query import Query
+
+    ring = None if polygon is None else read_polygon(polygon)
+    found = find_areas(store, area or (), areas, name_property)
+    return None if box is None and ring is None and found is None else Query(box=box, polygon=ring, areas=found)
+
+
 def describe(plan: Plan) -> str:
     """Return a line that says what will be looked at, and how."""
     settings = plan.settings
     scales = ", ".join(map(_range, zip(*(scene.scales for scene in plan.scenes), strict=True)))
+    ios = settings.merge_ios
+    overlap = f"IoU {settings.merge_iou:g}" if ios is None else f"an overlap of {ios:g} of the smaller box"
+    classes = ", across classes" if settings.across_classes else ""
     return (
         f"Plan     {counted(len(plan.scenes), 'scene')}, {counted(plan.windows, 'window')} of {settings.tile} px every "
-        f"{settings.stride} px at scale {scales}; merged from IoU {settings.merge_iou:g}"
+        f"{settings.stride} px at scale {scales}; merged from {overlap}{classes}"
     )
 
 

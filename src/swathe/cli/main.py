@@ -25,10 +25,13 @@ from swathe.cli.figures import figures
 from swathe.cli.models import models
 from swathe.cli.output import echo
 from swathe.cli.plan import plan
+from swathe.cli.put import put
 from swathe.cli.query import query
 from swathe.cli.remove import remove
 from swathe.cli.runs import runs
 from swathe.cli.scenes import scenes
+from swathe.cli.serve import serve
+from swathe.cli.slice import slice as slice_
 from swathe.cli.stats import stats
 from swathe.cli.train import train
 from swathe.errors import PartialError, StoreError, SwatheError, UsageError
@@ -57,6 +60,8 @@ for command in (
     detect,
     plan,
     convert,
+    put,
+    slice_,
     query,
     areas,
     runs,
@@ -64,6 +69,7 @@ for command in (
     remove,
     compact,
     draw,
+    serve,
     stats,
     evaluate,
     train,

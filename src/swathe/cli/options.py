@@ -39,6 +39,10 @@ TileSize = Annotated[
 Stride = Annotated[int | None, typer.Option(metavar="PIXELS", help="Step between windows; 3/4 of the tile by default.")]
 Classes = Annotated[str | None, typer.Option(metavar="LIST", help="Only these classes, for instance ship,harbor.")]
 MinScore = Annotated[float | None, typer.Option(metavar="SCORE", help="Lowest score, 0 to 1.")]
+LowestScores = Annotated[
+    str | None,
+    typer.Option("--min-score", metavar="SCORE", help="Lowest score, 0 to 1, or those of classes: ship=0.4,plane=0.2."),
+]
 Bands = Annotated[str | None, typer.Option(metavar="R,G,B", help="Bands to use as red, green, blue; from 1.")]
 ValueRange = Annotated[
     str | None,
@@ -90,6 +94,32 @@ def numbers(argument: str, text: str | None) -> tuple[float, ...] | None:
         UsageError: If a part is not a number.
     """
     return _parted(argument, text, float, "numbers", "0.5,1")
+
+
+def lowest_scores(text: str | None) -> float | dict[str, float] | None:
+    """Read a lowest score, or those of some classes.
+
+    Args:
+        text: The value of the option.
+
+    Returns:
+        A number, or a number for each class that is named; None if the option was not given.
+
+    Raises:
+        UsageError: If it is neither.
+    """
+    if text is None:
+        return None
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    try:
+        if len(pairs) == 1 and not pairs[0][1]:
+            return float(text)
+        scores = {name.strip(): float(score) for name, _, score in pairs if name.strip()}
+    except ValueError:
+        scores = {}
+    if len(scores) < len(pairs):
+        raise UsageError(argument="min_score", value=text, accepted="a number, or class=number with commas between")
+    return scores
 
 
 def whole_numbers(argument: str, text: str | None) -> tuple[int, ...] | None:

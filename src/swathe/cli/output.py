@@ -6,7 +6,7 @@ import typer
 
 
 def echo(*lines: object, err: bool = False) -> None:
-    """Print lines, in which characters that are no text are written out.
+    """Print lines, in which characters that are not text are written out.
 
     Args:
         *lines: What to print, each on a line of its own.

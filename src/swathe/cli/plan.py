@@ -52,7 +52,7 @@ def plan(
     json: Json = False,
 ) -> None:
     """Count the windows of scenes and project the memory, which must be there; without a model at scale 1."""
-    from swathe.api import Choices, open_readable, with_resolution
+    from swathe.api import Choices, open_readable
     from swathe.engine.limits import check_memory, memory_limit
     from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
@@ -65,8 +65,8 @@ def plan(
     chosen = Choices(looks, tile, stride, workers=workers, memory=memory, bands=shown, value_range=limits)
     spec, card = (None, None) if model is None else chosen.detector(model)
     settings = chosen.settings(card)
-    scenes, unopened = open_readable(sources, bands=shown, value_range=limits)
-    planned = make_plan(with_resolution(scenes, resolution), settings, spec)
+    scenes, unopened = open_readable(sources, shown, limits, resolution=resolution)
+    planned = make_plan(scenes, settings, spec)
     processes = worker_count(workers)
     projection = planned.memory(processes)
     gains = advice(planned, processes)

@@ -31,7 +31,7 @@ def train(
     check: Annotated[bool, typer.Option("--check", help="Read configuration and labels, count, and end.")] = False,
     json: Json = False,
 ) -> None:
-    """Train a model; a run that was interrupted goes on where it was."""
+    """Train a model; a run that was interrupted resumes where it stopped."""
     need_torch()
     if check:
         _check(config, json=json)

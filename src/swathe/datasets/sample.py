@@ -31,7 +31,7 @@ class Sample:
     difficult: npt.NDArray[np.bool_]  # (n,) True: an ignore region for training and evaluation
 
     def __post_init__(self) -> None:
-        """Refuse columns of different lengths and coordinates that are no numbers."""
+        """Refuse columns of different lengths and coordinates that are not numbers."""
         count = len(self.classes)
         if self.polygons.shape != (count, 4, 2) or self.difficult.shape != (count,):
             raise UsageError(

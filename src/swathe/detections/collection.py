@@ -190,7 +190,7 @@ class Detections(Columns):
             All its detections in canonical order.
 
         Raises:
-            UsageError: If it is no path.
+            UsageError: If it is not a path.
             StoreError: If there is nothing, or something else or something damaged.
         """
         found: Detections = load("swathe.store.files:open_detections")(arguments.address("path", path))
@@ -269,7 +269,7 @@ class Detections(Columns):
 
         Raises:
             UsageError: If a scene has no georeference to place them with, or the coordinates are none of these.
-            SourceError: If a corner lies where a scene's reference system has no longitude and latitude.
+            SourceError: If the centre of a scene has no longitude and latitude.
         """
         check_coordinates(coordinates)
         corners = np.asarray(box_math.to_polygons(self.boxes))
@@ -285,7 +285,7 @@ class Detections(Columns):
             Longitude, latitude (n, 2) in degrees; NaN for scenes without georeference.
 
         Raises:
-            SourceError: If a centre lies where a scene's reference system has no longitude and latitude.
+            SourceError: If the centre of a scene has no longitude and latitude.
         """
         centres = np.full((len(self), 2), np.nan)
         for scene, rows in self._rows_by_scene():
@@ -302,7 +302,7 @@ class Detections(Columns):
             across the antimeridian are multipolygons cut at 180 degrees, and those over a pole reach up to its edge.
 
         Raises:
-            SourceError: If a corner lies where a scene's reference system has no longitude and latitude.
+            SourceError: If the centre of a scene has no longitude and latitude.
         """
         corners = self.to_polygons("geometry")
         polygons = footprints.simple_polygons(corners)
@@ -342,7 +342,7 @@ class Detections(Columns):
         Raises:
             MissingExtraError: If geopandas is not installed.
             UsageError: If some scenes are georeferenced and others are not.
-            SourceError: If a corner lies where a scene's reference system has no longitude and latitude.
+            SourceError: If the centre of a scene has no longitude and latitude.
         """
         return load("swathe.store.exports.frame:as_geopandas")(self)
 

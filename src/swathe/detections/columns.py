@@ -83,7 +83,7 @@ class Columns:
             Mask (n,).
 
         Raises:
-            UsageError: If there is no such column, or the names are no list.
+            UsageError: If there is no such column, or the names are not a list.
         """
         if column not in ("run", "scene", "class"):
             raise UsageError(argument="column", value=column, accepted="'run', 'scene' or 'class'")

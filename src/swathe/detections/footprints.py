@@ -19,6 +19,7 @@ Geometries: TypeAlias = npt.NDArray[Any]
 
 TURN = 360.0  # degrees
 WIDEST_STRAIGHT = 1.0  # degrees of longitude up to which a side is straight in degrees, to 0.2 % of its length
+EDGE = 1e-7  # degrees, a centimetre: what is as near to the edge of the plane may have no area there
 POINTS_PER_SIDE = 16  # of boxes that are wider than that
 
 
@@ -43,7 +44,7 @@ def simple_polygons(corners: FloatArray) -> Geometries:
 def wide_rows(corners: FloatArray) -> npt.NDArray[np.bool_]:
     """Tell which boxes need more than their four corners.
 
-    They are large, near a pole or across the antimeridian, or bent at the edge of a map of the earth.
+    They are large, near a pole, at or across the antimeridian, or bent at the edge of a map of the earth.
 
     Args:
         corners: Longitude, latitude (n, 4, 2) in degrees.
@@ -54,7 +55,8 @@ def wide_rows(corners: FloatArray) -> npt.NDArray[np.bool_]:
     sides = np.roll(corners, -1, axis=1) - corners
     following = np.roll(sides, -1, axis=1)
     turns = np.sign(sides[..., 0] * following[..., 1] - sides[..., 1] * following[..., 0])
-    return np.asarray((np.ptp(corners[..., 0], axis=1) > WIDEST_STRAIGHT) | (np.abs(turns.sum(axis=1)) < 4))
+    at_edge = (np.abs(corners) >= np.array([TURN, TURN / 2]) / 2 - EDGE).any(axis=(1, 2))
+    return np.asarray((np.ptp(corners[..., 0], axis=1) > WIDEST_STRAIGHT) | at_edge | (np.abs(turns.sum(axis=1)) < 4))
 
 
 def points_along_sides(boxes: FloatArray) -> FloatArray:
@@ -103,8 +105,18 @@ def cut_at_antimeridian(rings: FloatArray) -> Geometries:
         for shift in (-TURN, 0.0, TURN)
     ]
     joined = shapely.union_all(np.stack([_areas(part) for part in parts]), axis=0)
-    cut: Geometries = np.where(shapely.is_empty(joined), polygons, _counter_clockwise(joined))
+    cut: Geometries = np.where(shapely.is_empty(joined), _hulls(polygons), _counter_clockwise(joined))
     return cut
+
+
+def _hulls(geometries: Geometries) -> Geometries:
+    """Return upright boxes around geometries that have no area, wide enough to have one."""
+    import shapely
+
+    west, south, east, north = np.nan_to_num(shapely.bounds(geometries).T)
+    west, south = np.clip(west, -TURN / 2, TURN / 2 - EDGE), np.clip(south, -TURN / 4, TURN / 4 - EDGE)
+    hulls: Geometries = shapely.box(west, south, np.maximum(east, west + EDGE), np.maximum(north, south + EDGE))
+    return hulls
 
 
 def _way_over_pole(unwound: FloatArray, winding: FloatArray) -> FloatArray:

@@ -113,7 +113,7 @@ def values_beside(path: Path) -> dict[str, Any]:
         Values by the names of the card's fields, not yet checked; none without such a file.
 
     Raises:
-        ModelError: If the file cannot be read or is no TOML.
+        ModelError: If the file cannot be read or is not TOML.
     """
     beside = path.with_suffix(SUFFIX)
     if not beside.exists():

@@ -21,7 +21,7 @@ from swathe.detectors.network import NetworkDetector
 from swathe.detectors.protocol import DetectorSpec
 from swathe.detectors.registry import open_detector
 from swathe.detectors.torch import load_network
-from swathe.errors import MissingExtraError, ModelError, StoreError, UsageError
+from swathe.errors import Argument, MissingExtraError, ModelError, StoreError, UsageError
 from swathe.model.decode import Maps, decode
 from swathe.model.info import ModelInfo
 
@@ -101,7 +101,8 @@ def _check_output_path(output: Path, overwrite: bool) -> None:
     if not output.parent.is_dir():
         raise StoreError(f"{output}: the folder {output.parent} does not exist; create it first")
     if output.is_dir() or (output.exists() and not overwrite):
-        raise StoreError(f"{output}: exists already; choose another name, or replace the file with --overwrite")
+        hint = "exists already; choose another name, or replace the file ("
+        raise StoreError(f"{output}: {hint}", Argument("overwrite"), ")")
 
 
 def write_graph(checkpoint: Path, path: Path) -> ModelInfo:

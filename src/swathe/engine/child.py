@@ -20,7 +20,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 # How long a worker may take to end when it is told to, seconds.
 PATIENCE = 5.0
 # A job may take this many times longer than the slowest one so far, window for window, and at least ten minutes: the
-# first one also loads the model, and a busy computer or a slow network is no fault.
+# first one also loads the model, and a busy computer or a slow network is not a fault.
 DEADLINE_FACTOR = 20.0
 LEAST_DEADLINE = 600.0
 

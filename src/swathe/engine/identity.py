@@ -16,11 +16,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from swathe.detections import SceneInfo
-from swathe.engine.plan import Plan, ScenePlan, scene_key
+from swathe.engine.plan import Plan, ScenePlan, scene_info, scene_key
 from swathe.errors import Argument, UsageError
 from swathe.raster.origins import redacted
-from swathe.raster.scene import Scene
 from swathe.store.protocol import Store, StoredScene
 
 
@@ -99,19 +97,6 @@ def stored_scene(run: str, scene: ScenePlan) -> StoredScene:
         A pending scene.
     """
     return StoredScene(run, scene_info(scene.source), scene.fingerprint, "pending", scene.windows)
-
-
-def scene_info(scene: Scene) -> SceneInfo:
-    """Return what travels with the detections of a scene; its address without secrets."""
-    return SceneInfo(
-        id=scene.id,
-        uri=redacted(scene.uri),
-        width=scene.width,
-        height=scene.height,
-        crs=scene.crs,
-        transform=scene.transform,
-        acquired=scene.acquired,
-    )
 
 
 def _by_known_names(plan: Plan, stored: Iterable[StoredScene]) -> list[ScenePlan]:

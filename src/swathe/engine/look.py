@@ -12,12 +12,13 @@ from swathe.engine.parts import Part
 from swathe.engine.plan import Batch, Task
 from swathe.engine.prefetch import read_ahead
 from swathe.engine.raw import RawDetections
+from swathe.engine.settings import RunSettings
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import Reader, TileRead
 from swathe.raster.window import Window
 
 
-def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, cut_margin: float, prefetch: int) -> Part:
+def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, settings: RunSettings) -> Part:
     """Look at the windows of a batch.
 
     Args:
@@ -25,8 +26,7 @@ def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, cut_ma
         batch: The windows, in row order.
         reader: Reads windows of the scene.
         detector: Finds objects in one tile.
-        cut_margin: A box this close to an inner window edge counts as cut, level pixels.
-        prefetch: Windows read ahead of the detector.
+        settings: Lowest scores, margin of cut boxes, and windows read ahead of the detector.
 
     Returns:
         The detections in scene coordinates, window by window, and the number of windows without data.
@@ -47,7 +47,7 @@ def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, cut_ma
         found.extend((task, result) for (task, _), result in zip(waiting, results, strict=True))
         waiting.clear()
 
-    for task, tile_read in read_ahead(read, batch.tasks(scene), prefetch):
+    for task, tile_read in read_ahead(read, batch.tasks(scene), settings.prefetch):
         if tile_read.valid <= 0.0:
             skipped += 1
             continue
@@ -55,7 +55,11 @@ def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, cut_ma
         if len(waiting) >= detector.spec.batch:
             detect()
     detect()
-    raw = RawDetections.concat([to_scene(result, task, cut_margin) for task, result in found])
+    raw = RawDetections.concat([to_scene(result, task, settings.cut_margin) for task, result in found])
+    if settings.class_scores:
+        own = dict(settings.class_scores)
+        least = np.array([own.get(name, 0.0) for name in detector.spec.classes])
+        raw = raw.take(np.flatnonzero(raw.scores >= least[raw.classes]))
     return Part(raw, skipped, sum(result.full for _, result in found))
 
 

@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from swathe.detections import SceneInfo
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.memory import Projection, project
+from swathe.engine.region import touched
 from swathe.engine.scale import scene_scales
 from swathe.engine.settings import RunSettings
 from swathe.errors import UsageError
@@ -48,7 +50,7 @@ class Batch:
     """Neighbouring windows of one level, in row order; what a worker is handed at once."""
 
     level: LevelPlan
-    first: int  # index of the first window in the level's grid
+    first: int  # place of the first window among those of the level
     count: int  # number of windows
 
     @property
@@ -58,9 +60,8 @@ class Batch:
 
     def tasks(self, scene: str) -> Iterator[Task]:
         """Yield the windows in row order, given the scene's id."""
-        grid = self.level.grid
-        for index in range(self.first, self.first + self.count):
-            yield Task(scene, self.level.level, grid[index])
+        for index in self.level.windows[self.first : self.first + self.count]:
+            yield Task(scene, self.level.level, self.level.grid[index])
 
 
 @dataclass(frozen=True)
@@ -70,21 +71,23 @@ class LevelPlan:
     number: int  # place of the scale among those of the run
     level: Level  # the scene at this scale
     grid: Grid  # its windows
+    windows: Sequence[int]  # indexes of those that are looked at: a range, or a tuple where a region is asked for
     batch_windows: int  # windows per batch; the last batch of a row or of the level may be shorter
     row_windows: int  # windows after which a batch must end: one grid row, or all windows if batches span rows
     window_cost: float  # expected work of each window, in full windows through the model
 
     def batches(self) -> Iterator[Batch]:
         """Yield the batches in row order."""
-        for row in range(0, len(self.grid), self.row_windows):
-            end = row + self.row_windows
+        for row in range(0, len(self.windows), self.row_windows):
+            end = min(row + self.row_windows, len(self.windows))
             for first in range(row, end, self.batch_windows):
                 yield Batch(self, first, min(self.batch_windows, end - first))
 
     @property
     def batch_count(self) -> int:
         """Number of batches."""
-        return (len(self.grid) // self.row_windows) * -(-self.row_windows // self.batch_windows)
+        rows, rest = divmod(len(self.windows), self.row_windows)
+        return rows * -(-self.row_windows // self.batch_windows) + -(-rest // self.batch_windows)
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,12 @@ class ScenePlan:
     @property
     def windows(self) -> int:
         """Windows of all levels."""
-        return sum(len(level.grid) for level in self.levels)
+        return sum(len(level.windows) for level in self.levels)
 
     @property
     def cost(self) -> float:
         """Expected work, in full windows through the model."""
-        return sum(len(level.grid) * level.window_cost for level in self.levels)
+        return sum(len(level.windows) * level.window_cost for level in self.levels)
 
     @property
     def batch_count(self) -> int:
@@ -193,7 +196,7 @@ class Plan:
         """Return the plan in numbers, as plain values for `json.dumps`."""
         windows = Counter[int]()
         for scene in self.scenes:
-            windows.update({level.number: len(level.grid) for level in scene.levels})
+            windows.update({level.number: len(level.windows) for level in scene.levels})
         return {
             "run": self.run if self.detector is not None else None,
             "scenes": [
@@ -210,7 +213,7 @@ class Plan:
                 }
                 for scene in self.scenes
             ],
-            "settings": {**asdict(self.settings), **self.settings.identity()},
+            "settings": {**asdict(replace(self.settings, region=None)), **self.settings.identity()},
             "windows": self.windows,
             "levels": [{"scale": scale, "windows": windows[n]} for n, scale in enumerate(self.settings.scales)],
             "batches": sum(scene.batch_count for scene in self.scenes),
@@ -227,10 +230,10 @@ def make_plan(scenes: Sequence[Scene], settings: RunSettings, detector: Detector
         detector: The model; None gives a plan that counts windows but cannot be run.
 
     Returns:
-        The plan. Its detector is told the tile size of the settings.
+        The plan, without scenes that a region does not touch. Its detector is told the tile size of the settings.
 
     Raises:
-        UsageError: If there are no scenes or two have the same id.
+        UsageError: If there are no scenes, two have the same id, or none touches the region.
     """
     if not scenes:
         raise UsageError("no scenes: give at least one file, folder or pattern")
@@ -238,7 +241,28 @@ def make_plan(scenes: Sequence[Scene], settings: RunSettings, detector: Detector
     if twice:
         raise UsageError(f"scene ids must be unique, these are not: {', '.join(twice)}")
     spec = None if detector is None else replace(detector, tile=settings.tile)
-    return Plan(tuple(_plan_scene(scene, settings) for scene in scenes), settings, spec)
+    planned = tuple(_plan_scene(scene, settings) for scene in scenes)
+    if settings.region is not None:
+        planned = tuple(scene for scene in planned if scene.windows)
+        if not planned:
+            raise UsageError(
+                "no scene touches the region that is asked for; check its coordinates (longitude before latitude, or "
+                "pixels for scenes without georeference)"
+            )
+    return Plan(planned, settings, spec)
+
+
+def scene_info(scene: Scene) -> SceneInfo:
+    """Return what travels with the detections of a scene; its address without secrets."""
+    return SceneInfo(
+        id=scene.id,
+        uri=redacted(scene.uri),
+        width=scene.width,
+        height=scene.height,
+        crs=scene.crs,
+        transform=scene.transform,
+        acquired=scene.acquired,
+    )
 
 
 def scene_key(scene: str, fingerprint: str) -> str:
@@ -263,7 +287,11 @@ def _plan_level(scene: Scene, number: int, level: Level, settings: RunSettings) 
         # An untiled source is read in bands of full rows, which two workers would both read if they shared one.
         batch_windows, row_windows = cols, cols
     window_cost = 1.0 + READ_COST * _source_pixels(scene, level.scale)
-    return LevelPlan(number, level, grid, batch_windows, row_windows, window_cost)
+    windows: Sequence[int] = range(len(grid))
+    if settings.region is not None:
+        windows = touched(settings.region, scene_info(scene), grid, level.scale)
+        batch_windows = row_windows = min(batch_windows, LONGEST_BATCH)
+    return LevelPlan(number, level, grid, windows, batch_windows, row_windows, window_cost)
 
 
 def _source_pixels(scene: Scene, scale: float) -> float:

@@ -16,7 +16,7 @@ from swathe.engine.plan import Plan
 from swathe.errors import UsageError
 from swathe.store.protocol import Store
 
-RASTER_READER = "swathe.raster.reader:RasterReader"
+RASTER_READER = "swathe.raster.opening:open_reader"
 
 
 def run_plan(

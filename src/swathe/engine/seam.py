@@ -36,6 +36,8 @@ def merge(
     cut: Flags,
     *,
     merge_iou: float = RunSettings.merge_iou,
+    merge_ios: float | None = None,
+    across_classes: bool = False,
     give_way: float = RunSettings.give_way,
 ) -> Integers:
     """Choose the detections of a scene that stay.
@@ -43,9 +45,11 @@ def merge(
     Args:
         boxes: (n, 5) canonical boxes in scene pixels, from all windows and scales.
         scores: (n,) in 0..1.
-        classes: (n,) class indexes; only boxes of one class compete.
+        classes: (n,) class indexes; only boxes of one class compete, unless `across_classes`.
         cut: (n,) whether the box came within the cut margin of an inner window edge.
         merge_iou: Threshold of the suppression; a box with a larger IoU with a better one is dropped.
+        merge_ios: Threshold for the intersection over the smaller box, in place of `merge_iou`.
+        across_classes: Whether boxes of different classes compete, too.
         give_way: Share of a cut box's area that a more whole one must exceed to replace it.
 
     Returns:
@@ -53,9 +57,11 @@ def merge(
         row whose `cut` is true is an object that no window saw whole.
     """
     order = canonical_order(boxes, scores, classes, cut)
-    stays = ~gives_way_to_whole(boxes[order], classes[order], cut[order], give_way)
+    rivals = np.zeros_like(classes) if across_classes else classes
+    stays = ~gives_way_to_whole(boxes[order], rivals[order], cut[order], give_way)
     order = order[stays]
-    return order[box_math.nms(boxes[order], scores[order], classes[order], iou=merge_iou)]
+    smaller, threshold = merge_ios is not None, merge_iou if merge_ios is None else merge_ios
+    return order[box_math.nms(boxes[order], scores[order], rivals[order], threshold, smaller=smaller)]
 
 
 def canonical_order(boxes: Floats, scores: Floats, classes: Integers, cut: Flags) -> Integers:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from swathe.query import Query
+from swathe.query.regions import Shapes
 from swathe.raster.grid import Grid
 
 LARGEST_TILE = 1 << 20  # pixels; more than any memory holds
@@ -23,6 +26,10 @@ class RunSettings:
     scales: tuple[float, ...] = (1.0,)  # one pass over a scene for each: level pixels per scene pixel, or factors
     resolution: float | None = None  # metres per level pixel that scales are factors of, where a scene knows its own
     merge_iou: float = 0.2  # of two boxes of a class that overlap more, only the better stays
+    merge_ios: float | None = None  # overlap over the smaller box instead of the union; goes before `merge_iou`
+    across_classes: bool = False  # whether boxes of different classes compete in the merge
+    class_scores: tuple[tuple[str, float], ...] = ()  # lowest scores of classes that have their own
+    region: Query | None = None  # where to look: box, polygon or areas; what has its centre there is kept
     give_way: float = 0.45  # share of a cut fragment's area that a whole object must cover to replace it
     cut_margin: float = 2.0  # a box this close to an inner window edge counts as cut by it, level pixels
     bands: tuple[int, ...] | None = None  # bands asked for, counted from 1; None: chosen for each scene
@@ -48,8 +55,21 @@ class RunSettings:
             "scales": list(self.scales),
             "resolution": self.resolution,
             "merge_iou": self.merge_iou,
+            "merge_ios": self.merge_ios,
+            "across_classes": self.across_classes,
+            "class_scores": dict(self.class_scores),
+            "region": None if self.region is None else _place(self.region),
             "give_way": self.give_way,
             "cut_margin": self.cut_margin,
             "bands": None if self.bands is None else list(self.bands),
             "value_range": list(self.value_range) if isinstance(self.value_range, tuple) else self.value_range,
         }
+
+
+def _place(region: Query) -> dict[str, object]:
+    """Return what stands for a region in the run id, and says where it is."""
+    import shapely
+
+    shapes = [shape for part in region.regions if isinstance(part, Shapes) for shape in part.polygons]
+    digest = hashlib.sha256(b"".join(shapely.to_wkb(shape) for shape in shapes)).hexdigest()
+    return {"bounds": list(region.bounds() or ()), "sha256": digest}

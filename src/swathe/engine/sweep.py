@@ -47,14 +47,13 @@ class MergedScene:
 class Sweep:
     """Merges detections that come from top to bottom."""
 
-    def __init__(self, merge_iou: float, give_way: float) -> None:
+    def __init__(self, settings: RunSettings) -> None:
         """Begin with nothing.
 
         Args:
-            merge_iou: Threshold of the suppression; a box with a larger IoU with a better one is dropped.
-            give_way: Share of a cut box's area that a more whole one must exceed to replace it.
+            settings: Thresholds of the merge.
         """
-        self._merge_iou, self._give_way = merge_iou, give_way
+        self._settings = settings
         self._rows = RawDetections.empty()
         # Rows that are dropped and yet stay for a while, since a fragment that is still to come may give way to them.
         self._dropped: Flags = np.zeros(0, dtype=np.bool_)
@@ -78,11 +77,18 @@ class Sweep:
         order = canonical_order(rows.boxes, rows.scores, rows.classes, rows.cut)
         rows, dropped = rows.take(order), dropped[order]
         complete = box_math.hulls(rows.boxes).reshape(-1, 4)[:, 3] < line - SLACK
-        dropped |= gives_way_to_whole(rows.boxes, rows.classes, rows.cut, self._give_way)
+        settings = self._settings
+        classes = np.zeros_like(rows.classes) if settings.across_classes else rows.classes
+        dropped |= gives_way_to_whole(rows.boxes, classes, rows.cut, settings.give_way)
         rivals = np.flatnonzero(~dropped)
         states = np.full(len(rows), DROPPED, dtype=np.int8)
         states[rivals] = box_math.settle(
-            rows.boxes[rivals], rows.scores[rivals], rows.classes[rivals], complete[rivals], self._merge_iou
+            rows.boxes[rivals],
+            rows.scores[rivals],
+            classes[rivals],
+            complete[rivals],
+            settings.merge_iou if settings.merge_ios is None else settings.merge_ios,
+            smaller=settings.merge_ios is not None,
         )
         dropped = states == DROPPED
         stays = np.flatnonzero(~(states == KEPT) & ~(dropped & complete))
@@ -127,14 +133,15 @@ def merge_parts(
 def _at_once(rows: RawDetections, settings: RunSettings) -> RawDetections:
     """Merge what is small enough."""
     columns = rows.boxes, rows.scores, rows.classes, rows.cut
-    return rows.take(merge(*columns, merge_iou=settings.merge_iou, give_way=settings.give_way))
+    names = ("merge_iou", "merge_ios", "across_classes", "give_way")
+    return rows.take(merge(*columns, **{name: getattr(settings, name) for name in names}))
 
 
 def _from_top_to_bottom(
     load: Callable[[Item], Part], batches: Sequence[Item], tops: Sequence[float], settings: RunSettings
 ) -> RawDetections:
     """Merge parts in the order of their topmost rows, in rounds."""
-    sweep = Sweep(settings.merge_iou, settings.give_way)
+    sweep = Sweep(settings)
     kept: list[RawDetections] = []
     waiting: list[RawDetections] = []
     rows = 0

@@ -12,12 +12,13 @@ from swathe.detections import Detections
 from swathe.detectors.protocol import Detector
 from swathe.detectors.registry import open_detector
 from swathe.engine.failure import describe_failure
-from swathe.engine.identity import scene_info, stored_scene
+from swathe.engine.identity import stored_scene
 from swathe.engine.job import BatchJob, Job, JobResult, SceneJob, Work
 from swathe.engine.limits import too_many_objects
 from swathe.engine.look import look_at
 from swathe.engine.parts import Part
-from swathe.engine.plan import Batch, ScenePlan
+from swathe.engine.plan import Batch, ScenePlan, scene_info
+from swathe.engine.region import wanted
 from swathe.engine.sweep import MergedScene, merge_parts
 from swathe.errors import MissingExtraError, ModelError, SourceError, StoreError, UsageError
 from swathe.plugins import load
@@ -109,14 +110,15 @@ class Worker:
         if self._reader is None or self._source != scene.source:
             self.close()
             self._reader, self._source = self._open_reader(scene.source), scene.source
-        part = look_at(scene.id, batch, self._reader, detector, settings.cut_margin, settings.prefetch)
+        part = look_at(scene.id, batch, self._reader, detector, settings)
         # A part must never hold pixels of two pictures, nor a scene parts of two.
         self._reader.check_unchanged()
         return part
 
     def _write(self, job: SceneJob, merged: MergedScene) -> Written:
         """Write what was found in a scene, and put down that it is written."""
-        scene, names, kept = job.scene, self._work.detector.classes, merged.kept
+        scene, names = job.scene, self._work.detector.classes
+        kept = wanted(merged.kept, scene_info(scene.source), self._work.settings)
         problem = too_many_objects(scene.id, len(kept), job.memory)
         if problem is not None:
             raise SourceError(problem)

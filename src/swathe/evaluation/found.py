@@ -34,7 +34,7 @@ class Found:
     sources: Mapping[str, str] = field(default_factory=dict)  # where the pixels of images are, as far as known
 
     def __post_init__(self) -> None:
-        """Refuse columns of different lengths and values that are no numbers."""
+        """Refuse columns of different lengths and values that are not numbers."""
         count = len(self.scores)
         if {len(self.images), len(self.classes), len(self.polygons)} != {count} or self.polygons.shape[1:] != (4, 2):
             raise UsageError(

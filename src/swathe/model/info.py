@@ -69,7 +69,7 @@ class ModelInfo:
             )
         score: object = self.min_score  # a file may say anything
         if not isinstance(score, int | float) or not 0 <= score <= 1:
-            raise ModelError(f"model {self.name!r} has a lowest score that is no number from 0 to 1; export it again")
+            raise ModelError(f"model {self.name!r} has a lowest score that is not from 0 to 1; export it again")
         if not self.scales or not all(math.isfinite(scale) and scale > 0 for scale in self.scales):
             raise ModelError(f"model {self.name!r} names no scales, or one that is none; export it again")
         if self.angle_bins < 1 or self.input_size < max(self.strides) or not self.input_scale > 0:

@@ -170,6 +170,7 @@ class YWCSLLoss:
         targets: Tensor,
         *,
         alpha: float | None = None,
+        radius: float | None = None,
         ignore: Tensor | None = None,
         labelled: Tensor | None = None,
     ) -> LossParts:
@@ -180,6 +181,7 @@ class YWCSLLoss:
                 `YWCSL.outputs` returns, which costs less.
             targets: (n, 7) image index, class, cx, cy, w, h (pixels), theta (radians).
             alpha: Overrides the setting, for schedules.
+            radius: Overrides `angle_radius`, for schedules.
             ignore: (b, h, w) of the input's size, nonzero where a cell without an object is not judged.
             labelled: (b, classes) bool: classes that the image's data set labels. A background cell whose likeliest
                 class is not labelled there is not judged; all classes if not given.
@@ -189,6 +191,7 @@ class YWCSLLoss:
         """
         settings, info = self.settings, self.info
         alpha = settings.alpha if alpha is None else alpha
+        radius = settings.angle_radius if radius is None else radius
         box = objectness = classes = angle = torch.zeros((), device=targets.device)
         for level, (given, stride) in enumerate(zip(maps, info.strides, strict=True)):
             output = DenseOutput(given, info) if isinstance(given, Tensor) else given
@@ -206,7 +209,7 @@ class YWCSLLoss:
                 wanted[places.image, places.anchor, places.row, places.col] = score
                 weight[places.image, places.anchor, places.row, places.col] = 1.0
                 classes = classes + self._class_loss(found, truth)
-                angle = angle + self._angle_loss(found, truth)
+                angle = angle + self._angle_loss(found, truth, radius)
             cells = binary_cross_entropy_with_logits(logits, wanted, reduction="none") * weight
             objectness = objectness + cells.mean() * LEVEL_BALANCE[level]
         levels = 3 / len(info.strides) * batch
@@ -243,11 +246,9 @@ class YWCSLLoss:
         wanted = torch.nn.functional.one_hot(truth[:, 1].long(), count).to(found.dtype)
         return binary_cross_entropy_with_logits(found[:, 5 : 5 + count], wanted)
 
-    def _angle_loss(self, found: Tensor, truth: Tensor) -> Tensor:
+    def _angle_loss(self, found: Tensor, truth: Tensor, radius: float) -> Tensor:
         settings, first = self.settings, 5 + len(self.info.classes)
-        wanted = csl.encode(
-            truth[:, 6], self.info.angle_bins, settings.angle_radius, continuous=settings.angle_continuous
-        )
+        wanted = csl.encode(truth[:, 6], self.info.angle_bins, radius, continuous=settings.angle_continuous)
         return binary_cross_entropy_with_logits(found[:, first:], wanted)
 
 

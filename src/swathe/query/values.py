@@ -38,8 +38,8 @@ def name_list(names: Any, what: str) -> tuple[str, ...]:
         The names.
 
     Raises:
-        UsageError: If it is no list (one lone text would be read as its letters), something in it is no text, or a
-            name is no Unicode, as what a shell passes on may be.
+        UsageError: If it is not a list (one lone text would be read as its letters), something in it is not text, or a
+            name is not Unicode, as what a shell passes on may be.
     """
     for name in (found := arguments.names(what, names, "a list of names")):
         if not arguments.is_text(name):
@@ -156,7 +156,7 @@ def size_range(values: Any, what: str) -> Range:
         Both ends.
 
     Raises:
-        UsageError: If both are open, one is no size, or they do not rise.
+        UsageError: If both are open, one is not a size, or they do not rise.
     """
     low, high = _pair(values, what, "metres, None for an open end")
     accepted = "sizes in metres, the smallest first"
@@ -197,7 +197,7 @@ def period(values: Any) -> Period:
         Both ends in UTC.
 
     Raises:
-        UsageError: If both are open, one is no time, or nothing lies between.
+        UsageError: If both are open, one is not a time, or nothing lies between.
     """
     given = _pair(values, "acquired", "times")
     begin, end = (None if value is None else parse_utc(value, "acquired") for value in given)

@@ -23,14 +23,14 @@ def acquired(dataset: Any) -> str | None:
 
     Returns:
         ISO 8601 in UTC to the second, such as "2024-05-01T10:20:30Z"; a time without zone counts as UTC. None if the
-        file holds none, or one that is no time.
+        file holds none, or one that is not a time.
     """
     times = dataset.tags(ns="IMAGERY").get("ACQUISITIONDATETIME"), dataset.tags().get("TIFFTAG_DATETIME")
     return next((time for time in map(to_utc, times) if time is not None), None)
 
 
 def to_utc(text: str | None) -> str | None:
-    """Bring a time to ISO 8601 in UTC, None if it is no time."""
+    """Bring a time to ISO 8601 in UTC, None if it is not a time."""
     match = TIME.fullmatch((text or "").strip())
     if match is None:
         return None

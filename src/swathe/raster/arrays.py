@@ -113,10 +113,10 @@ def _array(picture: Any) -> npt.NDArray[Any]:
 
 
 def _check(array: npt.NDArray[Any]) -> None:
-    """Refuse what is no picture."""
+    """Refuse what is not a picture."""
     if array.ndim != 3 or not array.size:
         raise UsageError(
-            f"source: an array of shape {array.shape} is no picture; give (height, width) or (height, width, bands), "
+            f"source: shape {array.shape} is not a picture; give (height, width) or (height, width, bands), "
             "and several pictures as a list"
         )
     if array.shape[0] < min(array.shape[1:]) and array.shape[2] > MOST_COLOURS:

@@ -82,7 +82,7 @@ class RowBand:
         columns = slice(left, left + window.width)
         pixels, valid, bottom = [], [], window.row_off + window.height
         for strip in self._strips:
-            rows = slice(max(window.row_off - strip.row_off, 0), min(bottom, strip.end) - strip.row_off)
+            rows = slice(max(window.row_off - strip.row_off, 0), max(min(bottom, strip.end) - strip.row_off, 0))
             pixels.append(strip.chunk.pixels[rows, columns])
             mask = strip.chunk.valid
             valid.append(np.ones(pixels[-1].shape[:2], dtype=np.bool_) if mask is None else mask[rows, columns])

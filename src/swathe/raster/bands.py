@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from swathe.errors import SourceError, UsageError
 from swathe.raster.origins import redacted
+
+FORMATS_OF_MANY_BANDS = frozenset({"GTiff", "VRT", "HFA", "ENVI"})  # in others, alpha is alpha
+OPAQUE = 255
+SAMPLE_SIDE = 256  # pixels of the view of a band that is looked at
+PIECES, PIECE = 5, 32  # of a band without overviews: pieces per row and column, and pixels of their sides
 
 
 def alpha_band(dataset: Any) -> int | None:
@@ -15,6 +24,35 @@ def alpha_band(dataset: Any) -> int | None:
 
     tags = dataset.colorinterp  # read once: it is made anew for all bands, of which a damaged file may have many
     return next((band for band, tag in enumerate(tags, start=1) if tag == ColorInterp.alpha), None)
+
+
+def mask_band(dataset: Any) -> int | None:
+    """Return the number of the band that tells by 0 where there is no data, counted from 1, None without one.
+
+    Writers call the fourth of four 8-bit bands alpha unless they are told otherwise, so near infrared often bears that
+    name: a band that hardly ever is fully opaque where it is not 0 is taken for a picture.
+
+    Args:
+        dataset: The open raster.
+    """
+    band = alpha_band(dataset)
+    if band is None or dataset.driver not in FORMATS_OF_MANY_BANDS or dataset.dtypes[band - 1] != "uint8":
+        return band
+    sample = _sample(dataset, band)
+    shown = sample[sample > 0]
+    return band if 2 * np.count_nonzero(shown == OPAQUE) >= shown.size else None
+
+
+def _sample(dataset: Any, band: int) -> npt.NDArray[np.uint8]:
+    """Read a few pieces of a band, or all of a small overview."""
+    from rasterio.windows import Window
+
+    if dataset.overviews(band):
+        side = max(1, math.ceil(max(dataset.shape) / SAMPLE_SIDE))
+        return np.asarray(dataset.read(band, out_shape=tuple(math.ceil(length / side) for length in dataset.shape)))
+    rows, columns = (np.linspace(0, max(length - PIECE, 0), PIECES).astype(int) for length in dataset.shape)
+    pieces = [dataset.read(band, window=Window(column, row, PIECE, PIECE)) for row in rows for column in columns]
+    return np.concatenate([piece.ravel() for piece in pieces])
 
 
 def choose_bands(dataset: Any, wanted: Sequence[int] | None) -> tuple[int, ...]:
@@ -104,11 +142,23 @@ def nodata_values(dataset: Any, bands: Sequence[int]) -> tuple[float, ...] | Non
 
 
 def has_palette(dataset: Any, bands: Sequence[int]) -> bool:
-    """Tell whether the only band shown holds numbers of colours."""
+    """Tell whether the only band shown holds numbers of colours, and the file the colours."""
+    return is_paletted(dataset, bands) and _has_colours(dataset, bands[0])
+
+
+def is_paletted(dataset: Any, bands: Sequence[int]) -> bool:
+    """Tell whether the only band shown is said to hold numbers of colours."""
     from rasterio.enums import ColorInterp
 
     whole = dataset.dtypes[bands[0] - 1] in {"uint8", "uint16"}
     return whole and len(bands) == 1 and dataset.colorinterp[bands[0] - 1] == ColorInterp.palette
+
+
+def _has_colours(dataset: Any, band: int) -> bool:
+    try:
+        return bool(dataset.colormap(band))
+    except ValueError:  # "NULL color table"
+        return False
 
 
 def counts_from_white(dataset: Any, bands: Sequence[int]) -> bool:

@@ -24,7 +24,7 @@ import numpy as np
 
 from swathe.atomic import not_written, published_path
 from swathe.counts import counted
-from swathe.errors import SourceError, StoreError, UsageError
+from swathe.errors import Argument, SourceError, StoreError, UsageError
 from swathe.raster import gdal
 from swathe.raster.environment import CACHE_BYTES, settings
 from swathe.raster.origins import is_remote, redacted
@@ -100,8 +100,8 @@ def _check_jpeg(dataset: Any) -> None:
         types = ", ".join(sorted(set(dataset.dtypes)))
         kind = "a palette" if paletted else f"{counted(dataset.count, 'band')} of type {types}"
         raise UsageError(
-            f"--compress jpeg: {redacted(dataset.name)} has {kind}, and jpeg holds 1 or 3 bands of 8 bits, "
-            "and alpha; use --compress zstd"
+            Argument("compress", "jpeg"),
+            f": {redacted(dataset.name)} has {kind}, and jpeg holds 1 or 3 bands of 8 bits, and alpha; use zstd",
         )
 
 

@@ -7,6 +7,7 @@ read here. GeoTIFFs of many bands that lie pixel by pixel are unpacked with all 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from swathe.errors import SourceError
+from swathe.raster import vsi
+from swathe.raster.environment import settings
+from swathe.raster.origins import origin_of
 
 HEADER_BYTES = 1 << 20  # a JPEG whose frame begins later is taken for a common one
 LIBJPEG_BYTES = 495 << 20  # GDAL lets libjpeg have 500 MiB; a little of it is for other things
@@ -22,6 +26,8 @@ INTERLACE_OF_PNG = 28  # offset of the byte in the header
 ADOBE_TRANSFORM = 11  # offset of the byte in the Adobe marker's content
 YCCK = 2  # in that byte
 SHOWN_BANDS = 4  # red, green, blue and alpha, which are counted as pixels asked for
+HARMLESS = re.compile("extraneous bytes before marker|Invalid SOS parameters|Inconsistent progression")
+START_OF_SCAN, END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 BLOCK = 8  # pixels of a side of JPEG's blocks, each of 64 coefficients
 COEFFICIENT_BYTES = 2
 
@@ -108,6 +114,33 @@ def read_jpeg_frame(file: BinaryIO) -> JpegFrame | None:
             return _frame(marker, content, adobe)
         place += 2 + length
     return None
+
+
+def is_harmless(uri: str, reason: str) -> bool:
+    """Tell whether all rows of a JPEG are there, though its decoder complains.
+
+    Args:
+        uri: The file, or its address.
+        reason: What GDAL said; it does not always hand on what the decoder did.
+
+    Returns:
+        True for stray bytes between the parts of a file that has its end marker after the pixels.
+    """
+    with settings():
+        data = vsi.read_start(origin_of(uri).gdal_path(uri), origin_of(uri).fingerprint(uri)[0]) or b""
+    is_whole = data.rfind(END_OF_IMAGE) > data.rfind(START_OF_SCAN)
+    return is_whole and bool(HARMLESS.search(reason) or _has_stray_bytes(data))
+
+
+def _has_stray_bytes(data: bytes) -> bool:
+    """Tell whether something lies between the segments of a JPEG before its pixels."""
+    place = 2
+    while data[place : place + 2] != START_OF_SCAN and place + 4 <= len(data):
+        if data[place] != 0xFF:
+            return True
+        is_padding = data[place + 1] == 0xFF
+        place += 1 if is_padding else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return False
 
 
 def _frame(marker: int, content: bytes, adobe: bytes) -> JpegFrame | None:

@@ -30,6 +30,7 @@ STARTS = {
     "WEBP": (b"RIFF????WEBP",),
     "BMP": (b"BM????\0\0\0\0",),
 }
+MANIFEST = "slices.json"  # of a folder of slices, which are read as the scene that they were cut from
 START_BYTES = 32768  # GDAL looks no further into a file to tell its format
 
 
@@ -39,7 +40,12 @@ def is_raster_name(name: str) -> bool:
     Args:
         name: The name without folders.
     """
-    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES
+    return name == MANIFEST or (not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES)
+
+
+def is_manifest(uri: str) -> bool:
+    """Tell whether a path or address names the manifest of slices."""
+    return uri.rpartition("/")[2] == MANIFEST
 
 
 def is_vrt(start: bytes) -> bool:

@@ -28,9 +28,9 @@ def without_place() -> Iterator[None]:
         yield
 
 
-def reading(uri: str) -> AbstractContextManager[None]:
-    """Return the settings under which a raster is read: GDAL opens the parts of mosaics only then."""
-    return settings(**(OPENING_OPTIONS if is_remote(uri) else {}))
+def reading(uri: str, **more: bool) -> AbstractContextManager[None]:
+    """Return the settings under which a raster is read, and more of GDAL's: it opens the parts of mosaics only then."""
+    return settings(**(OPENING_OPTIONS if is_remote(uri) else {}), **more)
 
 
 @contextmanager
@@ -58,12 +58,13 @@ def describing(uri: str) -> Iterator[None]:
         ) from error
 
 
-def open_dataset(uri: str, overview: int | None = None) -> Any:
+def open_dataset(uri: str, overview: int | None = None, **more: bool) -> Any:
     """Open a raster.
 
     Args:
         uri: The file, or the address of a remote one.
         overview: Place of the overview to open instead of the full resolution.
+        **more: Options of GDAL.
 
     Returns:
         The rasterio dataset; the caller closes it.
@@ -76,10 +77,10 @@ def open_dataset(uri: str, overview: int | None = None) -> Any:
     from rasterio.io import DatasetReader  # rasterio.open takes no list of drivers
 
     origin = origin_of(uri)
-    mosaics.parts(uri)
+    mosaics.parts(uri)  # refuses what it may not ask for
     options: dict[str, Any] = {"driver": list(FORMATS)} | ({} if overview is None else {"overview_level": overview})
     try:
-        with reading(uri), without_place():
+        with reading(uri, **more), without_place():
             dataset = DatasetReader(origin.gdal_path(uri), **options)
             elsewhere = dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE")
     except RasterioError as error:

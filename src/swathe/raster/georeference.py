@@ -160,7 +160,7 @@ def reaches_wgs84(crs: str) -> bool:
         crs: WKT or a name such as "EPSG:3857".
 
     Returns:
-        False for engineering, local and geocentric systems, those of other planets, and what is no system at all.
+        False for engineering, local and geocentric systems, those of other planets, and what is not a system at all.
     """
     from rasterio.crs import CRS
     from rasterio.errors import CRSError

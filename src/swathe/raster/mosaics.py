@@ -24,6 +24,7 @@ from swathe.raster.origins.file import path_of
 
 VRT_BYTES = 256 << 20  # a VRT of a million parts is smaller
 VRT_DEPTH = 16  # VRTs in one another
+MOST_LINKS = 40
 VRT_WAYS = 4_000_000  # from a VRT to images, those by way of VRTs multiplied
 FILE_ELEMENTS = frozenset({"sourcefilename", "sourcedataset"})
 BESIDE = (".msk", ".ovr")  # what GDAL appends to a file's name for masks and overviews, which it opens as images
@@ -78,14 +79,13 @@ def parts(uri: str) -> tuple[str, ...]:
         uri: Any raster.
 
     Returns:
-        Absolute paths or addresses, each once, in the order of the file; none if the raster is no VRT.
+        Absolute paths or addresses, each once, in the order of the file; none if the raster is not a VRT.
 
     Raises:
         SourceError: If the VRT, or one that it refers to, is not well-formed, holds itself, or asks for something that
             is not allowed.
     """
     found: dict[tuple[str, bool], int] = {}
-    # Links stay, GDAL follows relative names from them.
     _collect(uri if is_remote(uri) else os.path.abspath(path_of(uri)), (), found)  # noqa: PTH100
     return tuple(dict.fromkeys(part for part, _ in found))
 
@@ -203,8 +203,8 @@ def _named(uri: str, name: str, attributes: dict[str, str], *, raw: bool) -> str
     if is_remote(uri):
         where = _at_same_server(uri, plain, relative=relative)
     else:
-        start = uri.rpartition("/")[0] if relative else ""
-        where = None if SPECIAL.match(plain) else os.path.abspath(os.path.join(start, plain))  # noqa: PTH100, PTH118 - as above
+        start = os.path.dirname(_followed(uri)) if relative else ""  # noqa: PTH120 - as GDAL has it
+        where = None if SPECIAL.match(plain) else os.path.abspath(os.path.join(start, plain))  # noqa: PTH100, PTH118 - links to folders stay
     if where is None or plain != plain.strip():
         raise SourceError(
             f"{redacted(uri)}: the VRT names {redacted(plain)[:80]!r}; a mosaic that is a file is made "
@@ -213,6 +213,15 @@ def _named(uri: str, name: str, attributes: dict[str, str], *, raw: bool) -> str
     if raw and not _is_beside(uri, where):
         raise SourceError(f"{redacted(uri)}: reads {plain} as raw pixels; only files beside it may be, move them there")
     return where
+
+
+def _followed(path: str) -> str:
+    """Follow a file that is a link, from which GDAL does not follow relative names, up to one that is none."""
+    for _ in range(MOST_LINKS):
+        if not os.path.islink(path):  # noqa: PTH114 - as GDAL has it, links to folders stay
+            break
+        path = os.path.join(os.path.dirname(path), os.readlink(path))  # noqa: PTH115, PTH118, PTH120 - as above
+    return path
 
 
 def _at_same_server(uri: str, name: str, *, relative: bool) -> str | None:

@@ -16,18 +16,22 @@ from swathe.raster.bands import (
     counts_from_white,
     full_range,
     has_palette,
+    mask_band,
     mask_bands,
     nodata_values,
 )
 from swathe.raster.decoders import decoder_bytes
 from swathe.raster.fingerprint import fingerprint
-from swathe.raster.formats import SUFFIXES
+from swathe.raster.formats import SUFFIXES, is_manifest
 from swathe.raster.gdal import describing, open_dataset
-from swathe.raster.origins import is_remote, redacted
+from swathe.raster.notes import notes_on
+from swathe.raster.origins import Fingerprint, is_remote, redacted
 from swathe.raster.origins.file import absolute
 from swathe.raster.pixels import measure_value_range
 from swathe.raster.placement import place
+from swathe.raster.reader import RasterReader, Reader
 from swathe.raster.scene import Scene
+from swathe.raster.slices import SliceReader, read_manifest
 from swathe.raster.source import Source
 from swathe.raster.sources import scene_ids
 
@@ -36,7 +40,7 @@ ValueRange = tuple[float, float] | Literal["percentile"]
 # Decoders make these while they read, aligned in ways of their own; those of other formats cover the scene exactly.
 FORMATS_WITH_SHIFTED_OVERVIEWS = frozenset({"JPEG", "JP2OpenJPEG"})
 SEQUENTIAL_FORMATS = frozenset({"PNG", "JPEG"})
-NOTHING_TO_MEASURE = "no data were found to measure its range of values by; if there are some, give --value-range"
+NOTHING_TO_MEASURE = "no data were found to measure its range of values by; if there are some, name the range yourself"
 
 
 def open_scene(
@@ -70,11 +74,18 @@ def open_scene(
         arguments.text("scene_id", scene_id, "a name")
     uri = str(path) if is_remote(str(path)) else absolute(str(path))
     if not uri.isascii() and uri != uri.encode(errors="ignore").decode():
-        raise SourceError(f"{redacted(uri)}: its name is no UTF-8, so no store can hold it; rename the file")
+        raise SourceError(f"{redacted(uri)}: its name is not UTF-8, so no store can hold it; rename the file")
+    if is_manifest(uri):
+        if bands is not None or value_range is not None:
+            raise UsageError(f"{redacted(uri)}: slices are shown as they were cut; leave bands and range of values out")
+        return replace(read_manifest(uri).scene, id=scene_id or scene_ids([uri])[0])
     print_of_file = fingerprint(uri)
     with describing(uri), open_dataset(uri) as dataset:
         chosen = choose_bands(dataset, bands)
-        scene = _describe(dataset, uri, chosen, scene_id or scene_ids([uri])[0], print_of_file)
+        alpha = None if bands else mask_band(dataset)  # bands that a user chooses are shown as they are
+        scene = _describe(dataset, uri, chosen, alpha, scene_id or scene_ids([uri])[0], print_of_file)
+        unused = alpha_band(dataset) if bands is None and alpha is None else None
+        scene = replace(scene, notes=(*scene.notes, *notes_on(dataset, uri, chosen, unused)))
         coloured = has_palette(dataset, chosen)
     if coloured or (value_range is None and (scene.dtype == "uint8" or scene.value_range is not None)):
         return scene
@@ -85,6 +96,11 @@ def open_scene(
     if measured is None:
         return replace(scene, value_range=(0.0, 1.0), notes=(*scene.notes, NOTHING_TO_MEASURE))
     return replace(scene, value_range=measured)
+
+
+def open_reader(scene: Scene) -> Reader:
+    """Open what reads the windows of a scene; raises `SourceError` if it is gone or has changed."""
+    return SliceReader(scene) if is_manifest(scene.uri) else RasterReader(scene)
 
 
 def _checked_bands(bands: object) -> tuple[int, ...] | None:
@@ -111,9 +127,11 @@ def _checked_range(value_range: object) -> ValueRange | None:
     return low, high
 
 
-def _describe(dataset: Any, uri: str, bands: tuple[int, ...], scene_id: str, print_of_file: tuple[int, int]) -> Scene:
+def _describe(
+    dataset: Any, uri: str, bands: tuple[int, ...], alpha: int | None, scene_id: str, print_of_file: Fingerprint
+) -> Scene:
     placement = place(dataset)
-    dtype, nodata, alpha = dataset.dtypes[bands[0] - 1], nodata_values(dataset, bands), alpha_band(dataset)
+    dtype, nodata = dataset.dtypes[bands[0] - 1], nodata_values(dataset, bands)
     masked = alpha is not None or nodata is not None or dtype.startswith("float") or bool(mask_bands(dataset, bands))
     return Scene(
         id=scene_id,

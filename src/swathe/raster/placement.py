@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from swathe.counts import counted
+from swathe.errors import SourceError
 from swathe.raster.georeference import Transform, reaches_wgs84, to_lonlat
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)  # what GDAL gives for a file without a transform
 TOLERANCE = 1.0  # pixels by which the fitted transform may miss a ground control point
 FEWEST_POINTS = 3  # an affine transform has six numbers, a point gives two
+POINTS_PER_SIDE = 17  # at the edge, looked at for places beyond the earth
 WAY_OUT = "detections stay in pixels; "
 
 
@@ -41,6 +43,17 @@ def place(dataset: Any) -> Placement:
         Reference system and transform. Without a usable reference system, the system is None; without a usable
         transform, both are.
     """
+    from rasterio._err import CPLE_BaseError  # what properties raise has no public name
+    from rasterio.errors import CRSError
+
+    try:
+        return _place(dataset)
+    except (CRSError, CPLE_BaseError, SourceError) as error:
+        note = f"not georeferenced: its reference system cannot be used ({error}); {WAY_OUT}name another with gdal_edit"
+        return Placement(None, None, f"{note} -a_srs")
+
+
+def _place(dataset: Any) -> Placement:
     a, b, c, d, e, f = (float(value) for value in dataset.transform[:6])
     transform, crs, note = (a, b, c, d, e, f), dataset.crs, None
     if transform == IDENTITY:
@@ -64,7 +77,17 @@ def place(dataset: Any) -> Placement:
     if not np.isfinite(to_lonlat(wkt, transform, np.array([[dataset.width / 2, dataset.height / 2]]))).all():
         note = f"not georeferenced: its centre lies outside of its reference system; {WAY_OUT}correct it with gdal_edit"
         return Placement(None, transform, note)
-    return Placement(wkt, transform)
+    return Placement(wkt, transform, _why_clipped(dataset, wkt, transform))
+
+
+def _why_clipped(dataset: Any, wkt: str, transform: Transform) -> str | None:
+    """Tell that some of a raster, by a ring of points at its edge, has no longitude and latitude."""
+    shares = np.linspace(0.0, 1.0, POINTS_PER_SIDE)
+    ring = [(share, side) for share in shares for side in (0.0, 1.0)]
+    places = np.array([*ring, *((side, share) for share, side in ring)]) * (dataset.width, dataset.height)
+    if np.isfinite(to_lonlat(wkt, transform, places)).all():
+        return None
+    return "reaches beyond the earth that its reference system describes; what is found there is placed at its edge"
 
 
 def _why_without_transform(dataset: Any) -> str | None:

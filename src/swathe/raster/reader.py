@@ -36,6 +36,7 @@ class TileRead:
 
     pixels: npt.NDArray[np.uint8]  # (height, width, 3) RGB, 0 where there is no data
     valid: float  # share of pixels that hold data, 0..1
+    mask: npt.NDArray[np.bool_] | None = None  # (height, width) where there is data, None for everywhere
 
 
 class Reader(Protocol):
@@ -139,7 +140,7 @@ class RasterReader:
         chunk = self._render(level, window) if self._band is None else self._band.read(level, window)
         pixels = chunk.pixels if chunk.pixels.shape[2] == 3 else np.repeat(chunk.pixels, 3, axis=2)
         share = 1.0 if chunk.valid is None else np.count_nonzero(chunk.valid) / chunk.valid.size
-        return TileRead(pixels, share)
+        return TileRead(pixels, share, chunk.valid)
 
     def _resolution(self, scale: float) -> tuple[Source, ToBytes]:
         """Open what serves a scale best."""

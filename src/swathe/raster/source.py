@@ -12,6 +12,7 @@ import numpy.typing as npt
 from swathe.errors import SourceError
 from swathe.raster import gdal
 from swathe.raster.bands import has_palette, mask_bands
+from swathe.raster.decoders import is_harmless
 from swathe.raster.origins import origin_of
 from swathe.raster.window import Window
 
@@ -43,6 +44,7 @@ class Source:
         self.height: int = self._dataset.height  # rows
         self.reads = 0  # calls to GDAL so far
         self.bytes = 0  # of the pixels they gave
+        self._options: dict[str, bool] = {}  # of GDAL, for this file alone
         self._extra = [] if scene.alpha is None or scene.alpha in scene.bands else [scene.alpha]
         self._nodata = _stored(scene.nodata, np.dtype(scene.dtype))
         with gdal.describing(scene.uri):
@@ -82,18 +84,29 @@ class Source:
         place = RasterioWindow(window.col_off, window.row_off, window.width, window.height)
         mask = None
         try:
-            with gdal.reading(scene.uri):
+            with gdal.reading(scene.uri, **self._options):
                 # GDAL fills pixels in our order, bands last, which saves a copy.
                 self._dataset.read(indexes, window=place, out=values.transpose(2, 0, 1))
                 if self._masks:
                     shape = len(self._masks), height, width
                     mask = self._dataset.read_masks(self._masks, window=place, out_shape=shape)
         except RasterioError as error:
+            if self._may_be_lenient(error):
+                return self.read(window, thinned)
             what = f"{window} cannot be read ({gdal.reason(error)})"
             raise SourceError(origin_of(scene.uri).unread(scene.uri, what)) from error
         self.reads += 1 + bool(self._masks)
         self.bytes += values.nbytes + (0 if mask is None else mask.nbytes)
         return StoredPixels(values[..., : len(scene.bands)], self._valid(values, mask))
+
+    def _may_be_lenient(self, error: BaseException) -> bool:
+        """Open a JPEG anew that has but stray bytes, so that they are passed over."""
+        if self._options or self._dataset.driver != "JPEG" or not is_harmless(self._scene.uri, _said(error)):
+            return False
+        self.close()
+        self._options = {"GDAL_ERROR_ON_LIBJPEG_WARNING": False}
+        self._dataset = gdal.open_dataset(self._scene.uri, **self._options)
+        return True
 
     def _valid(self, values: npt.NDArray[Any], mask: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.bool_] | None:
         shown = [values[..., place] for place in range(len(self._scene.bands))]
@@ -110,6 +123,11 @@ class Source:
             return None
         valid: npt.NDArray[np.bool_] = reduce(np.logical_and, tests)
         return None if valid.all() else valid
+
+
+def _said(error: BaseException | None) -> str:
+    """Return all that GDAL said, from the last message to the first: each is the cause of the one before."""
+    return "" if error is None else f"{error}\n{_said(error.__cause__)}"
 
 
 def _holds_data(band: npt.NDArray[Any], nodata: Any) -> npt.NDArray[np.bool_]:

@@ -6,11 +6,16 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from swathe.counts import counted
 from swathe.errors import SourceError
 from swathe.inputs import read_input
+from swathe.raster import mosaics
+from swathe.raster.formats import MANIFEST, is_manifest
 from swathe.raster.origins import is_remote, origin_of
+from swathe.raster.scene import Scene
 
 LIST_MARK = "@"
 
@@ -23,7 +28,7 @@ def find_sources(sources: Sequence[str | Path]) -> list[str]:
     `**/*.png` give what they match, folders included. Addresses begin with https://, http://, s3:// or hdfs://; one of
     a bucket or cluster that ends in "/" stands for all rasters below, one with `*` for all that it matches. `@FILE`
     stands for the sources that a text file lists, one per line; lines that begin with # are left out.
-    `GTIFF_DIR:2:FILE` is the second image of a TIFF.
+    `GTIFF_DIR:2:FILE` is the second image of a TIFF. A folder of slices, with their manifest, is one scene.
 
     Args:
         sources: Files, folders, patterns, addresses and lists.
@@ -41,8 +46,46 @@ def find_sources(sources: Sequence[str | Path]) -> list[str]:
     for source in _listed(map(str, sources)):
         (addresses if is_remote(source) else paths).update(origin_of(source).expand(source))
     # Unlike Path.resolve, realpath takes links that lead in a ring; opening them fails, one scene among others.
+    manifests = [found for found in (*paths, *addresses) if is_manifest(found)]
+    for place in [found.removesuffix(MANIFEST) for found in manifests]:  # slices are not scenes of their own
+        for held in (paths, addresses):
+            held -= {found for found in held if found.startswith(place) and not is_manifest(found)}
     once = {os.path.realpath(path): path for path in sorted(paths, reverse=True)}
     return [*sorted(once.values(), key=Path), *sorted(addresses)]
+
+
+def without_mosaics(scenes: Sequence[Scene]) -> tuple[Scene, ...]:
+    """Leave out the mosaics (VRT) all parts of which are among the scenes, so that nothing is looked at twice.
+
+    Args:
+        scenes: The scenes that were found.
+
+    Returns:
+        The others; the first part of a mosaic that was left out has a note on it, and so has a mosaic only some parts
+        of which are among the scenes.
+    """
+    places = {os.path.realpath(scene.uri): number for number, scene in enumerate(scenes)}
+    kept: list[Scene | None] = list(scenes)
+    for number, scene in enumerate(scenes):
+        behind = () if is_remote(scene.uri) else mosaics.parts(scene.uri)
+        images = [part for part in behind if not part.lower().endswith(".vrt")]
+        shown = [places[part] for part in map(os.path.realpath, images) if part in places]
+        if not shown:
+            continue
+        noted = number if len(shown) < len(images) else shown[0]
+        what = f"shows {counted(len(shown), 'image')} that will be looked at by itself"
+        note = (
+            f"{what}, so objects are counted twice; name it or them"
+            if noted == number
+            else (
+                f"the mosaic {scene.uri} is left out: it {what}, this among them; name it alone to look at it instead"
+            )
+        )
+        if noted != number:
+            kept[number] = None
+        other = kept[noted]
+        kept[noted] = None if other is None else replace(other, notes=(*other.notes, note))
+    return tuple(scene for scene in kept if scene is not None)
 
 
 def _listed(sources: Iterable[str]) -> Iterator[str]:
@@ -77,6 +120,7 @@ def scene_ids(sources: Sequence[str | Path]) -> list[str]:
     """
     parts = (origin_of(str(source)).name_parts(str(source)) for source in sources)
     paths = [Path("/", *(unicodedata.normalize("NFC", part) for part in each)) for each in parts]
+    paths = [path.parent if path.name == MANIFEST else path for path in paths]
     stems = Counter(path.stem for path in paths)
     common = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
     ids: dict[str, None] = {}  # an ordered set

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from swathe.atomic import way_out
 from swathe.errors import StoreError
 from swathe.files import is_plain_http
 
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _ATTEMPTS = 60  # of a commit that others are faster than; the last ones wait for seconds
+_IDLE_ATTEMPTS = 3
 _LONGEST_WAIT = 2.0  # seconds
+_SYSTEM_ERROR = re.compile(r"(?:os error |Os \{ code: )(\d+)")  # as the library writes it
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,11 @@ class Log:
         """
         from deltalake.exceptions import CommitFailedError
 
+        version, idle = -1, 0  # attempts that failed although nobody else had committed
         for attempt in range(_ATTEMPTS):
             live = self.files()
+            idle = idle + 1 if self._table.version() == version else 0
+            version = self._table.version()
             decided = decide(live)
             if decided is None:
                 return
@@ -90,7 +98,7 @@ class Log:
                     self._commit(decided[0], live.intersection(decided[1]) - {file.path for file in decided[0]})
                     return
             except StoreError as error:
-                if not isinstance(error.__cause__, CommitFailedError):
+                if not isinstance(error.__cause__, CommitFailedError) or idle == _IDLE_ATTEMPTS:
                     raise
             time.sleep(random.uniform(0.0, min(_LONGEST_WAIT, 0.01 * 2**attempt)))
         raise StoreError(
@@ -165,11 +173,12 @@ class Log:
 
         try:
             yield
-        except TableNotFoundError as error:
-            raise StoreError(f"{self.address} is missing: the store is damaged; restore it") from error
         except (DeltaError, OSError, ValueError, pa.ArrowException) as error:
+            told = _SYSTEM_ERROR.search(str(error))
+            if isinstance(error, TableNotFoundError) and told is None:
+                raise StoreError(f"{self.address} is missing: the store is damaged; restore it") from error
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise StoreError(
-                f"the table {self.address} cannot be read or changed ({reason}); check rights, free space and "
-                "connection, or restore it"
-            ) from error
+            advice = "check rights, free space and connection, or restore it"
+            if told is not None:
+                reason, advice = os.strerror(int(told[1])), way_out(int(told[1]))
+            raise StoreError(f"the table {self.address} cannot be read or changed ({reason}): {advice}") from error

@@ -275,7 +275,7 @@ class LakeStore:
     def _put_chunk(self, chunk: pa.Table) -> LiveFile:
         """Write rows as a file."""
         sink = pa.BufferOutputStream()
-        pq.write_table(chunk, sink, compression="zstd")
+        pq.write_table(chunk, sink, compression="zstd", write_page_checksum=True)
         data = sink.getvalue().to_pybytes()
         name = f"{sha256(data).hexdigest()[:_DIGITS]}.parquet"
         self.folder.put(f"{SCENES}/{name}", data)
@@ -303,7 +303,7 @@ class LakeStore:
         if data is None:
             return None
         try:
-            table = pq.read_table(pa.BufferReader(data)).select(ROWS.names).cast(ROWS)
+            table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True).select(ROWS.names).cast(ROWS)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise StoreError(f"{self.address}/{SCENES}/{name} is damaged ({error}); restore the store") from error
         return table.append_column(ROW_FILE, pa.array([name] * len(table), pa.string()))

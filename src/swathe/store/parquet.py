@@ -45,7 +45,7 @@ def write_detections(
         Bounds of all footprints as xmin, ymin, xmax, ymax in geometry coordinates; None without detections.
 
     Raises:
-        UsageError: If some scenes are georeferenced and others are not, or a run's description is no JSON.
+        UsageError: If some scenes are georeferenced and others are not, or a run's description is not JSON.
         SourceError: If a footprint has no longitude and latitude.
     """
     georeferenced = detections.georeferenced

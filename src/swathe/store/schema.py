@@ -107,7 +107,7 @@ class FileHead:
             JSON text; equal heads give equal text.
 
         Raises:
-            UsageError: If a run's description is no JSON.
+            UsageError: If a run's description is not JSON.
         """
         return to_json(self.document())
 

@@ -120,7 +120,7 @@ class ScriptedBackend:
     suffixes = frozenset({".json"})
 
     def describe(self, path: str) -> ModelCard:
-        """Refuse: a script says what is found in known scenes and is no model that could be given others."""
+        """Refuse: a script says what is found in known scenes and is not a model that could be given others."""
         raise ModelError(f"{path}: is a script of a detector, not a model; use what write_script returned")
 
     def open(self, spec: DetectorSpec) -> Detector:

@@ -106,6 +106,7 @@ class ScheduleSettings:
     average_decay: float = 0.9999  # of the exponential moving average of the weights
     average_ramp: float = 2000.0  # optimiser steps over which that decay is approached
     alpha_final: float | None = None  # alpha at the end; from `loss.alpha` along a straight line. None: constant
+    angle_radius_final: float | None = None  # of the angle's label at the end, from `loss.angle_radius`. None: constant
     plain_epochs: int = 0  # last epochs without mosaic and mixup
     patience: int = 0  # validations without a better score after which the run ends early; 0: never
     gradient_limit: float = 10.0  # largest norm of the gradient
@@ -126,6 +127,8 @@ class ScheduleSettings:
                 raise UsageError(f"schedule {name} is {getattr(self, name)}; it must be positive")
         if self.alpha_final is not None and not self.alpha_final > 0:
             raise UsageError(f"schedule alpha_final is {self.alpha_final}; it must be positive")
+        if self.angle_radius_final is not None and not self.angle_radius_final > 0:
+            raise UsageError(f"schedule angle_radius_final is {self.angle_radius_final}; it must be positive")
 
 
 @dataclass(frozen=True)
@@ -258,7 +261,7 @@ def _refuse_unknown(table: object, kind: Any, where: str) -> None:
 
 
 def _path(kind: type, value: Any) -> Any:
-    """Make a path of a text, as only paths are no type of TOML."""
+    """Make a path of a text, as TOML has no type for it."""
     if kind is not Path or not isinstance(value, str):
         raise TypeError(f"Expected `path`, got {value!r}")
     return Path(value).expanduser()

@@ -32,7 +32,7 @@ from swathe.training.data import Batch, make_batch, open_held_out, open_sets, pr
 from swathe.training.interrupt import deferred_interrupt
 from swathe.training.log import RunLog
 from swathe.training.precision import autocast, choose_precision
-from swathe.training.schedule import AveragedWeights, alpha_at, learning_rate, make_optimiser
+from swathe.training.schedule import AveragedWeights, alpha_at, learning_rate, make_optimiser, radius_at
 from swathe.training.state import Progress, read_progress, restore, save_state
 from swathe.training.validate import validate
 
@@ -267,14 +267,16 @@ class _Run:
         schedule = self.config.schedule
         warmup = math.ceil(schedule.warmup_epochs * self.per_epoch)
         rate = learning_rate(schedule, step, warmup, self.total)
-        alpha = alpha_at(self.config.loss.alpha, schedule.alpha_final, step / max(1, self.total - 1))
+        progress, loss = step / max(1, self.total - 1), self.config.loss
+        alpha = alpha_at(loss.alpha, schedule.alpha_final, progress)
+        radius = radius_at(loss.angle_radius, schedule.angle_radius_final, progress)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
         self.model.train()
         self.optimiser.zero_grad()
         sums = np.zeros(4)
         for batch in batches:
-            parts = self._losses(batch, alpha)
+            parts = self._losses(batch, alpha, radius)
             parts.total.backward()  # type: ignore[no-untyped-call]
             shown = (parts.box, parts.objectness, parts.classes, parts.angle)
             sums += np.array([float(part.detach()) for part in shown]) / len(batches)
@@ -290,7 +292,7 @@ class _Run:
         losses = {name: float(value) for name, value in zip(names, sums, strict=True)}
         return {"learning_rate": rate, "alpha": alpha, **losses, "total": float(sums.sum())}
 
-    def _losses(self, batch: Batch, alpha: float) -> LossParts:
+    def _losses(self, batch: Batch, alpha: float, radius: float) -> LossParts:
         images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float() * self.info.input_scale
         with autocast(self.progress.precision):
             maps = self.model.outputs(images.contiguous(memory_format=torch.channels_last))
@@ -298,6 +300,7 @@ class _Run:
             maps,
             torch.from_numpy(batch.targets),
             alpha=alpha,
+            radius=radius,
             ignore=torch.from_numpy(batch.ignore),
             labelled=torch.from_numpy(batch.labelled),
         )

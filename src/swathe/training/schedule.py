@@ -45,6 +45,20 @@ def alpha_at(start: float, end: float | None, progress: float) -> float:
     return start if end is None else start + (end - start) * progress
 
 
+def radius_at(start: float, end: float | None, progress: float) -> float:
+    """Return the radius of the angle's label, changed by the same factor in each step; constant without an end.
+
+    Args:
+        start: Radius at the beginning, bins.
+        end: Radius at the end, bins, or None.
+        progress: Share of the run that is done, 0..1.
+
+    Returns:
+        The radius, bins.
+    """
+    return start if end is None else start * (end / start) ** progress
+
+
 class AveragedWeights:
     """Exponential moving average of a model's floating-point state; what is validated and kept."""
 

@@ -157,6 +157,6 @@ def _upright(rows: Floats) -> Floats:
 
 
 def _candidates(boxes: Floats, scores: Floats, classes: npt.NDArray[np.int64]) -> Candidates:
-    """Make boxes (n, 5) canonical; what has no width or height, or lies beyond all images, is no object."""
+    """Make boxes (n, 5) canonical; what has no width or height, or lies beyond all images, is not an object."""
     real = (boxes[:, 2:4] > 0.0).all(axis=1) & (np.abs(boxes[:, :4]) <= FARTHEST).all(axis=1)
     return convert.from_ultralytics(boxes[real]), np.clip(scores[real], 0.0, 1.0), classes[real]

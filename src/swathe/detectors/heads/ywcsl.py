@@ -30,6 +30,7 @@ def card_values(info: ModelInfo) -> dict[str, Any]:
         "stride": max(info.strides),
         "colour_order": info.colour_order,
         "input_scale": info.input_scale,
+        "licence": None if (licence := info.extra.get("licence")) is None else str(licence),
     }
 
 

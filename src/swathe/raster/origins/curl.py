@@ -98,7 +98,7 @@ class Remote:
             return answer, "" if answer else why_not(path) if why_not else vsi.last_message()
 
     def unopened(self, uri: str, reason: str, /) -> str | None:
-        """Tell a server that does not give a file out from content that is no image."""
+        """Tell a server that does not give a file out from content that is not an image."""
         is_content = "not recognized as being" in reason or not re.search("HTTP|server|exist", reason)
         return None if is_content else self.explain(uri, reason)
 

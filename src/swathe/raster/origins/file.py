@@ -116,7 +116,7 @@ def _matches(pattern: Path) -> list[Path]:
     try:
         found = list(Path(pattern.anchor).glob(str(relative)))
     except (OSError, ValueError) as error:
-        raise SourceError(f"{pattern}: is no pattern ({error}); `**` stands alone between slashes") from error
+        raise SourceError(f"{pattern}: is not a pattern ({error}); `**` stands alone between slashes") from error
     return [match for match in found if not any(name.startswith(".") for name in {*match.parts} - {*relative.parts})]
 
 

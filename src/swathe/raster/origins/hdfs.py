@@ -6,6 +6,7 @@ given it as a file system of its own, see `vsi.install`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hdfs_native import Client
 
 ATTEMPTS = 4  # to reach a NameNode, 13 seconds in all
+SLOW_SECONDS = 2.0  # of a read: less than the client waits for a DataNode, more than a busy one takes
 NANOSECONDS = 1_000_000  # in a millisecond
 
 
@@ -37,6 +39,26 @@ class Files(Protocol):
     def read(self, path: str) -> vsi.Ranges:
         """Open a file."""
         ...
+
+
+class _File:
+    """A file that is opened again after a slow read: the NameNode then names a DataNode that hangs last."""
+
+    def __init__(self, client: Files, path: str) -> None:
+        self._client, self._path = client, path
+        self._file = client.read(path)
+
+    def __len__(self) -> int:
+        """Return the length in bytes."""
+        return len(self._file)
+
+    def read_range(self, offset: int, len: int) -> bytes:  # noqa: A002 - hdfs-native's
+        """Read a part."""
+        start = time.monotonic()
+        data = self._file.read_range(offset, len)
+        if time.monotonic() - start > SLOW_SECONDS:
+            self._file = self._client.read(self._path)
+        return data
 
 
 class Hdfs:
@@ -98,7 +120,7 @@ class Hdfs:
     def open(self, name: str, /) -> vsi.Ranges:
         """Open a file by its name without the scheme, for GDAL."""
         client, path = self._client_and_path(self.scheme + name)
-        return client.read(path)
+        return _File(client, path)
 
     def _client_and_path(self, uri: str) -> tuple[Files, str]:
         host, _, path = uri[len(self.scheme) :].partition("/")

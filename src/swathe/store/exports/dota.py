@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from swathe.atomic import published_file, published_folder
-from swathe.errors import UsageError
+from swathe.errors import Argument, UsageError
 from swathe.store.exports.rows import chunks
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def _check_task1_names(names: Sequence[str], found: set[str], scenes: Iterable[s
     for scene in scenes:
         if len(scene.split()) != 1:
             raise UsageError(
-                f"scene {scene!r}: DOTA separates fields by blanks; rename the file and detect again, or choose others "
-                "(--scenes)"
+                f"scene {scene!r}: DOTA separates fields by blanks; rename the file and detect again, or choose other ",
+                Argument("scenes"),
             )
 
 

@@ -41,12 +41,22 @@ def write_geojson(detections: Detections, path: Path, *, overwrite: bool = False
     opening = to_json({"type": "FeatureCollection", **head})[:-1] + ',"features":['
     ordered = detections.sorted()
     with published_file(path, overwrite=overwrite) as stream:
-        write_listing(stream, opening, _features(ordered))
+        write_listing(stream, opening, features(ordered))
     return path
 
 
-def _features(detections: Detections) -> Iterator[str]:
-    """Yield each detection as the text of a GeoJSON feature."""
+def features(detections: Detections) -> Iterator[str]:
+    """Write detections one by one.
+
+    Args:
+        detections: What to write.
+
+    Yields:
+        Each as the text of a GeoJSON feature.
+
+    Raises:
+        SourceError: If a footprint has no longitude and latitude.
+    """
     import shapely
 
     for chunk in chunks(detections):

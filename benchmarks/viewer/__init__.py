@@ -1,0 +1,1 @@
+"""How quickly the map of a store answers."""

@@ -1,0 +1,170 @@
+// One map: a scene's pixels, or the ground with all scenes, and detections above.
+
+import {
+  AttributionControl, type GeoJSONSource, Map as MapLibre, MercatorCoordinate, NavigationControl, ScaleControl, setWorkerUrl,
+  type LngLatBoundsLike, type MapGeoJSONFeature, type PointLike, type VectorTileSource,
+} from "maplibre-gl";
+import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
+import { address, type Box4, type Parameters, type Scene } from "./api";
+import { detectionLayers, emptyStyle, PICKED, SCORE } from "./layers";
+
+setWorkerUrl(new URL(workerUrl, document.baseURI).href);
+
+const TILE = 512; // pixels
+const DEEPEST_PICTURE = 21;
+const DEEPEST_BOXES = 18;
+const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
+
+export type Layout = { scene: Scene | null; bounds: Box4 | null; colours: Record<string, string>; baseMap: string | null };
+
+export class MapView {
+  readonly map: MapLibre;
+  private layout: Layout = { scene: null, bounds: null, colours: {}, baseMap: null };
+  private ready: Promise<unknown>;
+
+  constructor(container: HTMLElement, place: string, controls: boolean) {
+    const [zoom, latitude, longitude] = place.split("/").map(Number);
+    this.map = new MapLibre({
+      container,
+      style: emptyStyle(),
+      center: [longitude || 0, latitude || 0],
+      zoom: zoom || 1,
+      maxZoom: 23,
+      transformConstrain: (center, zoom) => ({ center, zoom: zoom ?? 0 }), // pixels of a scene fill a corner of the world
+      attributionControl: false,
+      dragRotate: false,
+      pitchWithRotate: false,
+      renderWorldCopies: false,
+      fadeDuration: 0,
+    });
+    this.map.touchZoomRotate.disableRotation();
+    if (controls) {
+      this.map.addControl(new NavigationControl({ showCompass: false }), "bottom-right");
+      this.map.addControl(new ScaleControl({ maxWidth: 120 }), "bottom-right");
+      this.map.addControl(new AttributionControl({ compact: true }), "bottom-right");
+    }
+    this.map.getCanvas().setAttribute("aria-label", "Map; arrow keys move it, plus and minus zoom");
+    this.ready = new Promise((done) => this.map.once("load", done));
+  }
+
+  /** Put sources and layers in: of the ground, or of one scene's pixels. */
+  async show(layout: Layout, parameters: Parameters): Promise<void> {
+    await this.ready;
+    this.layout = layout;
+    this.map.getContainer().classList.toggle("pixels", layout.scene !== null);
+    for (const id of ["cells", "boxes-fill", "boxes", "points", "picture", "base"])
+      if (this.map.getLayer(id)) this.map.removeLayer(id);
+    for (const id of ["detections", "picture", "base"]) if (this.map.getSource(id)) this.map.removeSource(id);
+    const { scene, bounds, baseMap } = layout;
+    const limits = bounds ? { bounds } : {};
+    if (baseMap && !scene) {
+      this.map.addSource("base", { type: "raster", tiles: [baseMap], tileSize: 256, maxzoom: 19 });
+      this.map.addLayer({ id: "base", type: "raster", source: "base" }, "outlines");
+    }
+    this.map.addSource("picture", { type: "raster", tiles: [this.pictures(parameters)], tileSize: TILE, ...limits,
+      maxzoom: scene ? scene.properties.pixel_zoom : DEEPEST_PICTURE });
+    this.map.addLayer({ id: "picture", type: "raster", source: "picture", paint: { "raster-fade-duration": 0,
+      "raster-resampling": scene ? "nearest" : "linear" } }, "outlines");
+    this.map.addSource("detections", { type: "vector", tiles: [this.boxes(parameters)], ...limits,
+      maxzoom: scene ? scene.properties.pixel_zoom : DEEPEST_BOXES });
+    for (const layer of detectionLayers(layout.colours)) this.map.addLayer(layer, "area");
+  }
+
+  /** Ask for other detections, and pictures if these depend on it. */
+  async refresh(parameters: Parameters, pictures: boolean): Promise<void> {
+    await this.ready;
+    this.map.getSource<VectorTileSource>("detections")?.setTiles([this.boxes(parameters)]);
+    if (pictures) this.map.getSource<VectorTileSource>("picture")?.setTiles([this.pictures(parameters)]);
+  }
+
+  private boxes(parameters: Parameters): string {
+    const { scene } = this.layout;
+    const { class: classes, min_score, v } = parameters;
+    return scene
+      ? tiles(`scenes/${scene.id}/boxes`, "mvt", { class: classes, min_score, v })
+      : tiles("tiles/detections", "mvt", parameters);
+  }
+
+  private pictures(parameters: Parameters): string {
+    const { scene } = this.layout;
+    const { run, datetime } = parameters;
+    return scene ? tiles(`scenes/${scene.id}/pixels`, "webp", {}) : tiles("tiles/scenes", "webp", { run, datetime });
+  }
+
+  /** Hide boxes of lower scores at once, before the server has been asked. */
+  dim(score: number): void {
+    for (const id of ["boxes", "boxes-fill", "points"])
+      if (this.map.getLayer(id)) this.map.setFilter(id, [">=", SCORE, score]);
+  }
+
+  setVisible(layer: "picture" | "boxes", visible: boolean): void {
+    for (const id of layer === "picture" ? ["picture"] : ["cells", "boxes-fill", "boxes", "points"])
+      if (this.map.getLayer(id)) this.map.setLayoutProperty(id, "visibility", visible ? "visible" : "none");
+  }
+
+  async draw(source: string, data: GeoJSON.GeoJSON | null): Promise<void> {
+    await this.ready;
+    this.map.getSource<GeoJSONSource>(source)?.setData(data ?? EMPTY);
+  }
+
+  fit(box: Box4, animate: boolean, padding: { left: number; bottom: number }): void {
+    const limits: LngLatBoundsLike = [[box[0], box[1]], [box[2], box[3]]];
+    this.map.fitBounds(limits, { padding: { top: 40, right: 40, left: padding.left + 40, bottom: padding.bottom + 40 }, animate, maxZoom: 20 });
+  }
+
+  /** Return the box under a place of the screen: the smallest of those that are there. */
+  pick(point: { x: number; y: number }): MapGeoJSONFeature | null {
+    const around: [PointLike, PointLike] = [[point.x - 3, point.y - 3], [point.x + 3, point.y + 3]];
+    const layers = PICKED.filter((id) => this.map.getLayer(id));
+    const found = this.map.queryRenderedFeatures(around, { layers });
+    return found.sort((one, other) => extent(one) - extent(other))[0] ?? null;
+  }
+
+  hasCells(): boolean {
+    return !!this.map.getLayer("cells") && this.map.queryRenderedFeatures({ layers: ["cells"] }).length > 0;
+  }
+
+  /** What is seen, as west, south, east, north. */
+  view(): Box4 {
+    const seen = this.map.getBounds();
+    return [Math.max(-180, seen.getWest()), Math.max(-90, seen.getSouth()), Math.min(180, seen.getEast()), Math.min(90, seen.getNorth())];
+  }
+
+  get place(): string {
+    const { lng, lat } = this.map.getCenter();
+    return `${this.map.getZoom().toFixed(2)}/${lat.toFixed(6)}/${lng.toFixed(6)}`;
+  }
+}
+
+function tiles(path: string, suffix: string, parameters: Parameters): string {
+  return address(`${path}/{z}/{x}/{y}.${suffix}`, parameters).replaceAll("%7B", "{").replaceAll("%7D", "}");
+}
+
+function extent(feature: MapGeoJSONFeature): number {
+  if (feature.geometry.type !== "Polygon") return 0;
+  const ring = feature.geometry.coordinates[0] ?? [];
+  const [x, y] = [ring.map((corner) => corner[0] ?? 0), ring.map((corner) => corner[1] ?? 0)];
+  return (Math.max(...x) - Math.min(...x)) * (Math.max(...y) - Math.min(...y));
+}
+
+/** Where the pixel of a scene lies on the map that shows its pixels. */
+export function fromPixel(scene: Scene, x: number, y: number): [number, number] {
+  const side = TILE * 2 ** scene.properties.pixel_zoom;
+  const { lng, lat } = new MercatorCoordinate(x / side, y / side).toLngLat();
+  return [lng, lat];
+}
+
+/** Which pixel of a scene lies at a place of the map that shows its pixels. */
+export function toPixel(scene: Scene, longitude: number, latitude: number): [number, number] {
+  const { x, y } = MercatorCoordinate.fromLngLat([longitude, latitude]);
+  const side = TILE * 2 ** scene.properties.pixel_zoom;
+  return [x * side, y * side];
+}
+
+/** The box of a scene on the map: on the ground, or where its pixels are shown. */
+export function boundsOf(scene: Scene): Box4 {
+  if (scene.bbox) return scene.bbox;
+  const [west, north] = fromPixel(scene, 0, 0);
+  const [east, south] = fromPixel(scene, scene.properties.columns, scene.properties.rows);
+  return [west, south, east, north];
+}

@@ -1,0 +1,115 @@
+"""Runs, as they are and as they grow: a list, and a stream of events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from swathe.drawing.colours import class_colours
+from swathe.errors import StoreError
+from swathe.store.exports.rows import json_text
+from swathe.viewer.library import TooMuchError
+from swathe.viewer.problems import log
+
+if TYPE_CHECKING:
+    from swathe.viewer.library import Library
+    from swathe.viewer.snapshot import Snapshot
+
+STEP = 1.0  # seconds between looks at the store
+QUIET = 15.0  # seconds after which a stream shows that it is alive
+MOST_STREAMS = 64
+MOST_REASONS = 20  # failed scenes of a run that are named
+
+
+def make_router(library: Library) -> APIRouter:
+    """Make the routes.
+
+    Args:
+        library: What to answer from.
+
+    Returns:
+        The routes.
+    """
+    router = APIRouter(tags=["Runs"])
+    streams: set[object] = set()
+
+    @router.get("/runs", summary="Runs with model, settings, and how far they are")
+    def runs(request: Request) -> Response:
+        snapshot = library.now()
+        return library.answer(
+            request, snapshot.version, "application/json", lambda: json_text(describe(snapshot)).encode()
+        )
+
+    @router.get("/events", summary="Runs as server-sent events, one whenever something has changed")
+    async def events() -> StreamingResponse:
+        if len(streams) >= MOST_STREAMS:
+            raise TooMuchError(f"{MOST_STREAMS} pages watch this store already; close one")
+        return StreamingResponse(_watch(library, streams), media_type="text/event-stream")
+
+    return router
+
+
+async def _watch(library: Library, streams: set[object]) -> AsyncIterator[bytes]:
+    """Yield an event for each change, and a comment now and then."""
+    mark, seen, quiet = object(), "", 0.0
+    streams.add(mark)
+    try:
+        while not library.stopping:
+            try:
+                snapshot = await run_in_threadpool(library.now)
+            except StoreError as error:  # it may be back at the next look
+                log.warning("%s", error)
+            else:
+                if snapshot.version != seen:
+                    seen, quiet = snapshot.version, 0.0
+                    yield f"event: runs\ndata: {json_text(describe(snapshot))}\n\n".encode()
+            if quiet >= QUIET:
+                quiet = 0.0
+                yield b": still here\n\n"
+            await asyncio.sleep(STEP)
+            quiet += STEP
+    finally:
+        streams.discard(mark)
+
+
+def describe(snapshot: Snapshot) -> dict[str, Any]:
+    """Describe the runs of a store.
+
+    Args:
+        snapshot: What the store holds.
+
+    Returns:
+        JSON values: the version, the colour of each class, and the runs, the latest first.
+    """
+    colours = {name: "#{:02x}{:02x}{:02x}".format(*rgb) for name, rgb in class_colours(snapshot.class_names).items()}
+    runs = [_run(snapshot, number) for number in range(len(snapshot.runs))]
+    return {"version": snapshot.version, "colours": colours, "runs": runs[::-1]}
+
+
+def _run(snapshot: Snapshot, number: int) -> dict[str, Any]:
+    run = snapshot.runs[number]
+    scenes = [scene for scene in snapshot.scenes.values() if scene.run == run.id]
+    failed = [scene for scene in scenes if scene.state == "failed"]
+    classes: dict[str, int] = {}
+    for scene in scenes:
+        for name, count in scene.per_class.items():
+            classes[name] = classes.get(name, 0) + count
+    return {
+        "id": run.id,
+        "name": run.name,
+        "about": dict(run.about),
+        "updated": run.updated,
+        "scenes": {"complete": run.complete, "pending": run.pending, "failed": run.failed},
+        "windows": {
+            "done": sum(scene.windows for scene in scenes if scene.state == "complete"),
+            "all": sum(scene.windows for scene in scenes if scene.state != "failed"),
+        },
+        "detections": run.detections,
+        "classes": classes,
+        "failed": [{"scene": scene.scene.id, "reason": scene.reason} for scene in failed[:MOST_REASONS]],
+    }

@@ -1,0 +1,90 @@
+"""`swathe serve` in a process of its own, and a browser that looks at it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from requirements import need_page, need_program
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+FLAGS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 60_000  # milliseconds: pixels are drawn by the processor, and others use it too
+
+
+@contextmanager
+def serve(store: Path) -> Iterator[str]:
+    """Serve a store; yields the address of the page."""
+    need_page()
+    command = [sys.executable, "-c", "from swathe.cli.main import run; run()", "serve", str(store), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            if process.stdout is None or not (address := process.stdout.readline().strip()):
+                raise AssertionError("swathe serve has not started")
+            yield address
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start the browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=need_program("chromium"), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def browse(browser: Browser, address: str, width: int = 1280, height: int = 800, **options: Any) -> Iterator[Page]:
+    """Open the map; complaints, and requests to any other host, fail the test."""
+    complaints: list[str] = []
+    page = browser.new_page(viewport={"width": width, "height": height}, **options)
+    page.set_default_timeout(PATIENCE)
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: _check(request.url, address, complaints))
+    page.goto(address)
+    page.wait_for_selector("#map[data-idle][data-counted]")
+    yield page
+    page.close()
+    assert complaints == []
+
+
+def _check(url: str, address: str, complaints: list[str]) -> None:
+    if not url.startswith((address.split("#", maxsplit=1)[0], "blob:", "data:")):
+        complaints.append(f"asked {url}")
+
+
+def settled(page: Page) -> None:
+    """Wait until the map has drawn all that it has asked for."""
+    page.wait_for_timeout(300)  # what was clicked is asked for after a moment
+    page.evaluate("new Promise((done) => { swathe.map.once('idle', done); swathe.map.triggerRepaint() })")
+
+
+def pixels_of(page: Page) -> Any:
+    """Take a picture of the page as an array of RGB."""
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
