@@ -48,6 +48,12 @@ class Workspace(Protocol):
     def get(self, name: str) -> bytes | None:
         """Read bytes; None if there are none of this name.
 
+        Args:
+            name: Their name.
+
+        Returns:
+            The bytes.
+
         Raises:
             StoreError: If they cannot be read.
         """
@@ -56,6 +62,12 @@ class Workspace(Protocol):
     def names(self, prefix: str = "") -> frozenset[str]:
         """Return all names that begin with a prefix.
 
+        Args:
+            prefix: How the names begin; all if empty.
+
+        Returns:
+            The names.
+
         Raises:
             StoreError: If they cannot be listed.
         """
@@ -63,6 +75,9 @@ class Workspace(Protocol):
 
     def drop(self, names: Iterable[str]) -> None:
         """Remove names; those that are gone already are fine.
+
+        Args:
+            names: What to remove.
 
         Raises:
             StoreError: If one cannot be removed.
