@@ -101,6 +101,9 @@ class Snapshots:
     def now(self) -> Snapshot:
         """Return a snapshot that is a second old at most.
 
+        Returns:
+            The snapshot.
+
         Raises:
             StoreError: If the store cannot be read.
         """
