@@ -38,7 +38,7 @@ Output = Annotated[
     typer.Option(
         "-o",
         "--output",
-        help="File to write: .geojson .gpkg .fgb .csv .coco.json .cvat.xml ...; or a folder for DOTA or YOLO.",
+        help="File to write: .geojson .gpkg .csv .coco.json .cvat.xml ...; or a folder (DOTA, YOLO).",
     ),
 ]
 FormatName = Annotated[
