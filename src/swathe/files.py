@@ -47,6 +47,12 @@ class Workspace(Protocol):
     def get(self, name: str) -> bytes | None:
         """Read bytes; None if there are none of this name.
 
+        Args:
+            name: Their name.
+
+        Returns:
+            The bytes.
+
         Raises:
             StoreError: If they cannot be read.
         """
@@ -55,6 +61,12 @@ class Workspace(Protocol):
     def names(self, prefix: str = "") -> frozenset[str]:
         """Return all names that begin with a prefix.
 
+        Args:
+            prefix: How the names begin; all if empty.
+
+        Returns:
+            The names.
+
         Raises:
             StoreError: If they cannot be listed.
         """
@@ -62,6 +74,9 @@ class Workspace(Protocol):
 
     def drop(self, names: Iterable[str]) -> None:
         """Remove names; those that are gone already are fine.
+
+        Args:
+            names: What to remove.
 
         Raises:
             StoreError: If one cannot be removed.
