@@ -42,10 +42,8 @@ def scan(folder: Folder, rows: Rows, query: Query | None) -> Iterator[Detections
     """
     query = _checked(query)
     asked = rows.asked(query)
-    runs = {
-        run: parse_json(rows.runs[run]["about"].encode(), f"the row of run {run}")
-        for run in sorted(set(asked.column("run").to_pylist()))
-    }
+    names = sorted(set(asked.column("run").to_pylist()))
+    runs = {run: parse_json(rows.runs[run]["about"].encode(), f"the row of run {run}") for run in names}
     yield Detections.empty(class_names(asked), described(asked), runs)
     files = _files(folder, rows, query)
     if query.limit is None:
