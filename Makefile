@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-train lock frontend demo map test cluster cluster-down ogr-parquet fuzz check format accidents bench gauges docs train-buildings clean
+.PHONY: help setup setup-dev setup-train lock frontend demo map test cluster cluster-down ogr-parquet fuzz check format accidents bench gauges rivals docs train-buildings clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -118,6 +118,12 @@ accidents: setup-dev ## kill runs 50 times, break one scene of 1000, fail every 
 bench: setup-dev ## run all benchmarks, then write docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python -m benchmarks.report
+
+rivals: setup-train ## compare what is read from models of other makes with what their own tools read (network)
+	cd benchmarks/rivals && ./install.sh ultralytics && ./install.sh oriented-det
+	benchmarks/rivals/.venv-ultralytics/bin/python benchmarks/rivals/ultralytics_candidates.py build/rivals
+	benchmarks/rivals/.venv-oriented-det/bin/python benchmarks/rivals/oriented_det_candidates.py build/rivals
+	$(BIN)/python -m benchmarks.rivals.compare build/rivals
 
 gauges: setup-dev ## how large and how tangled the source is, and how often a small run asks its store
 	$(BIN)/python benchmarks/gauges.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ class MemoryStore:
     about: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     updated: dict[str, str] = field(default_factory=dict)
     named: Areas = field(default_factory=Areas)
+    parts: set[str] = field(default_factory=set)
     address: str = "memory"
 
     def add(self, run: str, detections: Detections, *, state: str = "complete", windows: int = 4) -> None:
@@ -58,6 +60,10 @@ class MemoryStore:
     def density(self, query: Query | None, cells: Cells) -> np.ndarray:
         (rows,) = self.scan(query)
         return cells.count(shapely.bounds(rows.footprints()).reshape(-1, 4))
+
+    def workspace(self, run: str) -> Any:
+        """The names of the parts of unfinished scenes; nothing else is asked of it."""
+        return SimpleNamespace(names=lambda: frozenset(self.parts if run in self.updated else ()))
 
     def areas(self) -> Areas:
         return self.named

@@ -5,11 +5,12 @@
 # tool. Ultralytics is AGPL: it is run here to compare files and numbers, and nothing of it is part of Swathe.
 set -euo pipefail
 cd "$(dirname "$0")"
-tool=${1:?name the tool: ultralytics}
+tool=${1:?name the tool: ultralytics or oriented-det}
 python=${PYTHON:-../../.venv/bin/python}
 case "$tool" in
 ultralytics) packages=("ultralytics==8.4.190" ultralytics-thop polars polars-runtime-32 psutil scipy pyyaml onnxslim) ;;
-*) echo "$tool: there is no such tool here; there is ultralytics" >&2; exit 2 ;;
+oriented-det) packages=("oriented-det==0.4.1" albumentations albucore stringzilla simsimd huggingface_hub scipy pydantic) ;;
+*) echo "$tool: there is no such tool here; there are ultralytics and oriented-det" >&2; exit 2 ;;
 esac
 "$python" -m venv ".venv-$tool"
 site=$("$python" -c 'import numpy, pathlib; print(pathlib.Path(numpy.__file__).parents[1])')

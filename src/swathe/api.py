@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from swathe.arguments import address, file_path, names, number, several, text, whole_number
 from swathe.engine.settings import LEAST_SCALE, MOST_SCALE, RunSettings
-from swathe.errors import Argument, SourceError, UsageError
+from swathe.errors import Argument, SourceError, StoreError, UsageError
 from swathe.times import parse_utc, utc_text
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from swathe.query import Query
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
-    from swathe.store.protocol import Store
+    from swathe.store.protocol import Store, StoredScene
 
     Source: TypeAlias = str | Path | npt.NDArray[np.generic] | Image
 
@@ -280,8 +280,10 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     )
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         sources, (spec, card) = _as_files(source, Path(folder), keep=output is not None), chosen.detector(model)
-        opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix)
-        return _carried_out(*opened, chosen.settings(card), spec, output, Path(folder), name)
+        settings = chosen.settings(card)
+        known = looked_at(output, settings, spec)
+        opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known)
+        return _carried_out(opened, settings, spec, output, Path(folder), name)
 
 
 def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
@@ -307,8 +309,7 @@ def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
 
 
 def _carried_out(
-    scenes: Sequence[Scene],
-    unopened: Mapping[str, str],
+    opened: Opened,
     settings: RunSettings,
     detector: DetectorSpec,
     output: str | Path | None,
@@ -320,10 +321,10 @@ def _carried_out(
     from swathe.engine.run import run_plan
     from swathe.store import open_store
 
-    plan = make_plan(scenes, settings, detector)
+    plan = make_plan(opened.scenes, settings, detector, opened.done)
     place = folder / "store" if output is None else address("output", output, "the folder or address of a store")
     store = open_store(place, create=True)
-    summary = with_unopened(run_plan(plan, store, name=name), unopened)
+    summary = with_unopened(run_plan(plan, store, name=name), opened.unopened)
     found = detections_of(summary, store)
     written = {key: replace(scene, uri=scene.id) for key, scene in found.scenes.items() if _lies_in(scene, folder)}
     found = replace(found, scenes={**found.scenes, **written})
@@ -357,6 +358,36 @@ def detections_of(summary: RunSummary, store: Store) -> Detections:
     return read(store, Query(runs=(summary.run,), scenes=summary.scenes))
 
 
+class Opened(NamedTuple):
+    """Scenes that were found."""
+
+    scenes: tuple[Scene, ...]  # those that could be opened
+    unopened: Mapping[str, str]  # scene id -> why it cannot be opened
+    done: tuple[StoredScene, ...]  # those that need not be opened, because a run has looked at them already
+
+
+def looked_at(output: str | Path | None, settings: RunSettings, detector: DetectorSpec) -> dict[str, StoredScene]:
+    """Find out what a store has of a run already, so that thousands of files need not be opened to add one.
+
+    Args:
+        output: The store; None, or one that is not there yet, has nothing.
+        settings: Settings of the run.
+        detector: Its model.
+
+    Returns:
+        Complete scenes by address.
+    """
+    from swathe.engine.plan import Plan
+    from swathe.store import open_store
+
+    place = None if output is None else address("output", output, "the folder or address of a store")
+    try:
+        stored = () if place is None else open_store(place).scenes(Plan((), settings, detector).run)
+    except StoreError:
+        return {}
+    return {scene.scene.uri: scene for scene in stored if scene.state == "complete"}
+
+
 def open_readable(
     sources: Sequence[str | Path],
     bands: Sequence[int] | None = None,
@@ -364,7 +395,8 @@ def open_readable(
     acquired: str | datetime | None = None,
     resolution: float | None = None,
     prefix: str = "",
-) -> tuple[tuple[Scene, ...], dict[str, str]]:
+    known: Mapping[str, StoredScene] | None = None,
+) -> Opened:
     """Find and open scenes; one bad file among good ones does not stop them. Pixels are not looked at yet.
 
     Args:
@@ -374,15 +406,18 @@ def open_readable(
         acquired: When the scenes were taken, ISO 8601 or a datetime, in UTC; None to leave what their files say.
         resolution: Metres per pixel on the ground of scenes that have no georeference; None if nobody knows.
         prefix: What to put before the ids of all scenes.
+        known: Scenes that a run has looked at, by address; those that did not change are not opened.
 
     Returns:
-        The scenes that could be opened, without mosaics of the others, and for the ids of the others why not.
+        What was found, without mosaics of other scenes.
 
     Raises:
         SourceError: If nothing is found, or no file can be opened.
         UsageError: If the bands do not exist, the value range does not rise, or the time or the resolution is none.
     """
     from swathe.engine.failure import describe_failure
+    from swathe.engine.identity import is_known
+    from swathe.raster.fingerprint import stamp
     from swathe.raster.opening import open_scene
     from swathe.raster.sources import find_sources, scene_ids, without_mosaics
 
@@ -390,22 +425,28 @@ def open_readable(
     if resolution is not None:
         resolution = number("resolution", resolution, "metres per pixel, such as 0.3", 1e-6, 1e6)
     scenes: list[Scene] = []
+    done: list[StoredScene] = []
     unopened: dict[str, str] = {}
     paths = find_sources([str(source) for source in sources])
+    mosaics = any(path.lower().endswith(".vrt") for path in paths)  # left out if they show the others
     for name, path in zip((prefix + name for name in scene_ids(paths)), paths, strict=True):
+        mark, before = stamp(path, time, resolution), None if mosaics else (known or {}).get(path)
+        if before is not None and is_known(before, mark):
+            done.append(before)
+            continue
         try:
             scene = open_scene(path, bands=bands, value_range=value_range, scene_id=name)
             metres = None if scene.georeferenced else resolution
-            scenes.append(replace(scene, acquired=time or scene.acquired, resolution=metres))
+            scenes.append(replace(scene, acquired=time or scene.acquired, resolution=metres, stamp=mark))
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 whatever one file causes must not end the others
             unopened[name] = describe_failure(path, error)
-    if not scenes:
+    if not scenes and not done:
         first, *others = unopened.values()
         more = f" (and {len(others)} more that cannot be opened)" if others else ""
         raise SourceError(f"{first}{more}")
-    return without_mosaics(scenes), unopened
+    return Opened(without_mosaics(scenes), unopened, tuple(done))
 
 
 def with_unopened(summary: RunSummary, unopened: Mapping[str, str]) -> RunSummary:

@@ -205,7 +205,7 @@ def test_geojson_of_two_kinds_is_refused_before_the_work(
         (("--stride", "200"), 2, "--stride 200"),
         (("--scales", "0"), 2, "--scales 0"),
         (("--scales", "1,1"), 2, "--scales 1,1: "),
-        (("--min-score", "2"), 2, "2.0"),
+        (("--min-score", "2"), 2, "--min-score 2"),
         (("--merge-iou", "-1"), 2, "-1"),
         (("--workers", "-3"), 2, "--workers -3"),
         (("--classes", "boat"), 2, "boat"),

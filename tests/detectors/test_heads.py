@@ -125,6 +125,19 @@ CASES: dict[str, tuple[dict[str, npt.NDArray[Any]], dict[str, str], str, list[li
         TURNED,
     ),
 }
+CASES["oriented-det"] = (
+    {
+        "pre_nms_boxes": np.array(
+            [[9, 9, 5, 5, 0], [30, 20, 8, 20, TURN + QUARTER], [0, 0, 0, 0, 0], [40, 50, 6, 10, 0]], np.float32
+        ),
+        "pre_nms_scores": np.array([0.1, 0.9, 0, 0.8], np.float32),
+        "pre_nms_labels": np.array([1, 1, 0, 2]),
+        "pre_nms_count": np.array(3),
+    },
+    {},
+    CARD,
+    TURNED,
+)
 
 
 def make_model(folder: Path, layout: str) -> Path:
@@ -191,6 +204,19 @@ def test_deepness_says_the_resolution(tmp_path: Path) -> None:
     spec, card = resolve_model(write_graph(tmp_path / "deep.onnx", CASES["ultralytics-obb"][0], metadata))
     assert (card.layout, card.resolution, card.classes) == ("ultralytics-obb", 0.3, ("ship", "plane"))
     assert (spec.min_score, card.mean, card.deviation) == (0.4, (0.1, 0.2, 0.3), (0.5, 0.5, 0.5))
+
+
+def test_the_file_beside_models_of_oriented_det_is_read(tmp_path: Path) -> None:
+    path = write_graph(tmp_path / "odet.onnx", CASES["oriented-det"][0])
+    said = {
+        "class_names": ["ship", "plane"],
+        "score_threshold": 0.3,
+        "normalize_mean": [0.4, 0.5, 0.6],
+        "normalize_std": [0.2, 0.2, 0.2],
+    }
+    (tmp_path / "odet.export_meta.json").write_text(json.dumps(said))
+    card = resolve_model(path)[1]
+    assert (card.layout, card.min_score, card.mean) == ("oriented-det", 0.3, (0.4, 0.5, 0.6))
 
 
 def test_the_card_goes_before_the_file(tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import swathe
+from red_cells import write_red_cells
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.events import RunSummary
 from swathe.engine.identity import take_stock
@@ -14,7 +18,9 @@ from swathe.engine.plan import Plan, make_plan
 from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
 from swathe.errors import UsageError
+from swathe.raster.opening import open_scene
 from swathe.raster.scene import Scene
+from swathe.store import open_store
 from swathe.store.protocol import Store
 from swathe.testing.fakes import BLANK_READER, read_log
 from swathe.testing.scenes import SyntheticScene, scene_without_file
@@ -136,15 +142,15 @@ def test_what_nobody_needs_any_more_is_cleared_away(grower: Grower) -> None:
     plan = grower.plan(grower.north)
     workspace = grower.store.workspace(plan.run)
     old, new = plan.scenes[0], grower.plan(replace(grower.north, fingerprint=(1, 2))).scenes[0]
-    south = grower.plan(grower.south).scenes[0]
-    grower.store.begin(plan.run, plan.about(), take_stock(grower.plan(grower.south), grower.store).news)
-    names = {scene.part(next(scene.batches())) for scene in (old, new, south)}
-    for name in names:
-        workspace.put(name, b"of a state that is gone, or of another process")
-    stock = take_stock(plan, grower.store)
-    assert {name.partition("/")[0] for name in stock.orphans} == {new.key}
+    for scene in (old, new):
+        workspace.put(scene.part(next(scene.batches())), b"of this state of the file, and of one that is gone")
+    assert {name.partition("/")[0] for name in take_stock(plan, grower.store).orphans} == {new.key}
+    south = take_stock(grower.plan(grower.south), grower.store)
+    grower.store.begin(plan.run, plan.about(), south.news)
+    assert take_stock(plan, grower.store).orphans == (), "another process is at work"
+    grower.run(grower.north, grower.south)
     grower.run(grower.north)
-    assert {name.partition("/")[0] for name in workspace.names()} == {south.key}, "another process may work on it"
+    assert workspace.names() == frozenset()
 
 
 def test_a_run_can_be_named_at_any_time(grower: Grower) -> None:
@@ -154,3 +160,35 @@ def test_a_run_can_be_named_at_any_time(grower: Grower) -> None:
     assert (looked_at, grower.store.runs()[0].name) == (set(), "spring")
     grower.run(grower.south)
     assert grower.store.runs()[0].name == "spring"
+
+
+def test_files_that_a_run_knows_are_not_opened_to_add_one(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, output = tmp_path / "images", tmp_path / "found"
+    folder.mkdir()
+    for name in ("a", "b"):
+        write_red_cells(folder / f"{name}.tif", width=128, height=128)
+    opened: list[str] = []
+
+    def noticed(path: str, **options: Any) -> Scene:
+        opened.append(Path(path).stem)
+        return open_scene(path, **options)
+
+    def detect(**options: Any) -> int:
+        opened.clear()
+        return len(swathe.detect(folder, tiny_model, tile=128, workers=0, output=output, **options))
+
+    monkeypatch.setattr("swathe.raster.opening.open_scene", noticed)
+    first = detect()
+    assert opened == ["a", "b"]
+    write_red_cells(folder / "c.tif", width=128, height=128)
+    assert detect() == first * 3 // 2
+    assert opened == ["c"]
+    (folder / "a.tif.aux.xml").write_text("<PAMDataset/>")
+    os.utime(folder / "b.tif", ns=(0, 0))
+    assert detect() == first * 3 // 2
+    assert opened == ["a", "b"], "the georeference of one may have changed, the pixels of the other"
+    detect(acquired="2024-05-01")
+    assert opened == ["a", "b", "c"]
+    assert open_store(output).runs()[0].complete == 3

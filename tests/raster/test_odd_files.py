@@ -123,11 +123,20 @@ def photograph(tmp_path: Path, picture: Picture) -> Path:
     return tmp_path / "scene.jpg"
 
 
-@pytest.mark.parametrize("marker", [b"\xff\xdb", b"\xff\xda", b"\xff\xd3"])
-def test_stray_bytes_in_a_jpeg_are_passed_over_as_viewers_do(photograph: Path, marker: bytes) -> None:
+@pytest.mark.parametrize(
+    ("marker", "stray"),
+    [
+        (b"\xff\xdb", bytes(range(1, 9))),
+        (b"\xff\xda", bytes(range(1, 9))),
+        (b"\xff\xd3", bytes(range(1, 9))),
+        (b"\xff\xdb", b"\xff\x00"),
+        (b"\xff\xda", b"\xff\x00"),
+    ],
+)
+def test_stray_bytes_in_a_jpeg_are_passed_over_as_viewers_do(photograph: Path, marker: bytes, stray: bytes) -> None:
     data, expected = photograph.read_bytes(), read(photograph).pixels
     place = data.index(marker)
-    photograph.write_bytes(data[:place] + bytes(range(1, 9)) + data[place:])
+    photograph.write_bytes(data[:place] + stray + data[place:])
     with (
         rasterio.Env(GDAL_ERROR_ON_LIBJPEG_WARNING=True),
         pytest.raises(rasterio.errors.RasterioIOError, match=r"extraneous bytes|See previous"),

@@ -92,7 +92,10 @@ def test_damaged_descriptions_are_refused(write: Write, picture: Picture) -> Non
 def test_bands_go_by_their_tags(
     write: Write, picture: Picture, count: int, tags: tuple, bands: tuple[int, ...], alpha: int | None
 ) -> None:
-    scene = open_scene(write(picture(60, 50, count), tags=tags, photometric="minisblack"))
+    pixels = picture(60, 50, count)
+    if alpha is not None:
+        pixels[alpha - 1] = 255
+    scene = open_scene(write(pixels, tags=tags, photometric="minisblack"))
     assert (scene.bands, scene.alpha) == (bands, alpha)
     assert scene.has_mask == (alpha is not None)
 

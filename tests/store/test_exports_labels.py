@@ -95,6 +95,7 @@ def test_yolo_refuses_images_that_would_share_a_file(tmp_path: Path) -> None:
 def test_cvat_has_a_polygon_per_object(found: Detections, tmp_path: Path) -> None:
     root = ElementTree.parse(export(found, tmp_path / "a.cvat.xml")).getroot()
     assert (root.tag, root.findtext("version")) == ("annotations", "1.1")
+    assert tuple(name.text for name in root.iterfind("meta/task/labels/label/name")) == CLASSES
     listed = root.findall("image")
     assert [image.get("name") for image in listed] == ["a/beach.png", "b/beach.png", "b/c/empty.png"]
     for image, scene in zip(listed, (BEACH, TWIN, EMPTY), strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import shapely
 from PIL import Image
 
@@ -25,7 +26,8 @@ from swathe.raster.opening import open_scene  # noqa: E402
 from swathe.raster.pyramid import Level  # noqa: E402
 from swathe.raster.window import Window  # noqa: E402
 from swathe.training import validate  # noqa: E402
-from swathe.training.data import CropSet, LabelledCrop  # noqa: E402
+from swathe.training.config import parse_config  # noqa: E402
+from swathe.training.data import CropSet, LabelledCrop, open_sets  # noqa: E402
 
 
 def test_an_area_that_also_touches_the_crop_in_a_line_is_read(tmp_path: Path) -> None:
@@ -57,3 +59,30 @@ def test_validation_does_not_judge_classes_that_a_set_does_not_label() -> None:
     assert set(every.classes.tolist()) == {0, 1}
     np.testing.assert_array_equal(ships.boxes, every.boxes[every.classes == 0])
     assert set(ships.classes.tolist()) == {0}
+
+
+def test_crops_come_to_one_resolution_where_it_is_known(tmp_path: Path) -> None:
+    """One image is georeferenced, one has a header, one says nothing: halved, halved again, and left as it is."""
+    rasterio = pytest.importorskip("rasterio")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    headers = {"header": "imagesource:GoogleEarth\ngsd:0.1\n", "none": "gsd:null\n", "placed": ""}
+    for name, header in headers.items():
+        Image.new("RGB", (200, 120)).save(tmp_path / "images" / f"{name}.png")
+        (tmp_path / "labels" / f"{name}.txt").write_text(f"{header}40 40 80 40 80 60 40 60 ship 0\n")
+    place = {"crs": "EPSG:32645", "transform": rasterio.Affine(0.2, 0, 500_000, 0, -0.2, 3_000_000)}
+    (tmp_path / "images" / "placed.png").unlink()
+    profile = {"driver": "GTiff", "width": 200, "height": 120, "count": 3, "dtype": "uint8"}
+    with rasterio.open(tmp_path / "images" / "placed.tif", "w", **profile, **place) as file:
+        file.write(np.full((3, 120, 200), 90, np.uint8))
+    entry = {"kind": "dota", "images": str(tmp_path / "images"), "labels": str(tmp_path / "labels"), "resolution": 0.4}
+    document = {"model": {"name": "a", "classes": ["ship"]}, "run": {"output": str(tmp_path / "run")}, "train": [entry]}
+    config = parse_config(document, where="here")
+    crops = {item.name.split("__")[0]: item for item in open_sets(config.train, config, 512, 512).crops}
+    assert {name: (item.window.width, item.window.height) for name, item in crops.items()} == {
+        "header": (50, 30),
+        "none": (200, 120),
+        "placed": (100, 60),
+    }
+    np.testing.assert_allclose(crops["header"].sample.boxes()[0, 2:4], (10, 5), atol=0.1)
+    np.testing.assert_allclose(crops["placed"].sample.boxes()[0, 2:4], (20, 10), atol=0.1)

@@ -27,7 +27,7 @@ from swathe.model.checkpoint import load_safetensors  # noqa: E402
 from swathe.training import precision  # noqa: E402
 from swathe.training.check import check_config  # noqa: E402
 from swathe.training.config import TrainingConfig, parse_config  # noqa: E402
-from swathe.training.loop import BEST, LAST, STATE, TrainingEvent, train  # noqa: E402
+from swathe.training.loop import BEST, LAST, STATE, TrainingEvent, _fingerprint, train  # noqa: E402
 from swathe.training.schedule import radius_at  # noqa: E402
 from swathe.training.state import read_progress  # noqa: E402
 
@@ -283,3 +283,14 @@ def test_the_label_of_the_angle_narrows_by_equal_factors() -> None:
     radii = [radius_at(8.0, 2.0, progress) for progress in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert radii == pytest.approx([8.0, 8.0 / 2**0.5, 4.0, 4.0 / 2**0.5, 2.0])
     assert radius_at(3.0, None, 0.7) == 3.0
+
+
+def test_a_run_is_known_by_what_shapes_its_steps(labelled: Path, tmp_path: Path) -> None:
+    """A setting that is written out at its default, as one that older runs did not have, makes no other run."""
+    plain = config(labelled, tmp_path / "run")
+    known = _fingerprint(plain)
+    assert _fingerprint(config(labelled, tmp_path / "elsewhere", patience=0, final_share=0.2)) == known
+    assert _fingerprint(replace(plain, run=replace(plain.run, threads=2, checkpoint_seconds=1.0))) == known
+    assert _fingerprint(config(labelled, tmp_path / "run", final_share=0.3)) != known
+    assert _fingerprint(replace(plain, run=replace(plain.run, seed=1))) != known
+    assert _fingerprint(replace(plain, train=(replace(plain.train[0], repeat=2),))) != known

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +11,12 @@ from fastapi.testclient import TestClient
 
 from memory_store import MemoryStore
 from swathe.detections import Detections, SceneInfo
+from swathe.engine.plan import make_plan
+from swathe.engine.settings import RunSettings
+from swathe.raster.opening import open_scene
 from swathe.viewer import live, snapshot
 from swathe.viewer.library import Library
+from viewer_samples import write_scene
 
 
 def found(name: str, count: int) -> Detections:
@@ -26,6 +32,21 @@ def test_runs_are_described_the_latest_first(client: TestClient) -> None:
     assert first["scenes"] == {"complete": 3, "pending": 0, "failed": 0}
     assert first["windows"] == {"done": 12, "all": 12}
     assert sum(first["classes"].values()) == first["detections"] == 150
+
+
+def test_windows_of_a_scene_in_work_are_counted_by_its_parts(tmp_path: Path) -> None:
+    """The parts are called as the engine calls those of its own plans."""
+    path = write_scene(tmp_path / "one.tif", placed=True)
+    plan = make_plan([open_scene(path)], RunSettings(tile=128, stride=100))
+    (scene,) = plan.scenes
+    store = MemoryStore()
+    store.add("run", found("one", 0), state="pending", windows=plan.windows)
+    stored, rows = store.found[0]
+    store.found = [(replace(stored, fingerprint=scene.fingerprint), rows)]
+    batches = list(scene.batches())
+    store.parts = {scene.part(batch) for batch in batches[:2]} | {f"{scene.key}/written", "other/part-0-0-7"}
+    (run,) = json.loads(live._now(Library(store)))["runs"]
+    assert run["windows"] == {"done": sum(batch.count for batch in batches[:2]), "all": plan.windows}
 
 
 def test_a_stream_tells_of_each_scene_that_becomes_complete(monkeypatch: pytest.MonkeyPatch) -> None:

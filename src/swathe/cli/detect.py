@@ -43,8 +43,12 @@ from swathe.counts import counted
 from swathe.errors import UsageError
 
 if TYPE_CHECKING:
+    from swathe.detections import SceneInfo
+    from swathe.detectors.card import ModelCard
+    from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
     from swathe.engine.plan import Plan
+    from swathe.engine.settings import RunSettings
     from swathe.query import Query
     from swathe.raster.scene import Scene
     from swathe.store.exports import Format
@@ -138,7 +142,7 @@ def detect(
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
-    from swathe.api import Choices, open_readable, raise_for_failures
+    from swathe.api import Choices, looked_at, open_readable, raise_for_failures
     from swathe.engine.plan import make_plan
 
     targets = _targets(export or (), geojson, overwrite=overwrite)
@@ -146,42 +150,37 @@ def detect(
     limits, shown = value_limits("value_range", value_range), whole_numbers("bands", bands)
     least, region = lowest_scores(min_score), _region(output, box, polygon, area, areas, name_property)
     chosen = Choices(
-        looks,
-        tile,
-        stride,
-        kept,
-        least,
-        merge_iou,
-        workers,
-        backend,
-        batch_timeout,
-        memory,
-        shown,
-        limits,
-        device,
-        merge_ios,
-        across_classes,
-        region,
-    )
+        looks, tile, stride, kept, least, merge_iou, workers, backend, batch_timeout, memory, shown, limits, device,
+        merge_ios, across_classes, region,
+    )  # fmt: skip
     spec, card = chosen.detector(model)
     settings = chosen.settings(card)
-    scenes, unopened = open_readable(sources, shown, limits, acquired, resolution, scene_prefix)
-    _check_one_kind(scenes, targets)
-    plan = make_plan(scenes, settings, spec)
+    known = {} if overwrite else looked_at(output, settings, spec)
+    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known)
+    _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
+    plan = make_plan(scenes, settings, spec, done)
     _check_before(plan)
     store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:
-        own = ", ".join(f"{score:g} for {name}" for name, score in settings.class_scores) or f"{spec.min_score:g}"
-        model_line = f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {own}"
-        echo(model_line, describe(plan), *notes(plan))
+        echo(_model_line(card, spec, settings), describe(plan), *notes(plan))
     summary = _run(plan, store, unopened, name, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)
-    files = [str(path) for path in (*summary.files, *targets)]
+    _report(summary, [str(path) for path in (*summary.files, *targets)], json=json, quiet=quiet)
+    raise_for_failures(summary)
+
+
+def _model_line(card: ModelCard, spec: DetectorSpec, settings: RunSettings) -> str:
+    """Say which model looks, for what, and from which score on."""
+    own = ", ".join(f"{score:g} for {name}" for name, score in settings.class_scores) or f"{spec.min_score:g}"
+    return f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {own}"
+
+
+def _report(summary: RunSummary, files: list[str], *, json: bool, quiet: bool) -> None:
+    """Print what the run did."""
     if json:
         print_json({"event": "summary", **summary.to_json(), "files": files})
     elif not quiet:
         echo(*_summary(summary, files))
-    raise_for_failures(summary)
 
 
 def _region(
@@ -203,12 +202,12 @@ def _region(
 def describe(plan: Plan) -> str:
     """Return a line that says what will be looked at, and how."""
     settings = plan.settings
-    scales = ", ".join(map(_range, zip(*(scene.scales for scene in plan.scenes), strict=True)))
+    scales = ", ".join(map(_range, zip(*(scene.scales for scene in plan.scenes), strict=True))) or "as before"
     ios = settings.merge_ios
     overlap = f"IoU {settings.merge_iou:g}" if ios is None else f"an overlap of {ios:g} of the smaller box"
     classes = ", across classes" if settings.across_classes else ""
     return (
-        f"Plan     {counted(len(plan.scenes), 'scene')}, {counted(plan.windows, 'window')} of {settings.tile} px every "
+        f"Plan     {counted(plan.scene_count, 'scene')}, {counted(plan.windows, 'window')} of {settings.tile} px every "
         f"{settings.stride} px at scale {scales}; merged from {overlap}{classes}"
     )
 
@@ -277,7 +276,7 @@ def _run(
         return with_unopened(run_plan(plan, store, name=name, progress=progress), unopened)
 
 
-def _check_one_kind(scenes: Sequence[Scene], targets: Mapping[Path, Format]) -> None:
+def _check_one_kind(scenes: Sequence[Scene | SceneInfo], targets: Mapping[Path, Format]) -> None:
     """Refuse a file on the ground of scenes with and without georeference before the work, not after it."""
     without = [scene.id for scene in scenes if scene.crs is None or scene.transform is None]
     refused = [path for path, chosen in targets.items() if chosen.on_ground]

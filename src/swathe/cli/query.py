@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 Output = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", help="File to write: .geojson .gpkg .fgb .csv .coco.json .parquet; or a folder for DOTA."
+        "-o",
+        "--output",
+        help="File to write: .geojson .gpkg .csv .coco.json .cvat.xml ...; or a folder (DOTA, YOLO).",
     ),
 ]
 FormatName = Annotated[
@@ -44,7 +46,7 @@ FormatName = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="geojson, gpkg, fgb, csv, coco, dota or parquet, if the name of the output does not say.",
+        help="geojson, gpkg, fgb, csv, coco, dota, yolo-obb, cvat, label-studio, parquet; else by the name.",
     ),
 ]
 

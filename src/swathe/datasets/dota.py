@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # `imagesource:GoogleEarth`, `gsd:0.15`, `gsd:null`, `acquisition dates:2016-05-04`: a label line begins with a number.
 _HEADER = re.compile(r"[A-Za-z][\w ]*:")
+_RESOLUTION = re.compile(r"^gsd:\s*(\d+(?:\.\d+)?(?:e-?\d+)?)\s*$", re.MULTILINE)
 _DIFFICULT = ("0", "1", "2")
 _LINE_FORM = "x1 y1 x2 y2 x3 y3 x4 y4 class difficult"
 
@@ -56,6 +57,22 @@ def read_labels(path: Path) -> Labels:
         classes.append(_class_name(fields[8], where))
         difficult.append(_is_difficult(fields[9] if len(fields) == 10 else "0", where))
     return polygon_array(rows), tuple(classes), np.asarray(difficult, dtype=np.bool_)
+
+
+def read_resolution(path: Path) -> float | None:
+    """Read the resolution in the header of a DOTA text file, `gsd:0.15`.
+
+    Args:
+        path: The label file.
+
+    Returns:
+        Metres per pixel, None if the file does not say or says `null`.
+
+    Raises:
+        SourceError: If the file cannot be read.
+    """
+    found = _RESOLUTION.search(label_text(path))
+    return float(found[1]) if found and float(found[1]) > 0 else None
 
 
 def read_folder(labels: Path, images: Path | None = None) -> list[Sample]:

@@ -65,9 +65,11 @@ class NetworkDetector:
             UsageError: If the pixels have another size or type.
         """
         outputs = self.outputs(pictures)
+        images = (
+            [[output[row] for output in outputs] for row in range(len(pictures))] if self._head.batched else [outputs]
+        )
         try:
-            rows = [[output[row] for output in outputs] for row in range(len(pictures))]
-            return [self._head.decode(row, self.spec.min_score) for row in rows]
+            return [self._head.decode(image, self.spec.min_score) for image in images]
         except ModelError as error:
             raise ModelError(f"{self.spec.path}: {error}") from error
 

@@ -82,8 +82,7 @@ def resolve_model(
         min_score: Lowest score to report, 0 to 1; the model's own if not given.
         iou: Of two boxes of a class in one tile that overlap more, only the better stays, 0 to 1.
         keep: Names of the classes to report; all if empty.
-        tile: Side of the square tiles the detector will be given, pixels; if not given, the only one that the model
-            takes, or 1024.
+        tile: Side of the square tiles it will be given, pixels; if not given, the only one that it takes, or 1024.
         threads: Inference threads of each worker.
         device: "cpu", or "cuda" for one of NVIDIA through ONNX Runtime, which is given tiles by the batch.
 

@@ -158,5 +158,5 @@ class Driver:
             name = one.scene.scene.id
             self.done[name] = one.scene
             raw = self._raw.pop(name, one.scene.detections)
-            total = len(self._plan.scenes)
+            total = self._plan.scene_count
             self._progress(SceneMerged(name, raw, one.scene.detections, len(self.done), total))

@@ -65,13 +65,13 @@ def take_stock(plan: Plan, store: Store) -> Stock:
     stored = store.scenes(plan.run)
     scenes = _by_known_names(plan, stored)
     known = {scene.scene.id: scene for scene in stored}
-    done: list[StoredScene] = []
+    done = [known.pop(scene.scene.id) for scene in plan.done if scene.scene.id in known]
     todo: list[ScenePlan] = []
     news: list[StoredScene] = []
     for scene in scenes:
         before = known.pop(scene.id, None)
         wanted = stored_scene(plan.run, scene)
-        if before is not None and before.state == "complete" and before.fingerprint == scene.fingerprint:
+        if before is not None and before.state == "complete" and _content(before) == scene.fingerprint:
             wanted = replace(before, scene=wanted.scene)
             done.append(wanted)
         else:
@@ -79,9 +79,9 @@ def take_stock(plan: Plan, store: Store) -> Stock:
             todo.append(scene)
         if wanted != before:
             news.append(wanted)
-    used = {scene.key for scene in todo}
-    used |= {scene_key(other.scene.id, other.fingerprint) for other in known.values() if other.state != "complete"}
-    orphans = tuple(name for key, of_scene in names.items() if key not in used for name in of_scene)
+    at_work = any(other.state == "pending" for other in known.values())  # perhaps another process
+    used = {scene.key for scene in todo} | {scene_key(other.scene.id, _content(other)) for other in known.values()}
+    orphans = tuple(name for key in names.keys() - used if not at_work for name in names[key])
     mine = {scene.key: frozenset(names[scene.key]) for scene in todo if scene.key in names}
     return Stock(tuple(done), tuple(todo), tuple(news), mine, orphans)
 
@@ -96,7 +96,26 @@ def stored_scene(run: str, scene: ScenePlan) -> StoredScene:
     Returns:
         A pending scene.
     """
-    return StoredScene(run, scene_info(scene.source), scene.fingerprint, "pending", scene.windows)
+    mark = f"{scene.fingerprint}-{scene.source.stamp}" if scene.source.stamp else scene.fingerprint
+    return StoredScene(run, scene_info(scene.source), mark, "pending", scene.windows)
+
+
+def is_known(stored: StoredScene, stamp: str) -> bool:
+    """Tell, without opening a file, that a run is done with it.
+
+    Args:
+        stored: What the run knows of the file at this address.
+        stamp: See `swathe.raster.fingerprint.stamp`.
+
+    Returns:
+        Whether the file need not be opened.
+    """
+    return bool(stamp) and stored.state == "complete" and stored.fingerprint.endswith(f"-{stamp}")
+
+
+def _content(stored: StoredScene) -> str:
+    """Return the fingerprint of a scene's content; behind it may stand the stamp of its file."""
+    return stored.fingerprint.partition("-")[0]
 
 
 def _by_known_names(plan: Plan, stored: Iterable[StoredScene]) -> list[ScenePlan]:
@@ -104,7 +123,7 @@ def _by_known_names(plan: Plan, stored: Iterable[StoredScene]) -> list[ScenePlan
 
     The name of a file changes when another one of the same name is added in another folder.
     """
-    taken = {scene.id for scene in plan.scenes}
+    taken = {scene.id for scene in plan.scenes} | {scene.scene.id for scene in plan.done}
     stored = [scene for scene in stored if scene.scene.id not in taken]
     addresses = Counter(scene.scene.uri for scene in stored)
     names = {scene.scene.uri: scene.scene.id for scene in stored if addresses[scene.scene.uri] == 1}
@@ -120,7 +139,7 @@ def _by_known_names(plan: Plan, stored: Iterable[StoredScene]) -> list[ScenePlan
 def _check_same_file(scene: ScenePlan, before: StoredScene | None) -> None:
     """Refuse a file that has the name of another one."""
     address = redacted(scene.source.uri)
-    if before is not None and before.fingerprint != scene.fingerprint and before.scene.uri != address:
+    if before is not None and _content(before) != scene.fingerprint and before.scene.uri != address:
         raise UsageError(
             f"{address}: scene {scene.id!r} of this run is another file of the same name, {before.scene.uri}; give "
             "these scenes other names (",

@@ -25,7 +25,7 @@ from swathe.raster.origins import redacted
 from swathe.raster.pyramid import Level, levels
 from swathe.raster.scene import Scene
 from swathe.raster.window import Window
-from swathe.store.protocol import RECORD
+from swathe.store.protocol import RECORD, StoredScene
 
 IDENTITY_VERSION = 2
 # A batch is at least this long, so that handing it out and writing its part costs little beside the model.
@@ -167,6 +167,7 @@ class Plan:
     scenes: tuple[ScenePlan, ...]
     settings: RunSettings
     detector: DetectorSpec | None  # None for a plan that only counts
+    done: tuple[StoredScene, ...] = ()  # scenes that are asked for, too, and are known to be stored already
 
     @cached_property
     def run(self) -> str:
@@ -176,7 +177,12 @@ class Plan:
     @property
     def windows(self) -> int:
         """Windows of all scenes and scales."""
-        return sum(scene.windows for scene in self.scenes)
+        return sum(scene.windows for scene in self.scenes) + sum(scene.windows for scene in self.done)
+
+    @property
+    def scene_count(self) -> int:
+        """Number of scenes that are asked for."""
+        return len(self.scenes) + len(self.done)
 
     @property
     def views(self) -> list[tuple[Scene, float]]:
@@ -221,13 +227,19 @@ class Plan:
         }
 
 
-def make_plan(scenes: Sequence[Scene], settings: RunSettings, detector: DetectorSpec | None = None) -> Plan:
+def make_plan(
+    scenes: Sequence[Scene],
+    settings: RunSettings,
+    detector: DetectorSpec | None = None,
+    done: Sequence[StoredScene] = (),
+) -> Plan:
     """Plan a run.
 
     Args:
         scenes: What to look at; ids must be unique.
         settings: How to cut and merge.
         detector: The model; None gives a plan that counts windows but cannot be run.
+        done: Scenes that are asked for, too, and are known to be stored already.
 
     Returns:
         The plan, without scenes that a region does not touch. Its detector is told the tile size of the settings.
@@ -235,7 +247,7 @@ def make_plan(scenes: Sequence[Scene], settings: RunSettings, detector: Detector
     Raises:
         UsageError: If there are no scenes, two have the same id, or none touches the region.
     """
-    if not scenes:
+    if not scenes and not done:
         raise UsageError("no scenes: give at least one file, folder or pattern")
     twice = sorted(name for name, count in Counter(scene.id for scene in scenes).items() if count > 1)
     if twice:
@@ -244,12 +256,12 @@ def make_plan(scenes: Sequence[Scene], settings: RunSettings, detector: Detector
     planned = tuple(_plan_scene(scene, settings) for scene in scenes)
     if settings.region is not None:
         planned = tuple(scene for scene in planned if scene.windows)
-        if not planned:
+        if not planned and not done:
             raise UsageError(
                 "no scene touches the region that is asked for; check its coordinates (longitude before latitude, or "
                 "pixels for scenes without georeference)"
             )
-    return Plan(planned, settings, spec)
+    return Plan(planned, settings, spec, tuple(done))
 
 
 def scene_info(scene: Scene) -> SceneInfo:

@@ -53,7 +53,7 @@ def run_plan(
         raise UsageError("this plan only counts windows; make it with a detector to run it")
     started, progress = time.perf_counter(), progress or _ignore
     stock = take_stock(plan, store)
-    todo = replace(plan, scenes=stock.todo)
+    todo = replace(plan, scenes=stock.todo, done=())
     executor = executor or choose_executor(plan.settings.workers)
     work = Work(plan.detector, plan.settings, plan.run, plan.about(), store.address, reader)
     with executor.open(work) as pool:
@@ -86,7 +86,7 @@ def _check_memory(plan: Plan, pool: Pool) -> None:
 def _planned(plan: Plan, stock: Stock, todo: Plan, pool: Pool) -> RunPlanned:
     return RunPlanned(
         run=plan.run,
-        scenes=len(plan.scenes),
+        scenes=plan.scene_count,
         windows=plan.windows,
         resumed_windows=stock.resumed_windows(),
         resumed_scenes=len(stock.done),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from swathe.query import Query
-from swathe.query.regions import Shapes
 from swathe.raster.grid import Grid
+
+if TYPE_CHECKING:
+    from swathe.query import Query
 
 LARGEST_TILE = 1 << 20  # pixels; more than any memory holds
 LEAST_SCALE, MOST_SCALE = 0.001, 1000.0  # beyond these no object of any image has a useful size
@@ -69,6 +70,8 @@ class RunSettings:
 def _place(region: Query) -> dict[str, object]:
     """Return what stands for a region in the run id, and says where it is."""
     import shapely
+
+    from swathe.query.regions import Shapes
 
     shapes = [shape for part in region.regions if isinstance(part, Shapes) for shape in part.polygons]
     digest = hashlib.sha256(b"".join(shapely.to_wkb(shape) for shape in shapes)).hexdigest()

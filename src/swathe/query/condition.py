@@ -246,10 +246,23 @@ class Query:
         if self.limit is not None and len(result) > self.limit:
             best = np.argsort(-result.scores, kind="stable")[: self.limit]
             result = result.take(np.sort(best))
-        runs = {run: about for run, about in result.runs.items() if self.runs is None or run in self.runs}
+        return self.forget_others(result)
+
+    def forget_others(self, found: Detections) -> Detections:
+        """Forget scenes and runs that were not asked for.
+
+        Args:
+            found: Detections of scenes and runs that were.
+
+        Returns:
+            The same detections.
+        """
+        if self.runs is None and self.scenes is None:
+            return found
+        runs = {run: about for run, about in found.runs.items() if self.runs is None or run in self.runs}
         scenes = {
             (run, scene): info
-            for (run, scene), info in result.scenes.items()
+            for (run, scene), info in found.scenes.items()
             if (self.runs is None or run in self.runs) and (self.scenes is None or scene in self.scenes)
         }
-        return replace(result, scenes=scenes, runs=runs)
+        return replace(found, scenes=scenes, runs=runs)

@@ -50,9 +50,9 @@ class ConvertOptions:
     def __post_init__(self) -> None:
         """Refuse what GDAL would not understand."""
         if self.compress not in COMPRESSIONS:
-            raise UsageError(f"compress {self.compress!r}: must be one of {', '.join(COMPRESSIONS)}")
+            raise UsageError(argument="compress", value=self.compress, accepted=f"one of {', '.join(COMPRESSIONS)}")
         if not 1 <= self.quality <= 100:
-            raise UsageError(f"quality {self.quality}: must lie between 1 and 100")
+            raise UsageError(argument="quality", value=self.quality, accepted="a number from 1 to 100")
 
     def creation_options(self, dataset: Any) -> dict[str, str | int]:
         """Return the options of GDAL's COG driver.

@@ -136,7 +136,7 @@ def _has_stray_bytes(data: bytes) -> bool:
     """Tell whether something lies between the segments of a JPEG before its pixels."""
     place = 2
     while data[place : place + 2] != START_OF_SCAN and place + 4 <= len(data):
-        if data[place] != 0xFF:
+        if data[place] != 0xFF or data[place + 1] == 0:
             return True
         is_padding = data[place + 1] == 0xFF
         place += 1 if is_padding else 2 + int.from_bytes(data[place + 2 : place + 4], "big")

@@ -12,8 +12,11 @@ import os
 
 from swathe.errors import SourceError
 from swathe.raster import mosaics
+from swathe.raster.formats import is_manifest
 from swathe.raster.origins import Fingerprint, is_remote, origin_of
 from swathe.raster.origins.file import path_of
+
+DIGITS = 16  # of a stamp
 
 
 def fingerprint(uri: str) -> Fingerprint:
@@ -41,6 +44,42 @@ def fingerprint(uri: str) -> Fingerprint:
         return alone
     digest = hashlib.sha256(repr([alone, *others]).encode(errors="surrogateescape")).digest()
     return alone[0] + sum(size for _, (size, _) in others), int.from_bytes(digest[:7], "big")
+
+
+def stamp(uri: str, *more: object) -> str:
+    """Return what tells, without opening a raster, that it would be described as before.
+
+    Beyond its fingerprint these are the files that may hold its georeference. Programs write such files for other
+    purposes, too, so another stamp does not mean other content.
+
+    Args:
+        uri: The file, or the address of a remote one.
+        *more: What else its description depends on.
+
+    Returns:
+        16 hexadecimal digits; empty if it must be opened: to ask a server costs as much, and slices lie in many files.
+    """
+    if is_remote(uri) or is_manifest(uri):
+        return ""
+    try:
+        content = fingerprint(uri)
+    except SourceError:
+        return ""
+    name = path_of(uri)
+    stem, dot, suffix = name.rpartition(".")
+    endings = ("aux.xml", "prj", "wld", f"{suffix}w", f"{suffix[:1]}{suffix[-1:]}w")
+    beside = [f"{name}.aux.xml", *(stem + dot + ending for ending in endings)]
+    seen = [content, *map(_size_and_time, beside), *more]
+    return hashlib.sha256(repr(seen).encode(errors="surrogateescape")).hexdigest()[:DIGITS]
+
+
+def _size_and_time(path: str) -> Fingerprint | None:
+    """Return the size and time of a file; None if there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - thousands of times
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _of_part(name: str, mosaic: str) -> Fingerprint:

@@ -56,7 +56,7 @@ def open_scene(
     by one linear scale for all windows and bands: from `value_range`, or else from the 2nd to the 98th percentile.
 
     Args:
-        path: A GeoTIFF, PNG, JPEG, VRT or JPEG 2000 file, or the address of one.
+        path: A file of one of the formats in `swathe.raster.formats`, or the address of one.
         bands: Bands to show, counted from 1: three for red, green, blue, or one for grey; None to go by their tags.
         value_range: Values to show as 0 and 255, or "percentile" to measure them whatever the type.
         scene_id: Id of the scene; by default the file's name without suffix.

@@ -38,6 +38,7 @@ class Scene:
     acquired: str | None = None  # ISO 8601 in UTC, "2024-05-01T10:20:30Z", None if the file does not tell
     decoder_bytes: int = 0  # memory that the decoder takes beside the pixels that are asked for
     sequential: bool = False  # rows can only be decoded from the first one on
+    stamp: str = ""  # tells without opening the file that it would be described as before, see `raster.fingerprint`
     notes: tuple[str, ...] = ()  # what a user should know about how this file is read
     resolution: float | None = None  # metres per pixel on the ground as the caller says; a georeference goes before
 

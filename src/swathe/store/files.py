@@ -48,6 +48,9 @@ class SavedFile:
     def __init__(self, address: str) -> None:
         """Open a file.
 
+        Args:
+            address: The file, or its address.
+
         Raises:
             StoreError: If it is missing, damaged, or does not hold detections.
         """
@@ -67,8 +70,7 @@ class SavedFile:
         runs = []
         for run, about in sorted(self._file.head.runs.items()):
             own = [scene for scene in scenes if scene.run == run]
-            detections = sum(scene.detections for scene in own)
-            runs.append(StoredRun(run, None, about, EPOCH, len(own), 0, 0, detections))
+            runs.append(StoredRun.of(run, None, about, EPOCH, own))
         return tuple(runs)
 
     def scenes(self, run: str | None = None) -> tuple[StoredScene, ...]:
@@ -172,15 +174,5 @@ def save_detections(detections: Detections, path: Path | str, *, overwrite: bool
         numbers = {key: number for number, key in enumerate(keys)}
         store.begin(run, detections.runs.get(run, {}), scenes)
         parts = (detections.take(codes == numbers.get((run, scene.scene.id), -1)) for scene in scenes)
-        store.commit(run, [store.write(scene, _alone(part, scene)) for scene, part in zip(scenes, parts, strict=True)])
+        store.commit(run, [store.write(scene, part) for scene, part in zip(scenes, parts, strict=True)])
     return path
-
-
-def _alone(part: Detections, scene: StoredScene) -> Detections:
-    """Describe detections of one scene by this scene alone."""
-    return Detections(
-        part.table,
-        {(scene.run, scene.scene.id): scene.scene},
-        part.class_names,
-        {scene.run: part.runs.get(scene.run, {})},
-    )

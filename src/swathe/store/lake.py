@@ -20,15 +20,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from swathe.areas import FILE_NAME, Areas
-from swathe.arguments import instance
 from swathe.detections import Detections
-from swathe.errors import StoreError, UsageError
+from swathe.errors import StoreError
 from swathe.store import scans
 from swathe.store.delta import LiveFile, Log
 from swathe.store.merges import plan_merges
 from swathe.store.parquet import write_detections
-from swathe.store.protocol import RECORD, Compacted, StoredRun, StoredScene, Written
-from swathe.store.rows import ROW_FILE, ROWS, Row, Rows, begun, of_written, run_row, stored_scene
+from swathe.store.protocol import RECORD, Compacted, StoredRun, StoredScene, Written, alone
+from swathe.store.rows import ROW_FILE, ROWS, Row, Rows, begun_row, of_written, run_row, stored_scene
 from swathe.store.schema import BOUNDS, FILE_SCHEMA, parse_json, to_json
 
 if TYPE_CHECKING:
@@ -107,19 +106,13 @@ class LakeStore:
 
         def change(rows: Rows) -> Changed:
             old = {row["scene"]: row for row in rows.of(run, [scene.scene.id for scene in scenes])}
-            return Changed([begun(old.get(scene.scene.id), scene) for scene in scenes])
+            return Changed([begun_row(old.get(scene.scene.id), scene) for scene in scenes])
 
         self._change(run, change, about, name)
 
     def write(self, scene: StoredScene, found: Detections) -> Written:
         """See `Sink`."""
-        key = (scene.run, scene.scene.id)
-        instance("found", found, Detections, "detections of Swathe")
-        if set(found.scene_codes()[0]) - {key} or found.scenes.get(key, scene.scene) != scene.scene:
-            raise UsageError(
-                f"the detections must belong to run {key[0]!r} and scene {key[1]!r} alone; split them first"
-            )
-        own = replace(found, scenes={key: scene.scene}, runs={scene.run: found.runs.get(scene.run, {})})
+        own = alone(scene, found)
         file, facts = self._put(own, scene.run, scene.scene.id)
         written = replace(scene, state="complete", reason="", per_class=own.per_class(), file=file)
         return Written(written, facts)
@@ -132,7 +125,7 @@ class LakeStore:
             ids = [stored.scene.id for stored in (*(one.scene for one in written), *failed)]
             old = {row["scene"]: row for row in rows.of(run, ids)}
             new = [of_written(one) for one in written]
-            new += [begun(old.get(scene.scene.id), replace(scene, state="failed")) for scene in failed]
+            new += [begun_row(old.get(scene.scene.id), replace(scene, state="failed")) for scene in failed]
             files = [_live(one.scene.file, run, one.scene.detections, one.facts) for one in written]
             replaced = [old[one.scene.scene.id] for one in written if one.scene.scene.id in old]
             rest = self._without(rows, replaced)

@@ -6,8 +6,9 @@ in, its answers equal those of `swathe.query.reference_filter` over all scenes t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -15,12 +16,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from swathe.detections import SceneInfo
-from swathe.errors import StoreError
+from swathe.arguments import instance
+from swathe.detections import Detections, SceneInfo
+from swathe.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from swathe.areas import Areas
-    from swathe.detections import Detections
     from swathe.files import Workspace
     from swathe.query import Query
     from swathe.query.cells import Cells
@@ -67,6 +68,51 @@ class StoredRun:
         """How many scenes it has, in whatever state."""
         return self.complete + self.pending + self.failed
 
+    @classmethod
+    def of(
+        cls, run: str, name: str | None, about: Mapping[str, Any], updated: str, scenes: Collection[StoredScene]
+    ) -> StoredRun:
+        """Count the scenes of a run; see the fields."""
+        states = Counter(scene.state for scene in scenes)
+        detections = sum(scene.detections for scene in scenes)
+        return cls(run, name, about, updated, states["complete"], states["pending"], states["failed"], detections)
+
+
+def begun(old: StoredScene | None, given: StoredScene) -> StoredScene:
+    """Tell what is known of a scene that a run is going to look at, has failed at, or has found at another address.
+
+    Args:
+        old: What was known of it.
+        given: What is told of it now, in whatever state.
+
+    Returns:
+        What is known from now on: what was found in it earlier stays.
+    """
+    if old is None or not old.file:
+        return given
+    moved = old.scene if given.state != "complete" else replace(old.scene, uri=given.scene.uri)
+    return replace(old, scene=moved, state=given.state, reason=given.reason)
+
+
+def alone(scene: StoredScene, found: Detections) -> Detections:
+    """Describe the detections of a scene by this scene and its run alone.
+
+    Args:
+        scene: The scene.
+        found: Its detections.
+
+    Returns:
+        The detections.
+
+    Raises:
+        UsageError: If one belongs to another run or scene.
+    """
+    key = (scene.run, scene.scene.id)
+    instance("found", found, Detections, "detections of Swathe")
+    if set(found.scene_codes()[0]) - {key} or found.scenes.get(key, scene.scene) != scene.scene:
+        raise UsageError(f"the detections must belong to run {key[0]!r} and scene {key[1]!r} alone; split them first")
+    return replace(found, scenes={key: scene.scene}, runs={scene.run: found.runs.get(scene.run, {})})
+
 
 @dataclass(frozen=True)
 class Written:
@@ -82,6 +128,12 @@ class Written:
     @classmethod
     def from_json(cls, data: bytes) -> Written:
         """Read what `to_json` has written.
+
+        Args:
+            data: The bytes.
+
+        Returns:
+            The record.
 
         Raises:
             StoreError: If it is damaged.
@@ -130,7 +182,7 @@ class Scans(Protocol):
         Args:
             query: What to look for, None for everything.
 
-        Yields:
+        Returns:
             Detections in canonical order, also from one batch to the next; between them they describe all scenes and
             runs that are asked for, with matches or not.
 
@@ -247,6 +299,9 @@ class Store(Catalogue, Scans, Sink, Protocol):
     def areas(self) -> Areas:
         """Return the named areas that are kept in it.
 
+        Returns:
+            The areas.
+
         Raises:
             StoreError: If they are damaged or cannot be reached.
         """
@@ -254,6 +309,9 @@ class Store(Catalogue, Scans, Sink, Protocol):
 
     def keep_areas(self, areas: Areas) -> None:
         """Keep named areas, in place of all earlier ones.
+
+        Args:
+            areas: The areas.
 
         Raises:
             StoreError: If they cannot be written.

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from swathe.detections import SceneInfo
-from swathe.store.protocol import StoredRun, StoredScene, Written
+from swathe.store.protocol import StoredRun, StoredScene, Written, begun
 from swathe.store.schema import BOUNDS, TIME_TYPE, to_json
 from swathe.times import parse_utc, utc_text
 
@@ -121,21 +121,12 @@ def scene_info(row: Row) -> SceneInfo:
     return SceneInfo(row["scene"], row["uri"], row["width"], row["height"], row["crs"], transform, acquired)
 
 
-def begun(old: Row | None, given: StoredScene) -> Row:
-    """Return the row of a scene that a run is going to look at, or has found at another address.
-
-    Args:
-        old: Its row so far.
-        given: What is told of it now.
-
-    Returns:
-        Its row from now on; what was found in it earlier stays.
-    """
+def begun_row(old: Row | None, given: StoredScene) -> Row:
+    """Return the row of a scene that a run is going to look at, see `begun`."""
     if old is None or not old["file"]:
         return scene_row(given)
-    if given.state == "complete":
-        return {**old, "uri": given.scene.uri, "state": given.state, "reason": None}
-    return {**old, "state": given.state, "reason": given.reason or None}
+    new = begun(stored_scene(old), given)
+    return {**old, "uri": new.scene.uri, "state": new.state, "reason": new.reason or None}
 
 
 @dataclass(frozen=True)

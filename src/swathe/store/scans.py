@@ -170,12 +170,10 @@ def _in_order(files: Iterator[tuple[str, DetectionsFile]], query: Query) -> Iter
     held = Detections.empty()
     for first, file in files:
         done = held.scene_ids < first
-        if done.all():
-            yield held.sorted()
-            held = file.scan(query)
-        else:
+        found = query.forget_others(file.scan(query))
+        if done.any():
             yield held.take(done).sorted()
-            held = Detections.concat([held.take(~done), file.scan(query)])
+        held = found if done.all() else Detections.concat([held.take(~done), found])
     yield held.sorted()
 
 

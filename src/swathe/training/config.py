@@ -40,6 +40,7 @@ class DataSettings:
     margin: float = 16.0  # how far the labels are complete around the polygons, scene pixels (geojson)
     hull: float = 0.1  # how closely the area with complete labels follows the polygons: 0 most, 1 convex (geojson)
     scale: float = 1.0  # pyramid scale at which crops are cut
+    resolution: float | None = None  # metres per crop pixel; goes before `scale` where an image has one
     rename: Mapping[str, str] = field(default_factory=dict)  # class names of the set -> the model's
     labelled: tuple[str, ...] = ()  # the model's classes that this set labels; empty means all
     others: Literal["error", "ignore", "drop"] = "error"  # what becomes of objects of other classes
@@ -56,6 +57,8 @@ class DataSettings:
             raise UsageError(f"data hull is {self.hull}; it must be within 0..1")
         if not 0 < self.scale < math.inf:
             raise UsageError(f"data scale is {self.scale}; it must be positive and finite")
+        if self.resolution is not None and not 0 < self.resolution < math.inf:
+            raise UsageError(f"data resolution is {self.resolution}; it must be positive and finite")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from swathe.datasets import geojson
+from swathe.datasets import dota, geojson
 from swathe.datasets.augment import Augmentation, TrainingImage, fill_polygons, random_view
 from swathe.datasets.classes import map_classes
 from swathe.datasets.crops import crop
@@ -167,7 +167,7 @@ def open_sets(entries: Sequence[DataSettings], config: TrainingConfig, tile: int
         for scene, sample, area, box in _images(entry):
             mapped = map_classes(sample, entry.rename, wanted=classes, others=entry.others)
             mapped = replace(mapped, difficult=mapped.difficult | mapped.flat())
-            cut = _cut(scene, mapped, area, box, entry.scale, tile, stride, labelled)
+            cut = _cut(scene, mapped, area, box, _scale_of(scene, entry), tile, stride, labelled)
             crops.extend(replace(item, repeat=entry.repeat) for item in cut)
     if not crops:
         raise SourceError("the training or validation sets hold no image; check the folders in the configuration")
@@ -189,6 +189,16 @@ def open_held_out(config: TrainingConfig) -> CropSet | None:
     """
     tile = config.run.validate_tile or config.model.input_size
     return open_sets(config.validate, config, tile, tile * 3 // 4) if config.validate else None
+
+
+def _scale_of(scene: Scene, entry: DataSettings) -> float:
+    """Return the scale that brings an image to the resolution wanted, or the set's own where that cannot be known."""
+    if entry.resolution is None:
+        return entry.scale
+    size = ground_sample_distance(scene.crs, scene.transform, scene.width, scene.height)
+    if size is None and entry.kind == "dota":
+        size = dota.read_resolution(entry.labels / f"{Path(scene.uri).stem}.txt")
+    return entry.scale if size is None else size / entry.resolution
 
 
 Box = tuple[int, int, int, int]

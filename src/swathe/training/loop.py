@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -334,10 +334,18 @@ class _Run:
 
 def _fingerprint(config: TrainingConfig) -> str:
     """Hash what shapes the steps; where it is written, and how often, does not."""
-    values: dict[str, Any] = asdict(config)
+    values = _given(config)
     for name in ("output", "checkpoint_seconds", "threads", "cache_megabytes", "validate_every", "validate_tile"):
-        values["run"].pop(name)
+        values["run"].pop(name, None)
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _given(value: Any) -> Any:
+    """Return settings as plain values without those at their defaults: a setting that is new leaves old runs alone."""
+    if not is_dataclass(value):
+        return [_given(item) for item in value] if isinstance(value, tuple) else value
+    given = {item.name: (getattr(value, item.name), item) for item in fields(value)}
+    return {name: _given(own) for name, (own, item) in given.items() if own != item.default}
 
 
 def _info(config: TrainingConfig, anchors: Anchors) -> ModelInfo:

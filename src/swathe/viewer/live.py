@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -11,15 +12,18 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from swathe.drawing.colours import class_colours
+from swathe.engine.plan import scene_key
 from swathe.errors import StoreError
 from swathe.store.exports.rows import json_text
 from swathe.viewer.library import TooMuchError
 from swathe.viewer.problems import log
 
 if TYPE_CHECKING:
+    from swathe.store.protocol import StoredRun
     from swathe.viewer.library import Library
     from swathe.viewer.snapshot import Snapshot
 
+PART = re.compile(r"([^/]+)/part-\d+-\d+-(\d+)")  # key of a scene, number of windows: as the engine calls its parts
 STEP = 1.0  # seconds between looks at the store
 QUIET = 15.0  # seconds after which a stream shows that it is alive
 MOST_STREAMS = 64
@@ -40,10 +44,8 @@ def make_router(library: Library) -> APIRouter:
 
     @router.get("/runs", summary="Runs with model, settings, and how far they are")
     def runs(request: Request) -> Response:
-        snapshot = library.now()
-        return library.answer(
-            request, snapshot.version, "application/json", lambda: json_text(describe(snapshot)).encode()
-        )
+        text = _now(library)
+        return library.answer(request, text, "application/json", text.encode)
 
     @router.get("/events", summary="Runs as server-sent events, one whenever something has changed")
     async def events() -> StreamingResponse:
@@ -56,18 +58,18 @@ def make_router(library: Library) -> APIRouter:
 
 async def _watch(library: Library, streams: set[object]) -> AsyncIterator[bytes]:
     """Yield an event for each change, and a comment now and then."""
-    mark, seen, quiet = object(), "", 0.0
+    mark, seen, quiet = object(), "", 0.0  # the text that was sent last, and for how many seconds nothing was
     streams.add(mark)
     try:
         while not library.stopping:
             try:
-                snapshot = await run_in_threadpool(library.now)
+                text = await run_in_threadpool(_now, library)
             except StoreError as error:  # it may be back at the next look
                 log.warning("%s", error)
             else:
-                if snapshot.version != seen:
-                    seen, quiet = snapshot.version, 0.0
-                    yield f"event: runs\ndata: {json_text(describe(snapshot))}\n\n".encode()
+                if text != seen:
+                    seen, quiet = text, 0.0
+                    yield f"event: runs\ndata: {text}\n\n".encode()
             if quiet >= QUIET:
                 quiet = 0.0
                 yield b": still here\n\n"
@@ -77,23 +79,42 @@ async def _watch(library: Library, streams: set[object]) -> AsyncIterator[bytes]
         streams.discard(mark)
 
 
-def describe(snapshot: Snapshot) -> dict[str, Any]:
+def _now(library: Library) -> str:
+    """Return the description of the runs, with what is done of scenes that are not complete."""
+    snapshot = library.now()
+    return json_text(describe(snapshot, {run.id: _in_work(library, snapshot, run) for run in snapshot.runs}))
+
+
+def _in_work(library: Library, snapshot: Snapshot, run: StoredRun) -> int:
+    """Count the windows whose parts lie in the workspace of a run."""
+    if not run.pending:
+        return 0
+    waiting = [scene for scene in snapshot.by_run.get(run.id, []) if scene.state == "pending"]
+    most = {scene_key(scene.scene.id, scene.fingerprint): scene.windows for scene in waiting}
+    done = dict.fromkeys(most, 0)
+    for name in library.store.workspace(run.id).names():
+        if (part := PART.fullmatch(name)) and part[1] in done:
+            done[part[1]] += int(part[2])
+    return sum(min(windows, most[key]) for key, windows in done.items())
+
+
+def describe(snapshot: Snapshot, in_work: Mapping[str, int]) -> dict[str, Any]:
     """Describe the runs of a store.
 
     Args:
         snapshot: What the store holds.
+        in_work: Windows that are done of scenes that are not complete, by run.
 
     Returns:
         JSON values: the version, the colour of each class, and the runs, the latest first.
     """
     colours = {name: "#{:02x}{:02x}{:02x}".format(*rgb) for name, rgb in class_colours(snapshot.class_names).items()}
-    runs = [_run(snapshot, number) for number in range(len(snapshot.runs))]
+    runs = [_run(snapshot, run, in_work.get(run.id, 0)) for run in snapshot.runs]
     return {"version": snapshot.version, "colours": colours, "runs": runs[::-1]}
 
 
-def _run(snapshot: Snapshot, number: int) -> dict[str, Any]:
-    run = snapshot.runs[number]
-    scenes = [scene for scene in snapshot.scenes.values() if scene.run == run.id]
+def _run(snapshot: Snapshot, run: StoredRun, in_work: int) -> dict[str, Any]:
+    scenes = snapshot.by_run.get(run.id, [])
     failed = [scene for scene in scenes if scene.state == "failed"]
     classes: dict[str, int] = {}
     for scene in scenes:
@@ -106,7 +127,7 @@ def _run(snapshot: Snapshot, number: int) -> dict[str, Any]:
         "updated": run.updated,
         "scenes": {"complete": run.complete, "pending": run.pending, "failed": run.failed},
         "windows": {
-            "done": sum(scene.windows for scene in scenes if scene.state == "complete"),
+            "done": in_work + sum(scene.windows for scene in scenes if scene.state == "complete"),
             "all": sum(scene.windows for scene in scenes if scene.state != "failed"),
         },
         "detections": run.detections,

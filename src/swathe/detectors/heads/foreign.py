@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swathe.detectors.card import ModelCard
 from swathe.detectors.heads.head import Candidates, Graph, Outputs
-from swathe.detectors.heads.layouts import LAYOUTS
+from swathe.detectors.heads.layouts import LAYOUTS, OUTPUTS
 
 
 class ForeignHead:
@@ -20,11 +20,10 @@ class ForeignHead:
         """
         self._card = card
         self._side = side
-        self.outputs = tuple(graph.outputs)
+        self.outputs = OUTPUTS.get(card.layout, tuple(graph.outputs))
+        self.batched = card.layout != "oriented-det"
         if card.layout == "detr-obb":  # logits before boxes
             self.outputs = tuple(sorted(graph.outputs, key=lambda name: ("box" in name, graph.outputs[name][-1] == 5)))
-        if card.layout == "mmrotate":
-            self.outputs = ("dets", "labels")
 
     def shapes(self, batch: int, side: int) -> None:
         """Return nothing: only the graph knows."""

@@ -32,6 +32,7 @@ class Head(Protocol):
     """Turns the outputs of a network into boxes."""
 
     outputs: tuple[str, ...]  # names of the outputs that it takes, in their order
+    batched: bool  # whether the first axis of the outputs counts images; if not, they are of one image
 
     def shapes(self, batch: int, side: int) -> tuple[tuple[int, ...], ...] | None:
         """Return the shapes of the outputs for square inputs; None if only the graph knows."""

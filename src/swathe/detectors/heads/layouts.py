@@ -19,6 +19,7 @@ from swathe.errors import ModelError
 
 Floats = npt.NDArray[np.float64]
 Decode = Callable[[Outputs, ModelCard, int, float], Candidates]
+FARTHEST = 1e6  # pixels from the corner of a tile
 ANGLE_BINS = 180  # of one degree, in the circular smooth label of yolov5_obb
 
 
@@ -91,6 +92,18 @@ def mmrotate(outputs: Outputs, card: ModelCard, _: int, min_score: float) -> Can
     return _candidates(rows[kept, :5], rows[kept, 5], _indices(outputs[1][kept].astype(np.float64), card))
 
 
+def oriented_det(outputs: Outputs, card: ModelCard, _: int, min_score: float) -> Candidates:
+    """(most, 5): cx, cy, w, h in pixels, angle in radians; (most,) scores; (most,) classes from 1; zeros fill up."""
+    boxes, scores = _rows(outputs[0], 5, card), outputs[1].astype(np.float64)
+    kept = np.flatnonzero((scores >= min_score) & (boxes[:, 2] > 0.0))
+    return _candidates(boxes[kept], scores[kept], _indices(outputs[2][kept].astype(np.float64) - 1.0, card))
+
+
+# The outputs that layouts of several take, where their names say which is which.
+OUTPUTS = {
+    "mmrotate": ("dets", "labels"),
+    "oriented-det": ("pre_nms_boxes", "pre_nms_scores", "pre_nms_labels"),
+}
 LAYOUTS: dict[str, Decode] = {
     "ultralytics-obb": ultralytics_obb,
     "ultralytics-obb-end2end": ultralytics_obb_end2end,
@@ -101,6 +114,7 @@ LAYOUTS: dict[str, Decode] = {
     "yolov5-obb": yolov5_obb,
     "detr-obb": detr_obb,
     "mmrotate": mmrotate,
+    "oriented-det": oriented_det,
 }
 
 
@@ -143,6 +157,6 @@ def _upright(rows: Floats) -> Floats:
 
 
 def _candidates(boxes: Floats, scores: Floats, classes: npt.NDArray[np.int64]) -> Candidates:
-    """Make boxes (n, 5) canonical; one without a width or height is not an object, whatever its score."""
-    real = (boxes[:, 2] > 0.0) & (boxes[:, 3] > 0.0)
+    """Make boxes (n, 5) canonical; what has no width or height, or lies beyond all images, is not an object."""
+    real = (boxes[:, 2:4] > 0.0).all(axis=1) & (np.abs(boxes[:, :4]) <= FARTHEST).all(axis=1)
     return convert.from_ultralytics(boxes[real]), np.clip(scores[real], 0.0, 1.0), classes[real]

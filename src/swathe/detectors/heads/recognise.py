@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from swathe.detectors.heads.head import Graph, Shape
-from swathe.detectors.heads.layouts import ANGLE_BINS
+from swathe.detectors.heads.layouts import ANGLE_BINS, OUTPUTS
 from swathe.errors import ModelError
+from swathe.inputs import read_input
 
+UNREADABLE = (OSError, ValueError, SyntaxError, KeyError, TypeError, AttributeError, RecursionError, MemoryError)
 ULTRALYTICS_TASKS = ("obb", "detect")
 # Layouts whose number of boxes is fixed by the export, after a selection of its own.
 SELECTED = ("ultralytics-obb-end2end", "ultralytics-detect-end2end", "ultralytics-rtdetr", "mmrotate")
 
 
 def metadata_values(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Read what the metadata says, as Ultralytics, yolov5 and Deepness write it.
+    """Read what the metadata says, as Ultralytics, yolov5 and Deepness write it, or the JSON file of oriented-det.
 
     Args:
         path: The file, for messages.
@@ -38,8 +40,8 @@ def metadata_values(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
             values["licence"] = metadata["license"]
         if "task" in metadata and metadata["task"] not in ULTRALYTICS_TASKS:
             raise ModelError(f"{path}: the model was made to {metadata['task']}; Swathe takes models that find boxes")
-        return values | _deepness(metadata)
-    except (ValueError, SyntaxError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
+        return values | _deepness(metadata) | _oriented_det(path)
+    except UNREADABLE as error:
         raise ModelError(
             f"{path}: the metadata of the model cannot be read ({error!r}); write a card for it"
         ) from error
@@ -60,6 +62,20 @@ def _deepness(metadata: Mapping[str, str]) -> dict[str, Any]:
         field: read(json.loads(metadata[key]))
         for key, (field, read) in readers.items()
         if metadata.get(key, "null") != "null"
+    }
+
+
+def _oriented_det(path: Path) -> dict[str, Any]:
+    """Read the JSON that oriented-det writes beside a model."""
+    beside = path.with_suffix(".export_meta.json")
+    if not beside.exists():
+        return {}
+    said = json.loads(read_input(beside))
+    return {
+        "classes": _in_order(said["class_names"]),
+        "min_score": said["score_threshold"],
+        "mean": said["normalize_mean"],
+        "deviation": said["normalize_std"],
     }
 
 
@@ -96,8 +112,9 @@ def shape_values(graph: Graph, classes: int) -> dict[str, Any]:
 def _layout(graph: Graph, classes: int) -> str | None:
     """Tell the layout from names and shapes of the outputs."""
     outputs = dict(graph.outputs)
-    if set(outputs) == {"dets", "labels"} and outputs["dets"][-1:] == (6,):
-        return "mmrotate"
+    for layout, names in OUTPUTS.items():
+        if set(names) <= set(outputs):
+            return layout
     shapes = list(outputs.values())
     if len(shapes) == 2 and sorted(shape[-1] or 0 for shape in shapes if shape) == sorted((classes, 5)):
         return "detr-obb"

@@ -37,6 +37,8 @@ def card_values(info: ModelInfo) -> dict[str, Any]:
 class YwcslHead:
     """Decodes the raw maps p3, p4, p5 of strides 8, 16 and 32."""
 
+    batched = True
+
     def __init__(self, info: ModelInfo) -> None:
         self.info = info
         self.outputs = output_names(info)

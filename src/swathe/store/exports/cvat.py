@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from swathe.atomic import published_file
 from swathe.errors import UsageError
@@ -44,7 +44,10 @@ def write_cvat(detections: Detections, path: Path, *, overwrite: bool = False) -
 def _lines(detections: Detections) -> Iterator[str]:
     """Yield the lines of the file."""
     yield '<?xml version="1.0" encoding="utf-8"?>'
-    yield "<annotations><version>1.1</version>"
+    yield "<annotations><version>1.1</version><meta><task><labels>"
+    for label in detections.class_names:
+        yield f"<label><name>{escape(_storable(label))}</name><attributes></attributes></label>"
+    yield "</labels></task></meta>"
     for number, (scene, name, found) in enumerate(by_image(detections)):
         yield f'<image id="{number}" name={_quoted(name)} width="{scene.width}" height="{scene.height}">'
         for label, corners in zip(found.classes.tolist(), found.to_polygons("pixel").tolist(), strict=True):
@@ -56,6 +59,11 @@ def _lines(detections: Detections) -> Iterator[str]:
 
 def _quoted(text: str) -> str:
     """Write an attribute of XML."""
+    return quoteattr(_storable(text))
+
+
+def _storable(text: str) -> str:
+    """Refuse a name that XML cannot hold."""
     if FORBIDDEN.search(text):
         raise UsageError(f"{text!r}: XML cannot hold this name; rename it and detect again")
-    return quoteattr(text)
+    return text

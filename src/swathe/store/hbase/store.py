@@ -13,17 +13,15 @@ import msgspec
 import numpy as np
 
 from swathe.areas import Areas
-from swathe.arguments import instance
 from swathe.detections import Detections
-from swathe.errors import UsageError
 from swathe.files import open_folder
 from swathe.store.hbase import coding
 from swathe.store.hbase.catalogue import AREAS, Catalogue, Change, Entry, Known, Set
 from swathe.store.hbase.client import Client, interface
 from swathe.store.hbase.scans import Reader
 from swathe.store.hbase.workspace import HBaseWorkspace
-from swathe.store.protocol import Compacted, StoredRun, StoredScene, Written
-from swathe.store.rows import begun, of_written, stored_scene
+from swathe.store.protocol import Compacted, StoredRun, StoredScene, Written, alone
+from swathe.store.rows import begun_row, of_written, stored_scene
 from swathe.store.schema import parse_json
 
 if TYPE_CHECKING:
@@ -99,13 +97,7 @@ class HBaseStore:
 
     def write(self, scene: StoredScene, found: Detections) -> Written:
         """See `Sink`."""
-        key = (scene.run, scene.scene.id)
-        instance("found", found, Detections, "detections of Swathe")
-        if set(found.scene_codes()[0]) - {key} or found.scenes.get(key, scene.scene) != scene.scene:
-            raise UsageError(
-                f"the detections must belong to run {key[0]!r} and scene {key[1]!r} alone; split them first"
-            )
-        found = replace(found, scenes={key: scene.scene}, runs={scene.run: {}})
+        key, found = (scene.run, scene.scene.id), alone(scene, found)
         entry = self._catalogue.run(scene.run, [scene.scene.id]).entries.get(scene.scene.id)
         since = int(time.time() * 1000) if entry is None else entry.since
         seed = "\0".join([*key, scene.fingerprint, str(since)]).encode()
@@ -129,7 +121,7 @@ class HBaseStore:
             entries = {one.scene.scene.id: _complete(one) for one in written}
             for scene in failed:
                 old = known.entries.get(scene.scene.id)
-                row = begun(None if old is None else old.row, replace(scene, state="failed"))
+                row = begun_row(None if old is None else old.row, replace(scene, state="failed"))
                 entries[scene.scene.id] = Entry(row, 0, scene.fingerprint) if old is None else replace(old, row=row)
             return Change(entries)
 
@@ -215,7 +207,7 @@ def work_table(name: str) -> bytes:
 
 def _begun(old: Entry | None, given: StoredScene, now: int) -> Entry:
     """Return what is known of a scene that a run is going to look at, or has found at another address."""
-    row = begun(None if old is None else old.row, given)
+    row = begun_row(None if old is None else old.row, given)
     if old is None:
         return Entry(row, now, given.fingerprint)
     if given.state == "complete" or (old.row["state"] != "complete" and old.content == given.fingerprint):
