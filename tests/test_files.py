@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 
@@ -62,18 +60,13 @@ def test_any_part_of_a_file_is_read(folder):
         assert stream.seekable()
 
 
-def test_one_of_many_creates_a_name(folder):
-    start = Barrier(6)
-
-    def create(number: int) -> bool:
-        start.wait()
-        return folder.create("lease", bytes([number]))
-
-    with ThreadPoolExecutor(6) as pool:
-        made = list(pool.map(create, range(6)))
-    assert sum(made) == 1
-    assert folder.get("lease") == bytes([made.index(True)])
-    assert folder.names() == {"lease"}
+def test_leftovers_of_killed_processes_go_with_what_they_lay_beside(tmp_path):
+    folder = open_folder(tmp_path / "work")
+    folder.put("a/b", b"")
+    (tmp_path / "work" / "a" / ".c.swathe.tmp").write_bytes(b"half")
+    assert folder.names() == {"a/b"}
+    folder.drop(["a/b"])
+    assert not (tmp_path / "work").exists()
 
 
 def test_addresses(tmp_path, monkeypatch):
@@ -87,6 +80,5 @@ def test_addresses(tmp_path, monkeypatch):
 
 def test_errors_name_the_file(tmp_path):
     (tmp_path / "taken").write_bytes(b"")
-    for call in (open_folder(tmp_path / "taken").put, open_folder(tmp_path / "taken").create):
-        with pytest.raises(StoreError, match="taken"):
-            call("a", b"")
+    with pytest.raises(StoreError, match="taken"):
+        open_folder(tmp_path / "taken").put("a", b"")

@@ -66,7 +66,7 @@ def sample_store(folder: Path) -> MemoryStore:
     return store
 
 
-def keep(memory: MemoryStore, folder: Path) -> Store:
+def keep(memory: MemoryStore, folder: Path | str) -> Store:
     """Put what a store in memory holds into one of files."""
     store = open_store(folder, create=True)
     for run in memory.runs():

@@ -9,7 +9,6 @@ import importlib
 import io
 import os
 import re
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from swathe.atomic import TEMPORARY_SUFFIX, not_written, published_file, sync_folder
+from swathe.atomic import TEMPORARY_SUFFIX, not_written, published_file
 from swathe.errors import MissingExtraError, StoreError, UsageError
 
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
@@ -48,6 +47,12 @@ class Workspace(Protocol):
     def get(self, name: str) -> bytes | None:
         """Read bytes; None if there are none of this name.
 
+        Args:
+            name: Their name.
+
+        Returns:
+            The bytes.
+
         Raises:
             StoreError: If they cannot be read.
         """
@@ -56,6 +61,12 @@ class Workspace(Protocol):
     def names(self, prefix: str = "") -> frozenset[str]:
         """Return all names that begin with a prefix.
 
+        Args:
+            prefix: How the names begin; all if empty.
+
+        Returns:
+            The names.
+
         Raises:
             StoreError: If they cannot be listed.
         """
@@ -63,6 +74,9 @@ class Workspace(Protocol):
 
     def drop(self, names: Iterable[str]) -> None:
         """Remove names; those that are gone already are fine.
+
+        Args:
+            names: What to remove.
 
         Raises:
             StoreError: If one cannot be removed.
@@ -76,21 +90,6 @@ class Folder(Workspace, Protocol):
     @property
     def address(self) -> str:
         """Where it is: "/a/b", "s3://bucket/key", "hdfs://host:port/path"."""
-        ...
-
-    def create(self, name: str, data: bytes | memoryview) -> bool:
-        """Write bytes under a name that is free.
-
-        Args:
-            name: The name.
-            data: The bytes.
-
-        Returns:
-            False if the name is taken.
-
-        Raises:
-            StoreError: If they cannot be written.
-        """
         ...
 
     def open(self, name: str) -> BinaryIO:
@@ -172,33 +171,17 @@ class LocalFolder:
         return frozenset(name for path in paths if (name := os.path.relpath(path, root)).startswith(prefix))
 
     def drop(self, names: Iterable[str]) -> None:
-        """See `Workspace`. Folders that are empty then go, too."""
+        """See `Workspace`. Folders that hold nothing else than leftovers of killed processes go, too."""
         root, parents = Path(self.address), set[Path]()
         for name in names:
             with _named(self.address, name, "removed"), suppress(FileNotFoundError, NotADirectoryError):
                 (root / name).unlink()
                 parents.update(parent for parent in (root / name).parents if parent.is_relative_to(root))
         for parent in sorted(parents, reverse=True):
+            for leftover in parent.glob(f".*{TEMPORARY_SUFFIX}"):
+                leftover.unlink(missing_ok=True)  # whoever is writing it begins again
             with suppress(OSError):  # it is not empty
                 parent.rmdir()
-
-    def create(self, name: str, data: bytes | memoryview) -> bool:
-        """See `Folder`."""
-        path = self._made(name)
-        temporary = path.with_name(_temporary(path.name))
-        with _named(self.address, name, "written"):
-            try:
-                with temporary.open("xb") as stream:
-                    stream.write(data)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                os.link(temporary, path)
-                sync_folder(path.parent)
-            except FileExistsError:
-                return False
-            finally:
-                temporary.unlink(missing_ok=True)
-        return True
 
     def open(self, name: str) -> BinaryIO:
         """See `Folder`."""
@@ -246,15 +229,6 @@ class S3Folder:
             with self._client(name, "removed") as (obstore, store), suppress(FileNotFoundError):
                 obstore.delete(store, name)
 
-    def create(self, name: str, data: bytes | memoryview) -> bool:
-        """See `Folder`."""
-        with self._client(name, "written") as (obstore, store):
-            try:
-                obstore.put(store, name, data, mode="create")
-            except obstore.exceptions.AlreadyExistsError:
-                return False
-        return True
-
     def open(self, name: str) -> BinaryIO:
         """See `Folder`."""
         with self._client(name, "read") as (obstore, store):
@@ -292,7 +266,14 @@ class HdfsFolder:
 
     def put(self, name: str, data: bytes | memoryview) -> None:
         """See `Workspace`."""
-        self._write(name, data, overwrite=True)
+        path = self._path(name)
+        parent, _, last = path.rpartition("/")
+        temporary = f"{parent}/.{last[:60]}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
+        with _named(self.address, name, "written", RuntimeError):
+            self._hdfs.mkdirs(parent, create_parent=True)
+            with self._hdfs.create(temporary) as stream:
+                stream.write(data)
+            self._hdfs.rename(temporary, path, overwrite=True)
 
     def get(self, name: str) -> bytes | None:
         """See `Workspace`."""
@@ -315,14 +296,6 @@ class HdfsFolder:
             with _named(self.address, name, "removed", RuntimeError), suppress(FileNotFoundError):
                 self._hdfs.delete(self._path(name))
 
-    def create(self, name: str, data: bytes | memoryview) -> bool:
-        """See `Folder`."""
-        try:
-            self._write(name, data, overwrite=False)
-        except FileExistsError:
-            return False
-        return True
-
     def open(self, name: str) -> BinaryIO:
         """See `Folder`."""
         with _named(self.address, name, "read", RuntimeError):
@@ -337,34 +310,6 @@ class HdfsFolder:
     def folder(self, name: str) -> HdfsFolder:
         """See `Folder`."""
         return HdfsFolder(f"{self.address}/{name}")
-
-    def _write(self, name: str, data: bytes | memoryview, *, overwrite: bool) -> None:
-        """Write a hidden file and rename it."""
-        path = self._path(name)
-        parent, _, last = path.rpartition("/")
-        temporary = f"{parent}/{_temporary(last)}"
-        with _named(self.address, name, "written", RuntimeError, keep=FileExistsError):
-            self._hdfs.mkdirs(parent, create_parent=True)
-            for pause in (*_PAUSES, None):
-                try:
-                    self._write_bytes(temporary, data)
-                    break
-                except (RuntimeError, ConnectionError):
-                    if pause is None:
-                        raise
-                    time.sleep(pause)
-            try:
-                self._hdfs.rename(temporary, path, overwrite=overwrite)
-            except (OSError, RuntimeError):
-                self._hdfs.delete(temporary)
-                raise
-
-    def _write_bytes(self, path: str, data: bytes | memoryview) -> None:
-        """Write a file, in place of what an attempt has left."""
-        options = _library("hdfs_native", "hdfs", self.address).WriteOptions(overwrite=True)
-        with self._hdfs.create(path, options) as stream:
-            for start in range(0, len(data), _CHUNK):  # the client copies what it is given
-                stream.write(data[start : start + _CHUNK])
 
     def _path(self, name: str) -> str:
         """Return the path of a name on the server."""
@@ -442,11 +387,6 @@ def _library(name: str, extra: str, address: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise MissingExtraError(f"{address}: ", library=name, extra=extra) from error
-
-
-def _temporary(name: str) -> str:
-    """Return a hidden name that nobody else has."""
-    return f".{name[:60]}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
 
 
 def _is_temporary(name: str) -> bool:

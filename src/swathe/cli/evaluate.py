@@ -57,6 +57,7 @@ def evaluate(
         free_output(curves, overwrite=False)
     if pictures is not None and pictures.exists():
         raise StoreError(f"{pictures}: exists already; choose another name for the folder of pictures")
+    _say_incomplete(found, run)
     report = evaluate_folders(
         LabelSet(truth, kind, images, _renamed(rename)),
         found,
@@ -74,6 +75,17 @@ def evaluate(
         print_json(report.to_json())
     else:
         echo(*report.as_table().split("\n"))
+
+
+def _say_incomplete(found: str, run: str | None) -> None:
+    """Say of runs in a store that have not looked at all of their scenes yet that they are not complete."""
+    from swathe.cli.notes import incomplete, say
+    from swathe.store import find_run, open_store
+    from swathe.store.opening import is_store
+
+    if is_store(found):
+        runs = open_store(found).runs()
+        say(incomplete(runs if run is None else [find_run(runs, run)]))
 
 
 def _renamed(text: str | None) -> dict[str, str]:

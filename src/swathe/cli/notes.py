@@ -76,19 +76,19 @@ def choose_runs(
     runs = held.runs()
     if condition.runs is not None:
         asked = [find_run(runs, given) for given in condition.runs]
-        return tuple(run.id for run in asked), _incomplete(asked)
+        return tuple(run.id for run in asked), incomplete(asked)
     overlapping = _overlapping(held, condition) if len(runs) > 1 else {}
     several = sum(len(names) > 1 for names in overlapping.values())
     if not several:
-        return None, _incomplete(runs)
+        return None, incomplete(runs)
     seen = f"{counted(several, 'scene has', 'scenes have')} detections of several runs"
     if not one_of_several:
         lines = [f"{seen}, and an object counts once in each; choose a run with --run, such as --run latest"]
-        return None, [*_incomplete(runs), *lines]
+        return None, [*incomplete(runs), *lines]
     involved = set().union(*(names for names in overlapping.values() if len(names) > 1))
     latest = [run for run in runs if run.id in involved][-1]
     lines = [f"{seen}; this is of the latest run alone, {label(latest)}: choose another one with --run"]
-    return (latest.id,), [*_incomplete([latest]), *lines]
+    return (latest.id,), [*incomplete([latest]), *lines]
 
 
 def say(lines: Iterable[str]) -> None:
@@ -97,8 +97,15 @@ def say(lines: Iterable[str]) -> None:
         echo(f"note: {line}", err=True)
 
 
-def _incomplete(runs: Sequence[StoredRun]) -> list[str]:
-    """Say which runs have not looked at all of their scenes."""
+def incomplete(runs: Sequence[StoredRun]) -> list[str]:
+    """Say which runs have not looked at all of their scenes.
+
+    Args:
+        runs: Some runs.
+
+    Returns:
+        A line for each of them that has not.
+    """
     from swathe.store.opening import label
 
     return [

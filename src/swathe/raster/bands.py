@@ -34,6 +34,9 @@ def mask_band(dataset: Any) -> int | None:
 
     Args:
         dataset: The open raster.
+
+    Returns:
+        The number.
     """
     band = alpha_band(dataset)
     if band is None or dataset.driver not in FORMATS_OF_MANY_BANDS or dataset.dtypes[band - 1] != "uint8":

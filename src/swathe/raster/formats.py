@@ -39,6 +39,9 @@ def is_raster_name(name: str) -> bool:
 
     Args:
         name: The name without folders.
+
+    Returns:
+        Whether it is.
     """
     return name == MANIFEST or (not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES)
 
@@ -53,6 +56,9 @@ def is_vrt(start: bytes) -> bool:
 
     Args:
         start: The first `START_BYTES` of the file.
+
+    Returns:
+        Whether it is.
     """
     return STARTS["VRT"][0] in start.partition(b"\0")[0]
 
@@ -62,6 +68,9 @@ def is_image(start: bytes) -> bool:
 
     Args:
         start: Its first bytes.
+
+    Returns:
+        Whether it does.
     """
     return any(_begins(start, expected) for name, starts in STARTS.items() if name != "VRT" for expected in starts)
 

@@ -67,6 +67,9 @@ class Log:
     def files(self) -> frozenset[str]:
         """Return the files that are live now, relative to the table.
 
+        Returns:
+            Their paths.
+
         Raises:
             StoreError: If the log is missing, damaged, or cannot be reached.
         """

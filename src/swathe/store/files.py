@@ -48,6 +48,9 @@ class SavedFile:
     def __init__(self, address: str) -> None:
         """Open a file.
 
+        Args:
+            address: The file, or its address.
+
         Raises:
             StoreError: If it is missing, damaged, or does not hold detections.
         """

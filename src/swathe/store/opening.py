@@ -76,8 +76,13 @@ def _open_lake(address: str | Path, *, create: bool) -> Store:
     if not create:
         raise StoreError(f"there is no store at {folder.address}; check the name, or detect into it first")
     store.create()
-    folder.create(MARK, f"{to_json({'kind': KIND, 'schema_version': SCHEMA_VERSION})}\n".encode())
+    folder.put(MARK, f"{to_json({'kind': KIND, 'schema_version': SCHEMA_VERSION})}\n".encode())
     return store
+
+
+def is_store(address: str | Path) -> bool:
+    """Tell whether there may be a store: any address, or a folder that is marked as one."""
+    return SCHEME.match(str(address)) is not None or (Path(address) / MARK).is_file()
 
 
 def find_run(runs: Sequence[StoredRun], given: str) -> StoredRun:

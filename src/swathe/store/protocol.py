@@ -129,6 +129,12 @@ class Written:
     def from_json(cls, data: bytes) -> Written:
         """Read what `to_json` has written.
 
+        Args:
+            data: The bytes.
+
+        Returns:
+            The record.
+
         Raises:
             StoreError: If it is damaged.
         """
@@ -176,7 +182,7 @@ class Scans(Protocol):
         Args:
             query: What to look for, None for everything.
 
-        Yields:
+        Returns:
             Detections in canonical order, also from one batch to the next; between them they describe all scenes and
             runs that are asked for, with matches or not.
 
@@ -293,6 +299,9 @@ class Store(Catalogue, Scans, Sink, Protocol):
     def areas(self) -> Areas:
         """Return the named areas that are kept in it.
 
+        Returns:
+            The areas.
+
         Raises:
             StoreError: If they are damaged or cannot be reached.
         """
@@ -300,6 +309,9 @@ class Store(Catalogue, Scans, Sink, Protocol):
 
     def keep_areas(self, areas: Areas) -> None:
         """Keep named areas, in place of all earlier ones.
+
+        Args:
+            areas: The areas.
 
         Raises:
             StoreError: If they cannot be written.

@@ -44,6 +44,9 @@ class Library:
     def now(self) -> Snapshot:
         """Return runs and scenes as of now.
 
+        Returns:
+            The snapshot.
+
         Raises:
             StoreError: If the store cannot be read.
         """
@@ -51,6 +54,9 @@ class Library:
 
     def areas(self) -> Areas:
         """Return the named areas of the store.
+
+        Returns:
+            The areas.
 
         Raises:
             StoreError: If they cannot be read.

@@ -89,7 +89,7 @@ def _in_work(library: Library, snapshot: Snapshot, run: StoredRun) -> int:
     """Count the windows whose parts lie in the workspace of a run."""
     if not run.pending:
         return 0
-    waiting = [scene for scene in snapshot.scenes.values() if (scene.run, scene.state) == (run.id, "pending")]
+    waiting = [scene for scene in snapshot.by_run.get(run.id, []) if scene.state == "pending"]
     most = {scene_key(scene.scene.id, scene.fingerprint): scene.windows for scene in waiting}
     done = dict.fromkeys(most, 0)
     for name in library.store.workspace(run.id).names():
@@ -114,7 +114,7 @@ def describe(snapshot: Snapshot, in_work: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _run(snapshot: Snapshot, run: StoredRun, in_work: int) -> dict[str, Any]:
-    scenes = [scene for scene in snapshot.scenes.values() if scene.run == run.id]
+    scenes = snapshot.by_run.get(run.id, [])
     failed = [scene for scene in scenes if scene.state == "failed"]
     classes: dict[str, int] = {}
     for scene in scenes:

@@ -24,7 +24,7 @@ class UnknownError(UsageError):
     """A request names something that is not there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """Runs and scenes of a store at one moment."""
 
@@ -52,6 +52,14 @@ class Snapshot:
         """Return the settings of a run, empty if it tells none."""
         settings = next((known.about.get("settings") for known in self.runs if known.id == run), None)
         return settings if isinstance(settings, Mapping) else {}
+
+    @cached_property
+    def by_run(self) -> dict[str, list[StoredScene]]:
+        """Scenes of each run that has some."""
+        scenes: dict[str, list[StoredScene]] = {}
+        for scene in self.scenes.values():
+            scenes.setdefault(scene.run, []).append(scene)
+        return scenes
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
@@ -92,6 +100,9 @@ class Snapshots:
 
     def now(self) -> Snapshot:
         """Return a snapshot that is a second old at most.
+
+        Returns:
+            The snapshot.
 
         Raises:
             StoreError: If the store cannot be read.

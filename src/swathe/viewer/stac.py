@@ -18,10 +18,12 @@ from swathe.viewer.frames import pixel_zoom
 from swathe.viewer.parameters import Basics
 
 if TYPE_CHECKING:
+    from shapely import STRtree
     from shapely.geometry.base import BaseGeometry
 
     from swathe.detections import SceneInfo
     from swathe.query import Query as DetectionQuery
+    from swathe.query.values import Bounds
     from swathe.store.protocol import StoredScene
     from swathe.viewer.library import Library
     from swathe.viewer.snapshot import Snapshot
@@ -85,6 +87,23 @@ def is_meant(stored: StoredScene, query: DetectionQuery) -> bool:
         return True
     outline = footprint(stored.scene)
     return outline is not None and bool(query.touch_mask(np.array([outline], dtype=object))[0])
+
+
+def touched(snapshot: Snapshot, box: Bounds) -> list[StoredScene]:
+    """Return the scenes whose outlines touch a box of longitude and latitude that does not cross 180 degrees."""
+    import shapely
+
+    tree, scenes = _outlines(snapshot)
+    return [scenes[number] for number in np.sort(tree.query(shapely.box(*box), predicate="intersects"))]
+
+
+@lru_cache(maxsize=2)
+def _outlines(snapshot: Snapshot) -> tuple[STRtree, list[StoredScene]]:
+    """Return a tree over the outlines of all scenes that have one, and these scenes."""
+    import shapely
+
+    scenes = [stored for stored in snapshot.scenes.values() if footprint(stored.scene) is not None]
+    return shapely.STRtree([footprint(stored.scene) for stored in scenes]), scenes
 
 
 @lru_cache(maxsize=1 << 15)

@@ -19,7 +19,7 @@ from swathe.viewer.library import TooMuchError
 from swathe.viewer.parameters import Conditions, SceneConditions
 from swathe.viewer.problems import log
 from swathe.viewer.snapshot import UnknownError
-from swathe.viewer.stac import is_meant
+from swathe.viewer.stac import is_meant, touched
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -67,10 +67,10 @@ def make_router(library: Library) -> APIRouter:
     @router.get("/tiles/scenes/{z}/{x}/{y}.webp", summary="All scenes as a tile of web Mercator, the latest on top")
     def mosaic(request: Request, z: Zoom, x: Place, y: Place, given: Annotated[TileConditions, Query()]) -> Response:
         frame, snapshot = GroundFrame(z, *_inside(z, x, y)), library.now()
-        query = replace(given.query(library, snapshot), box=frame.bounds, polygon=None, areas=None, near=None)
+        query = replace(given.query(library, snapshot), box=None, polygon=None, areas=None, near=None)
 
         def make() -> bytes:
-            meant = {scene.scene.uri: scene for scene in snapshot.scenes.values() if is_meant(scene, query)}
+            meant = {scene.scene.uri: scene for scene in touched(snapshot, frame.bounds) if is_meant(scene, query)}
             if len(meant) > MOST_SCENES:
                 return b""
             ordered = sorted(meant.values(), key=lambda scene: (scene.scene.acquired or "", scene.scene.id))

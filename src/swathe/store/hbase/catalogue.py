@@ -128,6 +128,9 @@ class Catalogue:
     def snapshot(self) -> Snapshot:
         """Read all runs; those that have not changed since the last time are not read again.
 
+        Returns:
+            The runs.
+
         Raises:
             StoreError: If HBase does not answer, or a row is damaged.
         """
@@ -235,6 +238,12 @@ class Catalogue:
     def fact(self, name: bytes) -> bytes | None:
         """Read a fact of the store itself.
 
+        Args:
+            name: Its name.
+
+        Returns:
+            Its value, None if there is none.
+
         Raises:
             StoreError: If HBase does not answer.
         """
@@ -245,6 +254,10 @@ class Catalogue:
 
     def keep_fact(self, name: bytes, value: bytes) -> None:
         """Keep a fact of the store itself, in place of an earlier one.
+
+        Args:
+            name: Its name.
+            value: Its value.
 
         Raises:
             StoreError: If HBase does not answer.

@@ -31,6 +31,9 @@ FINAL = (
 def interface() -> Any:
     """Return the structures and the service of the interface.
 
+    Returns:
+        The module that thriftpy2 makes of the interface.
+
     Raises:
         MissingExtraError: If thriftpy2 is not installed.
     """
@@ -55,7 +58,7 @@ class Client:
 
         Args:
             method: Its name.
-            arguments: What it is given.
+            *arguments: What it is given.
 
         Returns:
             Its answer.
