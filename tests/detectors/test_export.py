@@ -56,7 +56,7 @@ def test_an_existing_file_is_kept_unless_told_otherwise(
 ) -> None:
     output = tmp_path / "model.onnx"
     output.write_text("precious")
-    with pytest.raises(StoreError, match=r"model\.onnx: exists already.*--overwrite"):
+    with pytest.raises(StoreError, match=r"model\.onnx: exists already.*overwrite"):
         export.export_onnx(checkpoint, output)
     assert output.read_text() == "precious"
     perturb(monkeypatch, exported, 0.0)

@@ -85,7 +85,7 @@ def test_windows_without_data_are_skipped(scenes: list[SyntheticScene], spec: De
     plan = make_plan([scene], RunSettings(tile=128, stride=100), spec)
     reader = CountingReader(HalfEmptyReader(scene))
     detector = open_detector(spec)
-    parts = [look_at(scene.id, batch, reader, detector, 2.0, 2) for batch in plan.scenes[0].batches()]
+    parts = [look_at(scene.id, batch, reader, detector, RunSettings(prefetch=2)) for batch in plan.scenes[0].batches()]
     skipped = sum(part.skipped for part in parts)
     assert 0 < skipped < plan.windows
     assert reader.reads == plan.windows
@@ -98,7 +98,7 @@ def test_windows_are_read_in_row_order(scenes: list[SyntheticScene], spec: Detec
     plan = make_plan([scene], RunSettings(tile=128, stride=100), spec)
     reader = CountingReader(BlankReader(scene))
     for batch in plan.scenes[0].batches():
-        look_at(scene.id, batch, reader, open_detector(spec), 2.0, 3)
+        look_at(scene.id, batch, reader, open_detector(spec), RunSettings(prefetch=3))
     places = [(window.row_off, window.col_off) for _, window in reader.windows]
     assert places == sorted(places)
 
@@ -127,7 +127,9 @@ def test_tiles_handed_over_together_give_the_same(scenes: list[SyntheticScene], 
     scene = scene_without_file(scenes[0])
     plan = make_plan([scene], RunSettings(tile=128, stride=100), spec)
     first = next(plan.scenes[0].batches())
-    alone = look_at(scene.id, first, HalfEmptyReader(scene), open_detector(spec), 2.0, 2)
-    together = look_at(scene.id, first, HalfEmptyReader(scene), open_detector(replace(spec, batch=batch)), 2.0, 2)
+    alone = look_at(scene.id, first, HalfEmptyReader(scene), open_detector(spec), RunSettings(prefetch=2))
+    together = look_at(
+        scene.id, first, HalfEmptyReader(scene), open_detector(replace(spec, batch=batch)), RunSettings(prefetch=2)
+    )
     assert len(alone.raw) > 0
     assert alone.pack() == together.pack()

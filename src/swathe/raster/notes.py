@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
-
-from swathe.raster.bands import has_palette, is_paletted
 
 # Values of EXIF's orientation, and how viewers turn or mirror such a photograph.
 TURNED = {
@@ -19,25 +17,36 @@ TURNED = {
 }
 
 
-def notes_on(dataset: Any, uri: str, bands: Sequence[int], unused: int | None) -> Iterator[str]:
+def notes_on(dataset: Any, uri: str, unused: int | None, *, colourless: bool) -> Iterator[str]:
     """Tell what of a raster is not looked at, or in another way than elsewhere.
 
     Args:
         dataset: The open raster.
         uri: Its address.
-        bands: The bands shown.
         unused: A band that is said to be alpha and not taken for a mask.
+        colourless: Whether it has a palette without colours.
 
     Yields:
         Sentences without a capital at their start.
     """
-    pages = [name for name in dataset.subdatasets if name.startswith("GTIFF_DIR:")]
-    if pages:
-        yield f"holds {len(pages)} images, and only the first is looked at; name the others as GTIFF_DIR:2:{uri}"
-    turned = TURNED.get(dataset.tags().get("EXIF_Orientation", ""))
-    if turned is not None:
-        yield f"viewers show it {turned}, as its EXIF data say; here it is looked at as it is stored, pixels too"
+    pages, orientation = _pages_and_orientation(dataset)
+    if pages > 1:
+        yield f"holds {pages} images, and only the first is looked at; name the others as GTIFF_DIR:2:{uri}"
+    if orientation in TURNED:
+        shown = TURNED[orientation]
+        yield f"viewers show it {shown}, as its EXIF data say; here it is looked at as it is stored, pixels too"
     if unused is not None:
         yield f"its band {unused} is not used as a mask: it is said to be alpha, but seems to hold a picture"
-    if is_paletted(dataset, bands) and not has_palette(dataset, bands):
+    if colourless:
         yield "its palette has no colours, so its numbers are shown as grey"
+
+
+def _pages_and_orientation(dataset: Any) -> tuple[int, str]:
+    """Count the images of a TIFF, 0 for other files, and return EXIF's orientation, "" without one."""
+    from rasterio._err import CPLE_BaseError  # what properties raise has no public name
+
+    try:
+        pages = sum(name.startswith("GTIFF_DIR:") for name in dataset.subdatasets)
+        return pages, dataset.tags().get("EXIF_Orientation", "")
+    except CPLE_BaseError:  # the file ends before them; whether it ends before its pixels shows when they are read
+        return 0, ""

@@ -16,6 +16,7 @@ from swathe.raster.bands import (
     counts_from_white,
     full_range,
     has_palette,
+    is_paletted,
     mask_band,
     mask_bands,
     nodata_values,
@@ -82,11 +83,12 @@ def open_scene(
     print_of_file = fingerprint(uri)
     with describing(uri), open_dataset(uri) as dataset:
         chosen = choose_bands(dataset, bands)
+        coloured, tagged = has_palette(dataset, chosen), alpha_band(dataset)
+        colourless = is_paletted(dataset, chosen) and not coloured
         alpha = None if bands else mask_band(dataset)  # bands that a user chooses are shown as they are
         scene = _describe(dataset, uri, chosen, alpha, scene_id or scene_ids([uri])[0], print_of_file)
-        unused = alpha_band(dataset) if bands is None and alpha is None else None
-        scene = replace(scene, notes=(*scene.notes, *notes_on(dataset, uri, chosen, unused)))
-        coloured = has_palette(dataset, chosen)
+        notes = notes_on(dataset, uri, None if bands or alpha else tagged, colourless=colourless)
+        scene = replace(scene, notes=(*scene.notes, *notes))
     if coloured or (value_range is None and (scene.dtype == "uint8" or scene.value_range is not None)):
         return scene
     if isinstance(value_range, tuple):

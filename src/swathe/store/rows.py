@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from swathe.detections import SceneInfo
+from swathe.errors import StoreError
 from swathe.store.protocol import StoredRun, StoredScene, Written, begun
-from swathe.store.schema import BOUNDS, TIME_TYPE, to_json
+from swathe.store.schema import BOUNDS, TIME_TYPE, parse_json, to_json
 from swathe.times import parse_utc, utc_text
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class Rows:
                 StoredRun(
                     run,
                     row["name"],
-                    json.loads(row["about"]),
+                    parse_json(row["about"].encode(), f"the row of run {run}"),
                     utc_text(row["updated"]),
                     own.get("complete", 0),
                     own.get("pending", 0),
@@ -280,7 +281,16 @@ def described(rows: pa.Table) -> dict[Key, SceneInfo]:
 def class_names(rows: pa.Table) -> tuple[str, ...]:
     """Return the classes that were looked for, in the order in which they first appear."""
     lists: Iterable[str] = pc.unique(rows.column("class_names")).to_pylist()
-    return tuple(dict.fromkeys(name for text in lists for name in json.loads(text)))
+    return tuple(dict.fromkeys(name for text in lists for name in class_list(text)))
+
+
+@lru_cache(maxsize=256)
+def class_list(text: str) -> tuple[str, ...]:
+    """Read the classes of a row; raises `StoreError` if they are damaged."""
+    try:
+        return tuple(map(str, json.loads(text)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StoreError(f"the classes {text[:40]!r} in a row of the store are damaged; restore the store") from error
 
 
 def of_written(written: Written) -> Row:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +16,8 @@ from swathe.errors import StoreError
 from swathe.query import Query
 from swathe.query.regions import hulls_touch
 from swathe.store.detections_file import DetectionsFile
-from swathe.store.rows import Rows, bounds_of, class_names, described, may_match
-from swathe.store.schema import FileHead
+from swathe.store.rows import Rows, bounds_of, class_list, class_names, described, may_match
+from swathe.store.schema import FileHead, parse_json
 
 if TYPE_CHECKING:
     from swathe.files import Folder
@@ -44,7 +42,10 @@ def scan(folder: Folder, rows: Rows, query: Query | None) -> Iterator[Detections
     """
     query = _checked(query)
     asked = rows.asked(query)
-    runs = {run: json.loads(rows.runs[run]["about"]) for run in sorted(set(asked.column("run").to_pylist()))}
+    runs = {
+        run: parse_json(rows.runs[run]["about"].encode(), f"the row of run {run}")
+        for run in sorted(set(asked.column("run").to_pylist()))
+    }
     yield Detections.empty(class_names(asked), described(asked), runs)
     files = _files(folder, rows, query)
     if query.limit is None:
@@ -152,7 +153,7 @@ def _opened(folder: Folder, rows: Rows, names: set[str]) -> Iterator[tuple[str, 
     classes = table.column("class_names").to_pylist()
     for name, numbers in sorted(held.items(), key=lambda item: (min(scenes[number] for number in item[1]), item[0])):
         known = dict(infos[number] for number in numbers)
-        own_classes = dict.fromkeys(part for number in numbers for part in _class_list(classes[number]))
+        own_classes = dict.fromkeys(part for number in numbers for part in class_list(classes[number]))
         head = FileHead(known, tuple(own_classes), {run: {} for run, _ in known})
         where = f"{folder.address}/{name}"
         try:
@@ -175,11 +176,6 @@ def _in_order(files: Iterator[tuple[str, DetectionsFile]], query: Query) -> Iter
             yield held.take(done).sorted()
         held = found if done.all() else Detections.concat([held.take(~done), found])
     yield held.sorted()
-
-
-@lru_cache(maxsize=256)
-def _class_list(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
 
 
 def _checked(query: Query | None) -> Query:
