@@ -76,8 +76,8 @@ def daemons(data_nodes: int) -> dict[str, Daemon]:
         ),
         Daemon("zookeeper", "hbase", "hbase.zookeeper.HQuorumPeer", 96),
         Daemon("master", "hbase", "hbase.master.HMaster", 384, after="hdfs"),
-        Daemon("regionserver-1", "hbase", "hbase.regionserver.HRegionServer", 512, after="hdfs"),
-        Daemon("regionserver-2", "hbase", "hbase.regionserver.HRegionServer", 512, after="hdfs", on_demand=True),
+        Daemon("regionserver-1", "hbase", "hbase.regionserver.HRegionServer", 768, after="hdfs"),
+        Daemon("regionserver-2", "hbase", "hbase.regionserver.HRegionServer", 768, after="hdfs", on_demand=True),
         Daemon("thrift", "hbase", "hbase.thrift2.ThriftServer", 192, after="hdfs"),
     ]
     return {daemon.name: daemon for daemon in listed}

@@ -258,6 +258,8 @@ def _hbase(layout: Layout) -> Values:
         "hbase.master.wait.on.regionservers.timeout": 1000,
         "hbase.master.wait.on.regionservers.interval": 250,
         "hbase.regionserver.hlog.blocksize": 64 << 20,  # logs roll by dfs.blocksize otherwise
+        # Buffers of 2 MB for each region, of which tests make hundreds, would fill the heap of a region server.
+        "hbase.hregion.memstore.mslab.enabled": False,
         "hbase.lease.recovery.first.pause": 500,
         "hbase.client.retries.number": 30,
         "hbase.client.pause": 50,

@@ -1,6 +1,6 @@
 """The file system of a Hadoop cluster over HTTP: `webhdfs://host:port/path`, the NameNode's HTTP address.
 
-The client is PyHDFS. It gets through where only HTTP does; `hdfs://` is faster.
+The client is PyHDFS. It gets through where only HTTP does.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-GROUP_ROWS = 500_000  # detections of scenes that are read and sorted together, about 0.3 GB
+GROUP_ROWS = 500_000  # detections of scenes that are read and sorted together, in memory
 MOST_RECTANGLES = 16  # scenes whose own rectangles are looked at; of more, the one around all
 READERS = 8  # calls at once
 
