@@ -279,3 +279,14 @@ def test_plan_with_a_model_is_the_plan_of_the_detection(
 def test_plan_of_nothing(command: Command, tmp_path: Path) -> None:
     outcome = command("plan", tmp_path / "*.tif")
     assert (outcome.code, outcome.is_one_error) == (3, True)
+
+
+@pytest.mark.parametrize("name", ["found.geojson", "found.GPKG", "found.coco.json"])
+def test_a_store_is_not_named_like_a_file(
+    command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path, name: str
+) -> None:
+    outcome = command("detect", scene.path, "-m", tiny_model, "-o", tmp_path / name, *GRID)
+    assert outcome.code == 2
+    assert "a store is a folder" in outcome.err
+    assert "--export" in outcome.err
+    assert not (tmp_path / name).exists()

@@ -40,7 +40,7 @@ from swathe.cli.options import (
 from swathe.cli.output import echo
 from swathe.cli.progress import detection_progress
 from swathe.counts import counted
-from swathe.errors import UsageError
+from swathe.errors import Argument, UsageError
 
 if TYPE_CHECKING:
     from swathe.detections import SceneInfo
@@ -145,6 +145,7 @@ def detect(
     from swathe.api import Choices, looked_at, open_readable, raise_for_failures
     from swathe.engine.plan import make_plan
 
+    _check_store_name(output)
     targets = _targets(export or (), geojson, overwrite=overwrite)
     looks, kept = numbers("scales", scales), names("classes", classes)
     limits, shown = value_limits("value_range", value_range), whole_numbers("bands", bands)
@@ -249,6 +250,18 @@ def _check_before(plan: Plan) -> None:
     processes = worker_count(plan.settings.workers)
     check_memory(plan, processes)
     say_advice(advice(plan, processes))
+
+
+def _check_store_name(output: str) -> None:
+    """Refuse the name of a file where a store is made, which is a folder."""
+    from swathe.store.exports.formats import ENDINGS
+
+    if output.lower().endswith(tuple(ENDINGS)) and not Path(output).is_dir():
+        raise UsageError(
+            Argument("output", output),
+            ": a store is a folder; name one, and write the file, too, with ",
+            Argument("export"),
+        )
 
 
 def _open_output(output: str, plan: Plan, *, overwrite: bool) -> Store:
