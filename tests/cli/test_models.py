@@ -74,7 +74,7 @@ def test_training_events_are_lines_of_json(command: Command, monkeypatch: pytest
     def two_steps(path: Path, watch: loop.Watch) -> loop.TrainingResult:
         for step in (1, 2):
             watch(loop.TrainingEvent(step, 2, 1, 1, {"total": 1.0 / step}))
-        return loop.TrainingResult(path, path / "best", path / "last", {"map50_area": 0.5}, 1.5)
+        return loop.TrainingResult(path, path / "best", path / "last", {"map50_area": 0.5}, 1.5, 0.25)
 
     monkeypatch.setattr(loop, "train_from_config", two_steps)
     lines = command("train", tmp_path, "--json").lines

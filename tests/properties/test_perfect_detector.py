@@ -38,7 +38,7 @@ def run_in_memory(plan: Plan, spec: DetectorSpec, order: npt.NDArray[np.int64]) 
     detector, reader, batches = open_detector(spec), BlankReader(scene.source), list(scene.batches())
 
     def load(batch: Batch) -> Part:
-        return look_at(scene.id, batch, reader, detector, settings.cut_margin, settings.prefetch)
+        return look_at(scene.id, batch, reader, detector, settings)
 
     return merge_parts(load, [batches[place] for place in order], settings, single=plan.windows == 1).kept
 

@@ -187,20 +187,20 @@ def test_a_mosaic_is_left_out_where_its_parts_are_looked_at(tmp_path: Path, writ
     write(picture(9, 9), "x.tif")
     write(picture(9, 9), "y.tif")
     mosaic = wrap(tmp_path / "all.vrt", "x.tif")
-    scenes, _ = open_readable([tmp_path])
+    scenes = open_readable([tmp_path]).scenes
     assert [scene.id for scene in scenes] == ["x", "y"]
     assert scenes[0].notes[0].startswith(f"the mosaic {mosaic} is left out: ")
-    assert [scene.id for scene in open_readable([mosaic, tmp_path / "y.tif"])[0]] == ["all", "y"]
+    assert [scene.id for scene in open_readable([mosaic, tmp_path / "y.tif"]).scenes] == ["all", "y"]
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "x.tif").rename(tmp_path / "elsewhere" / "x.tif")
     (tmp_path / "x.tif").symlink_to(tmp_path / "elsewhere" / "x.tif")
-    assert [scene.id for scene in open_readable([tmp_path])[0]] == ["x", "y"]
+    assert [scene.id for scene in open_readable([tmp_path]).scenes] == ["x", "y"]
     text = mosaic.read_text()
     source = text[text.index("<SimpleSource>") : text.index("</VRTRasterBand>")]
     mosaic.write_text(text.replace(source, source + source.replace("x.tif", "hidden/z.tif")))
     (tmp_path / "hidden").mkdir()
     write(picture(9, 9), "hidden/z.tif")
-    partly = {scene.id: scene for scene in open_readable([mosaic, tmp_path / "x.tif"])[0]}
+    partly = {scene.id: scene for scene in open_readable([mosaic, tmp_path / "x.tif"]).scenes}
     assert set(partly) == {"all", "x"}
     assert "counted twice" in partly["all"].notes[-1]
 

@@ -132,7 +132,7 @@ def expected_rows(detections: Detections) -> geopandas.GeoDataFrame:
     """Every column of the store format, sorted by id."""
     frame = detections.table.to_pandas().astype({"run": str, "scene": str, "class": str})
     frame[["length_m", "width_m", "azimuth_deg"]] = detections.measures()
-    times = frame["scene"].map({name: scene.acquired for name, scene in detections.scenes.items()})
+    times = frame["scene"].map({scene.id: scene.acquired for scene in detections.scenes.values()})
     frame["acquired"] = pandas.to_datetime(times, utc=True).dt.as_unit("ms")
     footprints = detections.footprints()
     frame[["bbox.xmin", "bbox.ymin", "bbox.xmax", "bbox.ymax"]] = shapely.bounds(footprints)
