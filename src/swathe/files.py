@@ -9,6 +9,7 @@ import importlib
 import io
 import os
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -271,8 +272,14 @@ class HdfsFolder:
         temporary = f"{parent}/.{last[:60]}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
         with _named(self.address, name, "written", RuntimeError):
             self._hdfs.mkdirs(parent, create_parent=True)
-            with self._hdfs.create(temporary) as stream:
-                stream.write(data)
+            for pause in (*_PAUSES, None):  # a server that has just gone is named to writers for a while
+                try:
+                    self._write(temporary, data)
+                    break
+                except (RuntimeError, ConnectionError):
+                    if pause is None:
+                        raise
+                    time.sleep(pause)
             self._hdfs.rename(temporary, path, overwrite=True)
 
     def get(self, name: str) -> bytes | None:
@@ -310,6 +317,13 @@ class HdfsFolder:
     def folder(self, name: str) -> HdfsFolder:
         """See `Folder`."""
         return HdfsFolder(f"{self.address}/{name}")
+
+    def _write(self, path: str, data: bytes | memoryview) -> None:
+        """Write a file, in place of what an attempt has left."""
+        options = _library("hdfs_native", "hdfs", self.address).WriteOptions(overwrite=True)
+        with self._hdfs.create(path, options) as stream:
+            for start in range(0, len(data), _CHUNK):  # the client copies what it is given
+                stream.write(data[start : start + _CHUNK])
 
     def _path(self, name: str) -> str:
         """Return the path of a name on the server."""
