@@ -79,7 +79,7 @@ Cold: a new process, whose imports are not counted, and files thrown out of the 
 asked before. DuckDB (as many threads as cores) reads the same files, selects by the `bbox` columns and hands
 all columns over; shapely then tests the footprints, so that both find the same. It has no geodesic distance to ask for.
 
-The table is of store format 2. Format 3 (a Delta table) on another machine (AMD, 2 cores, AVX-512), warm: the box 107 ms
+The table is of store format 2. Format 3 (Delta tables) on another machine (AMD, 2 cores, AVX-512), warm: the box 107 ms
 in 50 files and 153 ms in 500 (DuckDB 120 and 244), class and score 491 and 654 ms (DuckDB 394 and 394).
 """
 
