@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
+from multiprocessing import Pipe
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from swathe.detectors.pixels import PADDING
 from swathe.detectors.protocol import DetectorSpec, TileDetections
 from swathe.detectors.registry import open_detector
+from swathe.engine import process
 from swathe.engine.job import BatchJob, Work
 from swathe.engine.look import look_at, make_tile, to_scene, touches_inner_edge
 from swathe.engine.plan import Task, make_plan
 from swathe.engine.settings import RunSettings
 from swathe.engine.worker import Worker, load_factory
 from swathe.errors import UsageError
+from swathe.raster.environment import capture
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import TileRead
 from swathe.raster.window import Window
@@ -133,3 +138,31 @@ def test_tiles_handed_over_together_give_the_same(scenes: list[SyntheticScene], 
     )
     assert len(alone.raw) > 0
     assert alone.pack() == together.pack()
+
+
+def test_a_worker_process_reads_with_the_credentials_of_the_driver(
+    spec: DetectorSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, str | None] = {}
+
+    class Watcher:
+        def __init__(self, _: Work) -> None:
+            seen.update({name: os.environ.get(name) for name in ("AWS_REQUEST_PAYER", "UNRELATED")})
+
+        def run(self, job: str) -> str:
+            return job
+
+        def close(self) -> None:
+            """Nothing to close."""
+
+    monkeypatch.delenv("AWS_REQUEST_PAYER", raising=False)
+    with rasterio.Env(AWS_REQUEST_PAYER="requester", UNRELATED="x"):
+        work = Work(spec, RunSettings(), "run", {}, "/nowhere", BLANK_READER, capture())
+    monkeypatch.setattr(process, "Worker", Watcher)
+    ours, theirs = Pipe()
+    ours.send(work)
+    ours.close()
+    assert process.main(os.dup(theirs.fileno())) == 0
+    assert seen == {"AWS_REQUEST_PAYER": "requester", "UNRELATED": None}
+    assert "AWS_REQUEST_PAYER" not in os.environ
+    assert "requester" not in repr(work)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -86,6 +86,7 @@ class Work:
     about: Mapping[str, Any]  # model and settings, JSON values that travel with the detections
     store: str  # address of the store
     reader: str  # "package.module:factory" that opens a reader for a scene
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # credentials and options for reading
 
 
 class Pool(Protocol):

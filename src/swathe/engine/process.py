@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from swathe.engine.job import Work
 from swathe.engine.worker import Worker
 from swathe.errors import SwatheError
+from swathe.raster.environment import restore
 
 # Code of a worker that could not get the memory it asked for: another one may be luckier.
 OUT_OF_MEMORY = 71
@@ -28,7 +29,8 @@ def main(handle: int) -> int:
         except (EOFError, ConnectionError):
             return 0
         try:
-            serve(connection, work)
+            with restore(work.environment):
+                serve(connection, work)
         except MemoryError:
             return OUT_OF_MEMORY
     return 0

@@ -14,6 +14,7 @@ from swathe.engine.limits import check_memory, check_slot, merge_limit
 from swathe.engine.local import choose_executor
 from swathe.engine.plan import Plan
 from swathe.errors import UsageError
+from swathe.raster.environment import capture
 from swathe.store.protocol import Store
 
 RASTER_READER = "swathe.raster.opening:open_reader"
@@ -55,7 +56,7 @@ def run_plan(
     stock = take_stock(plan, store)
     todo = replace(plan, scenes=stock.todo, done=())
     executor = executor or choose_executor(plan.settings.workers)
-    work = Work(plan.detector, plan.settings, plan.run, plan.about(), store.address, reader)
+    work = Work(plan.detector, plan.settings, plan.run, plan.about(), store.address, reader, capture())
     with executor.open(work) as pool:
         if stock.todo:
             _check_memory(todo, pool)
