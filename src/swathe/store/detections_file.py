@@ -45,7 +45,13 @@ class DetectionsFile:
             StoreError: If it is damaged, or does not hold detections.
         """
         self.name = name
+        # A thread of Arrow that holds a file of Python's when the interpreter ends brings the process down with it.
+        path = getattr(source, "name", None)
+        self._threads = isinstance(path, str)
         with self._reading():
+            if self._threads:
+                source.close()
+                source = pa.OSFile(path)
             try:
                 self._file = pq.ParquetFile(source, read_dictionary=list(NAME_COLUMNS), page_checksum_verification=True)
             except KeyError:  # of a column of names, which is told below
@@ -234,7 +240,7 @@ class DetectionsFile:
     def _read(self, groups: list[int], names: Sequence[str]) -> pa.Table:
         """Read columns of row groups."""
         with self._reading():
-            return self._file.read_row_groups(groups, columns=list(names))
+            return self._file.read_row_groups(groups, columns=list(names), use_threads=self._threads)
 
     def _detections(self, table: pa.Table) -> Detections:
         """Make detections of rows as they are stored."""
