@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 # Another index for PyTorch, for instance one with builds for the CPU only: make setup-train TORCH_INDEX=ADDRESS
 TORCH_INDEX ?=
+# Where the wheel of PySpark is kept, which takes half a minute to build
+WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/swathe/wheels
 JOBS ?= 2
 FUZZ_SEED ?= 1
 FUZZ_CASES ?= 1040
@@ -16,7 +18,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-train lock frontend demo map test cluster cluster-down ogr-parquet fuzz check format accidents bench gauges rivals docs train-buildings clean
+.PHONY: help setup setup-dev setup-train setup-spark lock frontend demo map test cluster cluster-down ogr-parquet fuzz check format accidents bench gauges rivals docs train-buildings clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -58,12 +60,22 @@ $(STAMPS)/dev: $(STAMPS)/train requirements/dev.txt
 	$(UV) pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
+setup-spark: $(STAMPS)/spark ## install everything that tests need, PySpark among it
+
+$(STAMPS)/spark: $(STAMPS)/dev requirements/spark.txt
+	mkdir -p $(WHEELS)
+	ls $(WHEELS)/pyspark-$$(sed -n 's/^pyspark==\([^ ]*\).*/\1/p' requirements/spark.txt)-*.whl >/dev/null 2>&1 || \
+		$(BIN)/python -m pip wheel --quiet --no-deps --require-hashes --wheel-dir $(WHEELS) -r requirements/spark.txt
+	sed 's/ --hash=.*//' requirements/spark.txt | \
+		$(UV) pip install --quiet --no-deps --no-index --find-links $(WHEELS) -r -
+	@touch $@
+
 lock: $(STAMPS)/base ## write the requirement files anew (LOCK_FLAGS=--upgrade for newer versions)
 	$(LOCK) requirements/build.in -o requirements/build.txt
 	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve -o requirements/core.txt
 	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve --extra train -c requirements/core.txt -o requirements/train.txt
 	$(LOCK) pyproject.toml --extra onnx --extra geo --extra serve --extra openvino --extra s3 --extra hdfs --extra webhdfs --extra hbase \
-		--extra dev -c requirements/core.txt -c requirements/train.txt -o requirements/dev.txt
+		--extra stac --extra map --extra int8 --extra dev -c requirements/core.txt -c requirements/train.txt -o requirements/dev.txt
 
 frontend: $(STAMPS)/frontend ## build the page of `swathe serve` (needs Node 20.19 or newer, and npm)
 
