@@ -97,7 +97,7 @@ demo: setup ## find the buildings of the scene that ships with the project
 		$(DEMO)/buildings.jpg 'make map'
 
 test: setup-dev $(if $(shell command -v npm),frontend) ## run all tests (PYTEST_FLAGS='--ignore tests/cluster' leaves Hadoop and HBase out)
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(PYTEST_FLAGS)
+	$(BIN)/pytest -n $(JOBS) $(PYTEST_FLAGS)
 
 cluster: ## start HDFS, YARN and HBase on this machine (make cluster-down stops them)
 	cluster/swathe-cluster up
