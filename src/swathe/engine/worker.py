@@ -64,7 +64,7 @@ class Worker:
         if isinstance(job, BatchJob) or job.scene.batch_count == 1:
             self._open_detector()
         try:
-            return self._look(job.scene, job.batch) if isinstance(job, BatchJob) else self._finish(job)
+            return self._look(job) if isinstance(job, BatchJob) else self._finish(job)
         except FATAL:
             raise
         except Exception as error:  # noqa: BLE001 whatever one scene causes must not end the others
@@ -76,11 +76,10 @@ class Worker:
             self._reader.close()
         self._reader = self._source = None
 
-    def _look(self, scene: ScenePlan, batch: Batch) -> JobResult:
+    def _look(self, job: BatchJob) -> JobResult:
         """Look at a batch and put its part into the workspace."""
-        part = self._look_at(scene, batch)
-        self._workspace.put(scene.part(batch), part.pack())
-        return _looked_at(scene, batch, part)
+        part = (self._part if job.again else self._new_part)(job.scene, job.batch)
+        return _looked_at(job.scene, job.batch, part)
 
     def _finish(self, job: SceneJob) -> JobResult:
         """Merge a scene and write it."""
@@ -100,9 +99,12 @@ class Worker:
         """Return the part of a batch; one that is not there, or damaged, is made again."""
         data = self._workspace.get(scene.part(batch))
         part = None if data is None else Part.unpack(data, len(self._work.detector.classes))
-        if part is None:
-            part = self._look_at(scene, batch)
-            self._workspace.put(scene.part(batch), part.pack())
+        return self._new_part(scene, batch) if part is None else part
+
+    def _new_part(self, scene: ScenePlan, batch: Batch) -> Part:
+        """Look at a batch, and put its part into the workspace."""
+        part = self._look_at(scene, batch)
+        self._workspace.put(scene.part(batch), part.pack())
         return part
 
     def _look_at(self, scene: ScenePlan, batch: Batch) -> Part:
