@@ -1,8 +1,8 @@
 """Bytes and requests that a window of a tiled scene in HDFS takes, beside the compressed blocks that it touches.
 
-Windows of 1024 px, step 824, of the scene of the demo, stored as it is: in the order of a run, and each with a reader of
-its own; at full size, and at half size, from an overview. Neighbouring windows share blocks, which are read once where
-they are still kept. Ends in JSON.
+Windows of 1024 px, step 824, of the scene of the demo, stored as it is: in the order of a run, and each with a reader
+of its own; at full size, and at half size, from an overview. Neighbouring windows share blocks, which are read once
+where they are still kept. Ends in JSON.
 """
 
 from __future__ import annotations

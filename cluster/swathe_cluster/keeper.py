@@ -24,7 +24,7 @@ from swathe_cluster import health
 from swathe_cluster.containers import end_containers
 from swathe_cluster.daemons import HBASE, JAVA, OPENED, PARTS, Daemon, daemons, stop_order
 from swathe_cluster.jars import ClusterError, class_path, program
-from swathe_cluster.settings import Layout, client_sites, daemon_sites, is_free, write_settings
+from swathe_cluster.settings import Layout, client_sites, daemon_sites, is_free, write_settings, write_spark_defaults
 
 SECONDS_TO_START = 240  # a busy machine takes long; an idle one is done in 35
 SECONDS_TO_STOP = 4  # then they are killed
@@ -61,6 +61,7 @@ class Keeper:
         # Java then asks no name server, and the name of 127.0.0.2 is its address.
         (self.folder / "hosts").write_text(f"127.0.0.1 localhost {os.uname().nodename}\n")
         write_settings(self.folder, "client", client_sites(self.layout))
+        write_spark_defaults(self.folder)
         name_node = self.daemons["namenode"]
         if name_node in self.pending and not (self.folder / "data" / "namenode" / "current").exists():
             process = self.run(name_node, "-format", "-nonInteractive")

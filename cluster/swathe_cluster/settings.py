@@ -109,6 +109,25 @@ def write_settings(folder: Path, name: str, sites: Mapping[str, Values]) -> Path
     return place
 
 
+def write_spark_defaults(folder: Path) -> None:
+    """Write what Spark needs to know of a cluster on loopback, for SPARK_CONF_DIR; the file beside the client's others.
+
+    Args:
+        folder: The cluster's folder.
+    """
+    java = f"-Djdk.net.hosts.file={folder / 'hosts'} -Djava.net.preferIPv4Stack=true"
+    values = {
+        "spark.driver.host": LOCAL,
+        "spark.driver.bindAddress": LOCAL,
+        "spark.driver.defaultJavaOptions": java,
+        "spark.executor.defaultJavaOptions": java,
+        "spark.yarn.am.extraJavaOptions": java,
+        "spark.executor.instances": 2,
+    }
+    lines = (f"{key} {value}\n" for key, value in values.items())
+    (folder / "conf" / "client" / "spark-defaults.conf").write_text("".join(lines))
+
+
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 

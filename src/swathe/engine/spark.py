@@ -24,7 +24,8 @@ from swathe.detectors.files import file_sha256
 from swathe.engine.job import BatchJob, Job, JobResult, Retry, Work
 from swathe.engine.partition import PARTITIONERS
 from swathe.engine.processes import ProcessExecutor, ProcessPool
-from swathe.engine.spark_cluster import job_hosts, memory_per_slot, slots
+from swathe.engine.spark_blocks import BlockHosts
+from swathe.engine.spark_cluster import memory_per_slot, slots
 from swathe.engine.spark_session import reason_of
 from swathe.errors import SwatheError, UsageError
 
@@ -54,14 +55,15 @@ class SparkExecutor:
         session: SparkSession,
         *,
         partitioner: str = "cost",
-        hosts: Callable[[Job], Sequence[str]] = job_hosts,
+        hosts: Callable[[Job], Sequence[str]] | None = None,
     ) -> None:
         """Prepare.
 
         Args:
             session: Where Spark is; not one of Spark Connect, which has no way to tell tasks where their data are.
             partitioner: Which jobs go into which task: "rank", "hash", "strips" or "cost".
-            hosts: Where the data of a job are, best host first, none if that makes no difference.
+            hosts: Where the data of a job are, best host first, none if that makes no difference; HDFS is asked if not
+                given.
 
         Raises:
             UsageError: If there is no such partitioner, or the session is one of Spark Connect.
@@ -72,7 +74,7 @@ class SparkExecutor:
             raise UsageError("sessions of Spark Connect cannot be used; run where the driver of Spark is")
         self.session = session.newSession()  # its settings are its own
         self.session.conf.set("spark.sql.execution.arrow.pyspark.validateSchema.enabled", "true")
-        self.partitioner, self.hosts = PARTITIONERS[partitioner], hosts
+        self.partitioner, self.hosts = PARTITIONERS[partitioner], hosts or BlockHosts(session.sparkContext)
         self.placed = self.near = 0  # tasks that had preferred hosts, and those of them that ran on one
 
     def open(self, work: Work) -> SparkPool:

@@ -1,13 +1,11 @@
-"""What Spark knows of its cluster: tasks at once, memory of each, and hosts that are near to the data of a job."""
+"""What Spark knows of its cluster: tasks at once, and the memory of each."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from swathe.engine.job import BatchJob, Job
 from swathe.engine.limits import available_memory, parse_bytes
 from swathe.engine.memory import MEBIBYTE
-from swathe.raster.origins import origin_of
 
 # Python worker and daemon of Spark beside the worker process that they start, for each task at once.
 SUPERVISOR_BYTES = 100 * MEBIBYTE
@@ -50,24 +48,6 @@ def memory_per_slot(context: Any) -> int | None:
             return None
         share = free
     return max(0, share // -(-slots(context) // executors) - SUPERVISOR_BYTES)
-
-
-def job_hosts(job: Job) -> tuple[str, ...]:
-    """Return the hosts that have the pixels of a job, best first; none if that makes no difference.
-
-    Args:
-        job: A job. The parts that a merge reads may be anywhere.
-
-    Returns:
-        Names or addresses as Spark calls its hosts.
-    """
-    source = job.scene.source
-    if not isinstance(job, BatchJob):
-        return origin_of(source.uri).hosts(source.uri, 0.0, 1.0) if job.scene.batch_count == 1 else ()
-    level, batch = job.batch.level, job.batch
-    first, last = (level.grid[level.windows[batch.first + place]] for place in (0, batch.count - 1))
-    rows = level.level.height
-    return origin_of(source.uri).hosts(source.uri, first.row_off / rows, (last.row_off + last.height) / rows)
 
 
 def _bytes(text: str) -> int:
