@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -198,7 +199,7 @@ class InStrips:
         self._pool = SerialExecutor().open(replace(work, merge_rows=30))
         return self
 
-    def __enter__(self) -> InStrips:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
