@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from requirements import need, need_program
+from requirements import need, need_java
 from swathe.detections import Detections, SceneInfo
+from swathe.engine.spark_session import spark_session
 from swathe.errors import UsageError
 from swathe.query import Query
 from swathe.raster.opening import open_reader, open_scene
@@ -31,22 +30,11 @@ CLASSES = ("ship", "house")
 def spark() -> Iterator[Any]:
     """A session with two tasks at once, each of which may fail twice."""
     need("pyspark")
-    need_program("java", "openjdk-17-jre-headless")
-    from pyspark.sql import SparkSession
-
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.master("local[2,3]")
-    for name, value in {
-        "spark.ui.enabled": "false",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.sql.shuffle.partitions": "4",
-    }.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    register(session)
-    yield session
-    session.stop()
+    need_java()
+    settings = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    with spark_session("local[2,3]", settings | {"spark.sql.shuffle.partitions": "4"}) as session:
+        register(session)
+        yield session
 
 
 def detections(scene: SceneInfo, run: str, count: int) -> Detections:

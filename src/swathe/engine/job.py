@@ -20,6 +20,7 @@ class BatchJob:
 
     scene: ScenePlan
     batch: Batch
+    again: bool = False  # begun before by a worker that was lost: a part that is there is taken as it is
 
     @property
     def cost(self) -> float:

@@ -79,18 +79,17 @@ class Worker:
 
     def _carry_out(self, job: Job) -> JobResult:
         if isinstance(job, BatchJob):
-            return self._look(job.scene, job.batch)
+            return self._look(job)
         self.close()  # its memory is for the merge now
         if isinstance(job, StripJob):
             self._strip(job.scene, job.strip)
             return JobResult(job.scene.id)
         return self._finish(job)
 
-    def _look(self, scene: ScenePlan, batch: Batch) -> JobResult:
+    def _look(self, job: BatchJob) -> JobResult:
         """Look at a batch and put its part into the workspace."""
-        part = self._look_at(scene, batch)
-        self._workspace.put(scene.part(batch), part.pack())
-        return _looked_at(scene, batch, part)
+        part = (self._part if job.again else self._new_part)(job.scene, job.batch)
+        return _looked_at(job.scene, job.batch, part)
 
     def _finish(self, job: SceneJob) -> JobResult:
         """Merge a scene and write it, or cut it into strips."""
@@ -134,9 +133,12 @@ class Worker:
     def _part(self, scene: ScenePlan, batch: Batch) -> Part:
         """Return the part of a batch; one that is not there, or damaged, is made again."""
         part = self._unpacked(scene.part(batch))
-        if part is None:
-            part = self._look_at(scene, batch)
-            self._workspace.put(scene.part(batch), part.pack())
+        return self._new_part(scene, batch) if part is None else part
+
+    def _new_part(self, scene: ScenePlan, batch: Batch) -> Part:
+        """Look at a batch, and put its part into the workspace."""
+        part = self._look_at(scene, batch)
+        self._workspace.put(scene.part(batch), part.pack())
         return part
 
     def _unpacked(self, name: str) -> Part | None:
