@@ -63,7 +63,7 @@ CASES = (
 
 
 class Timed:
-    """Worker processes whose merges hold so many detections, with the time that each kind of job begins and ends."""
+    """Worker processes whose merges hold so many detections, with the times of jobs."""
 
     memory_per_slot = None
 
@@ -72,6 +72,7 @@ class Timed:
         self.first: dict[str, float] = {}
         self.last: dict[str, float] = {}
         self.jobs: Counter[str] = Counter()
+        self.seconds: dict[str, list[float]] = defaultdict(list)  # of each merging job; only of a lone worker
 
     def open(self, work: Work) -> Pool:
         """Prepare the processes."""
@@ -88,9 +89,14 @@ class Timed:
 
     def run(self, jobs: Iterable[Job]) -> Iterator[JobResult | Retry]:
         """Carry out jobs."""
+        began = time.monotonic()
         for result in self._pool.run(map(self._begun, jobs)):
+            ended = time.monotonic()
             kind = "windows" if isinstance(result, JobResult) and result.windows else "merge"
-            self.last[kind] = time.monotonic()
+            self.last[kind] = ended
+            if isinstance(result, JobResult) and kind == "merge" and self.slots == 1:
+                self.seconds["cut" if result.strips else "write" if result.written else "strip"].append(ended - began)
+            began = ended
             yield result
 
     def _begun(self, job: Job) -> Job:
@@ -121,6 +127,7 @@ def carry_out(case: Case, detections: int) -> dict[str, Any]:
         "windows_seconds": executor.last["windows"] - executor.first["windows"],
         "merge_seconds": executor.last["merge"] - executor.first["merge"],
         "jobs": dict(executor.jobs),
+        "job_seconds": dict(executor.seconds),
         "windows": summary.windows,
         "detections": summary.detections,
         "sha256": hashlib.sha256(file).hexdigest(),
