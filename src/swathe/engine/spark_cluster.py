@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from swathe.engine.limits import available_memory, parse_bytes
@@ -9,8 +10,11 @@ from swathe.engine.memory import MEBIBYTE
 
 # Python worker and daemon of Spark beside the worker process that they start, for each task at once.
 SUPERVISOR_BYTES = 100 * MEBIBYTE
+# What Java takes beside its heap: classes, compiled code, threads and buffers of the network.
+JAVA_BYTES = 256 * MEBIBYTE
 # What containers have beside the heap if nothing is set: a share of the heap, and at least so much.
-OVERHEAD_SHARE, LEAST_OVERHEAD = 0.1, 384 * MEBIBYTE
+OVERHEAD_SHARE, LEAST_OVERHEAD = "0.1", "384m"
+LEAST_OVERHEAD_SETTING = "spark.executor.minMemoryOverhead"
 LIMITING = ("yarn", "k8s")  # masters that end an executor which takes more than it was promised
 
 
@@ -36,18 +40,43 @@ def memory_per_slot(context: Any) -> int | None:
         return None
     executors = max(1, len(context._jsc.sc().statusTracker().getExecutorInfos()) - 1)  # noqa: SLF001 - one is the driver
     given = settings.get("spark.executor.memoryOverhead")
+    limited = context.master.startswith(LIMITING)
     if given is not None:
         share = _bytes(given)
-    elif context.master.startswith(LIMITING):
+    elif limited:
         heap = _bytes(settings.get("spark.executor.memory", "1g"))
         factor = float(settings.get("spark.executor.memoryOverheadFactor", OVERHEAD_SHARE))
-        share = max(LEAST_OVERHEAD, int(heap * factor))
+        share = max(_bytes(settings.get(LEAST_OVERHEAD_SETTING, LEAST_OVERHEAD)), int(heap * factor))
     else:
         free = context.parallelize([0], 1).map(_free).first()
         if free is None:
             return None
         share = free
+    share -= JAVA_BYTES if limited else 0
     return max(0, share // -(-slots(context) // executors) - SUPERVISOR_BYTES)
+
+
+def last_loss(context: Any) -> str:
+    """Return why Spark has lost an executor last, "" if it has lost none."""
+    listed = context._jsc.sc().statusStore().executorList(False)  # noqa: SLF001 - Python's part of Spark has none
+    lost = [one for one in map(listed.apply, range(listed.size())) if one.removeReason().isDefined()]
+    reasons = {one.removeTime().get().getTime(): str(one.removeReason().get()) for one in lost}
+    return reasons[max(reasons)].strip().splitlines()[0] if reasons else ""
+
+
+def room_for(worker_bytes: int, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the setting that gives the containers of executors room for their workers.
+
+    Args:
+        worker_bytes: What a worker takes.
+        settings: Settings of Spark by name, as far as they are known before it starts.
+
+    Returns:
+        Name and value; of no effect outside of containers, and where `spark.executor.memoryOverhead` is set.
+    """
+    cores, each = (int(settings.get(name, "1")) for name in ("spark.executor.cores", "spark.task.cpus"))
+    room = JAVA_BYTES + max(1, cores // each) * (worker_bytes + SUPERVISOR_BYTES)
+    return {LEAST_OVERHEAD_SETTING: f"{-(-room // MEBIBYTE)}m"}
 
 
 def _bytes(text: str) -> int:
