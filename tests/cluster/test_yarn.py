@@ -130,7 +130,7 @@ def test_a_batch_prefers_the_hosts_that_have_its_pixels(
     ranges = list[tuple[int, int]]()
     plain = hdfs._File.read_range
 
-    def noted(file: hdfs._File, offset: int, len: int) -> bytes:
+    def noted(file: hdfs._File, offset: int, len: int) -> bytes:  # noqa: A002
         ranges.append((offset, offset + len))
         return plain(file, offset, len)
 
