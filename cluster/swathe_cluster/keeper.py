@@ -25,6 +25,7 @@ from swathe_cluster.containers import end_containers
 from swathe_cluster.daemons import HBASE, JAVA, OPENED, PARTS, Daemon, daemons, stop_order
 from swathe_cluster.jars import ClusterError, class_path, program
 from swathe_cluster.settings import (
+    APPLICATIONS,
     Layout,
     Values,
     client_sites,
@@ -66,6 +67,7 @@ class Keeper:
             (self.folder / name).mkdir(exist_ok=True)
         for request in (self.folder / "start").iterdir():
             request.unlink()
+        shutil.rmtree(self.folder / "data" / APPLICATIONS, ignore_errors=True)  # they have ended with the cluster
         # Java then asks no name server, and the name of 127.0.0.2 is its address.
         (self.folder / "hosts").write_text(f"127.0.0.1 localhost {os.uname().nodename}\n")
         write_settings(self.folder, "client", client_sites(self.layout))
