@@ -41,6 +41,7 @@ WIDTH, HEIGHT = 17520, 11712  # pixels
 LOOK = ("--tile", "1024", "--stride", "512", "--scales", "0.5,1,1.5")
 AREA = "Nepal/Kavre/Banepa"
 BLOCK = 512
+SCENE_PIXEL, MODEL_PIXEL = 0.132, 0.176  # metres on the ground
 
 
 def make(path: Path, side: float) -> None:
@@ -51,7 +52,9 @@ def make(path: Path, side: float) -> None:
     random = np.random.default_rng(0)
     rows, columns = round(side * HEIGHT), round(side * WIDTH)
     lights = random.uniform(0.85, 1.15, (rows // height + 1, columns // width + 1))
-    profile |= {"width": columns, "height": rows, "jpeg_quality": 90}
+    # Pixels are told to be as large as the model wants them, so that its scales are those of the scene.
+    transform = profile["transform"] @ rasterio.Affine.scale(MODEL_PIXEL / SCENE_PIXEL)
+    profile |= {"width": columns, "height": rows, "jpeg_quality": 90, "transform": transform}
     with rasterio.open(path, "w", **profile) as target:
         for row in range(0, rows, BLOCK):
             down = np.arange(row, min(row + BLOCK, rows))
@@ -82,7 +85,7 @@ class Application:
 
     def put(self) -> None:
         """Bring it into HDFS."""
-        swathe("put", self.scene, "hdfs:///application/", "--compress", "jpeg", "--quality", "90")
+        swathe("put", self.scene, "hdfs:///paper/scenes/", "--compress", "jpeg", "--quality", "90")
 
     def on_cluster(self) -> None:
         """HDFS, YARN, HBase."""
@@ -91,8 +94,8 @@ class Application:
         jars = Path(pyspark.__file__).parent / "jars"
         spark = (f"spark.yarn.jars=local:{jars}/*", "spark.executor.memory=512m")
         words = [word for setting in spark for word in ("--spark", setting)]
-        target = ("-o", f"{self.table}?work=hdfs:///application-work")
-        swathe("detect", "hdfs:///application/*.tif", "-m", "buildings", *LOOK, *target, *_yarn(), *words)
+        target = ("-o", f"{self.table}?work=hdfs:///paper/work")
+        swathe("detect", "hdfs:///paper/scenes/*.tif", "-m", "buildings", *LOOK, *target, *_yarn(), *words)
 
     def on_this_machine(self) -> None:
         """The local engine: two processes, files."""
@@ -100,17 +103,17 @@ class Application:
         scene.parent.mkdir(exist_ok=True)
         from swathe.files import open_folder
 
-        scene.write_bytes(open_folder("hdfs:///application").get(scene.name) or b"")
+        scene.write_bytes(open_folder("hdfs:///paper/scenes").get(scene.name) or b"")
         swathe("detect", scene, "-m", "buildings", *LOOK, "-o", store, "--workers", "2")
 
     def slices(self) -> None:
         """The paper's way: cut, store, and look at the pieces in one process."""
-        swathe("slice", "hdfs:///application/application.tif", "hdfs:///application-slices", *LOOK)
+        swathe("slice", "hdfs:///paper/scenes/application.tif", "hdfs:///paper/slices", *LOOK)
 
     def on_slices(self) -> None:
         """The second half of the paper's way."""
         store = ("-o", self.folder / "slices", "--workers", "0")
-        swathe("detect", "hdfs:///application-slices/application/", "-m", "buildings", *LOOK, *store)
+        swathe("detect", "hdfs:///paper/slices/application/", "-m", "buildings", *LOOK, *store)
 
     def compare(self) -> dict[str, object]:
         """Ask for an area by name, and compare the stores box by box."""

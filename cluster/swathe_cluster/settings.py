@@ -119,8 +119,7 @@ def write_spark_defaults(folder: Path) -> None:
     """
     java = f"-Djdk.net.hosts.file={folder / 'hosts'} -Djava.net.preferIPv4Stack=true"
     values = {
-        "spark.driver.host": LOCAL,
-        "spark.driver.bindAddress": LOCAL,
+        "spark.yarn.appMasterEnv.SPARK_LOCAL_IP": LOCAL,  # as the driver's own, which it may be
         "spark.driver.defaultJavaOptions": java,
         "spark.executor.defaultJavaOptions": java,
         "spark.yarn.am.extraJavaOptions": java,

@@ -38,9 +38,13 @@ def memory_per_slot(context: Any) -> int | None:
     settings = context.getConf()
     if context.master.startswith("local") and not context.master.startswith("local-cluster"):
         return None
-    executors = max(1, len(context._jsc.sc().statusTracker().getExecutorInfos()) - 1)  # noqa: SLF001 - one is the driver
     given = settings.get("spark.executor.memoryOverhead")
     limited = context.master.startswith(LIMITING)
+    if limited:  # not all executors may be there at this moment
+        tasks = _tasks(settings)
+    else:
+        executors = len(context._jsc.sc().statusTracker().getExecutorInfos()) - 1  # noqa: SLF001 - one is the driver
+        tasks = -(-slots(context) // max(1, executors))
     if given is not None:
         share = _bytes(given)
     elif limited:
@@ -53,7 +57,7 @@ def memory_per_slot(context: Any) -> int | None:
             return None
         share = free
     share -= JAVA_BYTES if limited else 0
-    return max(0, share // -(-slots(context) // executors) - SUPERVISOR_BYTES)
+    return max(0, share // tasks - SUPERVISOR_BYTES)
 
 
 def last_loss(context: Any) -> str:
@@ -74,9 +78,13 @@ def room_for(worker_bytes: int, settings: Mapping[str, str]) -> dict[str, str]:
     Returns:
         Name and value; of no effect outside of containers, and where `spark.executor.memoryOverhead` is set.
     """
-    cores, each = (int(settings.get(name, "1")) for name in ("spark.executor.cores", "spark.task.cpus"))
-    room = JAVA_BYTES + max(1, cores // each) * (worker_bytes + SUPERVISOR_BYTES)
+    room = JAVA_BYTES + _tasks(settings) * (worker_bytes + SUPERVISOR_BYTES)
     return {LEAST_OVERHEAD_SETTING: f"{-(-room // MEBIBYTE)}m"}
+
+
+def _tasks(settings: Any) -> int:
+    """Return how many tasks an executor in a container does at once."""
+    return max(1, int(settings.get("spark.executor.cores", "1")) // int(settings.get("spark.task.cpus", "1")))
 
 
 def _bytes(text: str) -> int:
