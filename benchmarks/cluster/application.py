@@ -77,7 +77,7 @@ class Application:
     def __init__(self, folder: Path, cluster: Cluster, side: float) -> None:
         self.folder, self.cluster, self.side = folder, cluster, side
         self.scene = folder / "application.tif"
-        self.table = f"{cluster.addresses['hbase']}/application"
+        self.table = f"{cluster.addresses['hbase']}/paper"
 
     def make(self) -> None:
         """Write the scene to disk."""
