@@ -85,6 +85,8 @@ def test_written_files_hold_the_same(command: Command, store: Path, everything: 
     assert command("query", store, "-o", tmp_path / "task1", "--format", "dota").code == 0
     lines = sum(len(path.read_text().splitlines()) for path in (tmp_path / "task1").glob("Task1_*.txt"))
     assert lines == len(everything)
+    assert command("query", store, "-o", tmp_path / "task1.zip", "--format", "dota").code == 0
+    assert (tmp_path / "task1.zip").read_bytes()[:2] == b"PK"
 
 
 @pytest.mark.parametrize(
