@@ -287,7 +287,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         sources, (spec, card) = _as_files(source, Path(folder), keep=output is not None), chosen.detector(model)
         settings = chosen.settings(card)
         known = looked_at(output, settings, spec)
-        opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known)
+        opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known, region)
         return _carried_out(opened, settings, spec, output, Path(folder), name, engine)
 
 
@@ -402,17 +402,19 @@ def open_readable(
     resolution: float | None = None,
     prefix: str = "",
     known: Mapping[str, StoredScene] | None = None,
+    region: Query | None = None,
 ) -> Opened:
     """Find and open scenes; one bad file among good ones does not stop them. Pixels are not looked at yet.
 
     Args:
-        sources: Files, folders, patterns, addresses.
+        sources: Files, folders, patterns, addresses, documents of STAC.
         bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
         value_range: Values to show as 0 and 255, or "percentile" to measure them, see `open_scene`.
         acquired: When the scenes were taken, ISO 8601 or a datetime, in UTC; None to leave what their files say.
         resolution: Metres per pixel on the ground of scenes that have no georeference; None if nobody knows.
         prefix: What to put before the ids of all scenes.
         known: Scenes that a run has looked at, by address; those that did not change are not opened.
+        region: Where to look; images whose STAC item lies elsewhere are not opened.
 
     Returns:
         What was found, without mosaics of other scenes.
@@ -423,9 +425,11 @@ def open_readable(
     """
     from swathe.engine.failure import describe_failure
     from swathe.engine.identity import is_known
+    from swathe.engine.region import items_in
     from swathe.raster.fingerprint import stamp
     from swathe.raster.opening import open_scene
-    from swathe.raster.sources import find_sources, scene_ids, without_mosaics
+    from swathe.raster.placement import placed_by_item
+    from swathe.raster.sources import find_described, named, scene_ids, without_mosaics
 
     time = None if acquired is None else utc_text(parse_utc(acquired, "acquired"))
     if resolution is not None:
@@ -433,17 +437,21 @@ def open_readable(
     scenes: list[Scene] = []
     done: list[StoredScene] = []
     unopened: dict[str, str] = {}
-    paths = find_sources([str(source) for source in sources])
+    described, elsewhere = items_in(region, find_described([str(source) for source in sources]))
+    paths = list(described)
+    ids = named(scene_ids(paths), described.values())
     mosaics = any(path.lower().endswith(".vrt") for path in paths)  # left out if they show the others
-    for name, path in zip((prefix + name for name in scene_ids(paths)), paths, strict=True):
-        mark, before = stamp(path, time, resolution), None if mosaics else (known or {}).get(path)
+    for name, (path, told) in zip((prefix + name for name in ids), described.items(), strict=True):
+        when = time or (None if told is None else told.acquired)
+        mark, before = stamp(path, when, resolution), None if mosaics else (known or {}).get(path)
         if before is not None and is_known(before, mark):
             done.append(before)
             continue
         try:
             scene = open_scene(path, bands=bands, value_range=value_range, scene_id=name)
+            scene = scene if told is None else placed_by_item(scene, told)
             metres = None if scene.georeferenced else resolution
-            scenes.append(replace(scene, acquired=time or scene.acquired, resolution=metres, stamp=mark))
+            scenes.append(replace(scene, acquired=when or scene.acquired, resolution=metres, stamp=mark))
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 whatever one file causes must not end the others
@@ -452,6 +460,8 @@ def open_readable(
         first, *others = unopened.values()
         more = f" (and {len(others)} more that cannot be opened)" if others else ""
         raise SourceError(f"{first}{more}")
+    if elsewhere and scenes:
+        scenes[0] = replace(scenes[0], notes=(*scenes[0].notes, elsewhere))
     return Opened(without_mosaics(scenes), unopened, tuple(done))
 
 

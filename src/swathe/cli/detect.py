@@ -87,7 +87,7 @@ Box = Annotated[
         help="Look only here, and keep what has its centre here: lon/lat, or pixels.",
     ),
 ]
-Polygon = Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the polygon of this GeoJSON file.")]
+Polygon = Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the polygon of this file.")]
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one per core by default, 0 for none.")]
 BatchTimeout = Annotated[
     float | None,
@@ -163,7 +163,7 @@ def detect(
     spec, card = chosen.detector(model)
     settings = chosen.settings(card)
     known = {} if overwrite else looked_at(output, settings, spec)
-    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known)
+    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known, region)
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
     plan = make_plan(scenes, settings, spec, done)
     with chosen_engine(engine, master, partitioner, spark, json=json, quiet=quiet) as executor:

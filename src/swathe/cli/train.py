@@ -11,7 +11,7 @@ import typer
 
 from swathe.cli.options import Json, print_json
 from swathe.cli.output import echo
-from swathe.cli.progress import training_progress
+from swathe.cli.steps import training_progress
 from swathe.counts import counted
 from swathe.errors import MissingExtraError
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
+from swathe.counts import counted
 from swathe.detections import Detections, SceneInfo
 from swathe.engine.raw import RawDetections
 from swathe.engine.settings import RunSettings
+from swathe.errors import SourceError
 from swathe.query import Query
 from swathe.raster.grid import Grid
+from swathe.raster.stac import Told
 
 
 def touched(region: Query, scene: SceneInfo, grid: Grid, scale: float) -> tuple[int, ...]:
@@ -31,6 +36,32 @@ def touched(region: Query, scene: SceneInfo, grid: Grid, scale: float) -> tuple[
     corners = np.array([(window.col_off, window.row_off) for window in windows]) / scale
     boxes = np.column_stack([corners + sides / 2, sides, np.zeros(len(windows))])
     return tuple(np.flatnonzero(region.touch_mask(_placed(boxes, scene).footprints())).tolist())
+
+
+def items_in(region: Query | None, described: Mapping[str, Told | None]) -> tuple[dict[str, Told | None], str | None]:
+    """Leave out images whose STAC item lies elsewhere, so that they need not be opened.
+
+    Args:
+        region: Where to look; None for everywhere.
+        described: What an item tells of each image, by address.
+
+    Returns:
+        The others, and what is to know about those that are left out.
+
+    Raises:
+        SourceError: If none is left.
+    """
+    told = {path: one.footprint for path, one in described.items() if one is not None and one.footprint is not None}
+    if region is None or not told:
+        return dict(described), None
+    inside = region.touch_mask(np.array([*told.values(), None], dtype=object)[:-1])  # an array even if they are alike
+    outside = {path for path, touched in zip(told, inside, strict=True) if not touched}
+    if not outside:
+        return dict(described), None
+    what = f"{counted(len(outside), 'image')} not opened: their STAC items lie elsewhere"
+    if len(outside) == len(described):
+        raise SourceError(f"{what}; choose another place, or leave it out")
+    return {path: one for path, one in described.items() if path not in outside}, what
 
 
 def wanted(found: RawDetections, scene: SceneInfo, settings: RunSettings) -> RawDetections:
