@@ -8,6 +8,7 @@ from shutil import copy
 from typing import TYPE_CHECKING
 
 import pystac
+import pystac.validation
 from pystac.extensions.mlm import MLMExtension, TaskType
 
 from known_graphs import OBB, rows, write_graph

@@ -133,7 +133,9 @@ def test_items_on_a_server(images: list[Path], tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "image.tif").write_bytes(images[0].read_bytes())
     (folder / "item.json").write_text(json.dumps(make_item(Path("image.tif"), "there").to_dict()))
-    (folder / "bad.json").write_text(json.dumps(make_item(images[0], "there").to_dict()))
+    bad = make_item(images[0], "there")
+    bad.assets["image"].href = f"file://{images[0]}"
+    (folder / "bad.json").write_text(json.dumps(bad.to_dict()))
     with file_server(folder) as server:
         (scene,) = open_readable([server.url("item.json")]).scenes
         assert (scene.id, scene.uri) == ("there", server.url("image.tif"))

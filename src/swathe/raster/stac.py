@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -26,6 +27,7 @@ ENDINGS = (".json", ".geojson")
 MOST_BYTES = 1 << 28  # of a document
 NO_IMAGES = {"thumbnail", "overview", "metadata", "graphic", "legend", "mask"}  # roles of assets
 IMAGES = ("image/tiff", "image/vnd.stac.geotiff", "image/jp2", "image/png", "image/jpeg", "image/webp", "image/bmp")
+LONGEST = timedelta(days=366)  # of a period that tells when an image was taken
 CHOSEN = "visual"  # key or role of the asset that is taken if there are several
 
 
@@ -34,7 +36,7 @@ class Told:
     """What an item tells of an image."""
 
     name: str  # id of the item
-    acquired: str | None = None  # ISO 8601 in UTC; of a period, when it began
+    acquired: str | None = None  # ISO 8601 in UTC; of a period of up to a year, when it began
     footprint: BaseGeometry | None = None  # polygon or multipolygon, longitude and latitude
     crs: str | None = None  # as WKT or by code, for images that do not say it themselves
     transform: Transform | None = None  # a, b, c, d, e, f
@@ -169,7 +171,9 @@ def _told(item: Any, asset: Any) -> Told:
     import shapely
 
     said = {**item.properties, **asset.extra_fields}
-    time = item.datetime or item.common_metadata.start_datetime
+    begin, end = item.common_metadata.start_datetime, item.common_metadata.end_datetime
+    short = begin is not None and end is not None and end - begin <= LONGEST
+    time = item.datetime or (begin if short else None)
     code, wkt, epsg = said.get("proj:code"), said.get("proj:wkt2"), said.get("proj:epsg")
     crs = code or wkt or (f"EPSG:{epsg}" if epsg else None)
     numbers: Any = said.get("proj:transform") or ()

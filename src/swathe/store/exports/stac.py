@@ -46,20 +46,21 @@ def write_stac(detections: Detections, folder: Path, *, overwrite: bool = False)
     """
     keys, codes = detections.scene_codes()
     numbers = {key: number for number, key in enumerate(keys)}
+    collection = folder.absolute().name
     several = len({run for run, _ in detections.scenes}) > 1
     items: list[tuple[str, dict[str, Any]]] = []
     with published_folder(folder, replaceable=_is_collection if overwrite else None) as hidden:
         for key, scene in sorted(detections.scenes.items(), key=lambda pair: pair[0][::-1]):
             found = detections.take(codes == numbers.get(key, -1)) if len(detections) else detections
             name = f"{key[0]}-{scene.id}" if several else scene.id
-            item = _item(name, key[0], scene, found)
+            item = {**_item(name, key[0], scene, found), "collection": collection}
             place = _free_name(name, {place for place, _ in items})
             (hidden / place).mkdir()
             with (hidden / place / DETECTIONS).open("wb") as stream:
                 write_detections(_alone(found, key), stream)
             _write(hidden / place / "item.json", item)
             items.append((place, item))
-        _write(hidden / COLLECTION, _collection(folder.name, items))
+        _write(hidden / COLLECTION, _collection(collection, items))
     return folder
 
 
@@ -89,7 +90,6 @@ def _item(name: str, run: str, scene: SceneInfo, found: Detections) -> dict[str,
     kind = TYPES.get(PurePosixPath(scene.uri).suffix.lower().replace(".tiff", ".tif").replace(".jpeg", ".jpg"))
     return {
         **item,
-        "collection": None,
         "links": [
             {"rel": relation, "href": f"../{COLLECTION}", "type": "application/json"}
             for relation in ("root", "parent", "collection")
@@ -106,8 +106,6 @@ def _collection(name: str, items: list[tuple[str, dict[str, Any]]]) -> dict[str,
     boxes = np.array([item["bbox"] for _, item in items if "bbox" in item]).reshape(-1, 4)
     around = [*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)] if len(boxes) else list(WORLD)
     times = sorted(item["properties"]["datetime"] for _, item in items if item["properties"]["datetime"])
-    for _, item in items:
-        item["collection"] = name
     return {
         "type": "Collection",
         "stac_version": STAC_VERSION,
