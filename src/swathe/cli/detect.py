@@ -38,6 +38,7 @@ from swathe.cli.options import (
     whole_numbers,
 )
 from swathe.cli.output import echo
+from swathe.cli.profile import profile_lines
 from swathe.cli.progress import detection_progress
 from swathe.counts import counted
 from swathe.errors import Argument, UsageError
@@ -106,6 +107,10 @@ Exports = Annotated[
     ),
 ]
 
+Profile = Annotated[
+    bool, typer.Option("--profile", help="Say where the time went, by stage of the work; --json always does.")
+]
+
 
 def detect(
     sources: Sources,
@@ -138,11 +143,13 @@ def detect(
     overwrite: Overwrite = False,
     geojson: Geojson = None,
     export: Exports = None,
+    profile: Profile = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
     from swathe.api import Choices, looked_at, open_readable, raise_for_failures
+    from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
 
     _check_store_name(output)
@@ -167,6 +174,8 @@ def detect(
     summary = _run(plan, store, unopened, name, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)
     _report(summary, [str(path) for path in (*summary.files, *targets)], json=json, quiet=quiet)
+    if profile and not json:
+        echo(*profile_lines(summary, worker_count(settings.workers)))
     raise_for_failures(summary)
 
 

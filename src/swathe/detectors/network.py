@@ -12,6 +12,7 @@ from swathe.detectors.heads.head import Candidates, Head, Outputs
 from swathe.detectors.pixels import PixelBuffer
 from swathe.detectors.protocol import DetectorSpec, Tile, TileDetections
 from swathe.errors import ModelError
+from swathe.stages import stage
 
 Floats = npt.NDArray[np.float64]
 # Runs the network on what lies in the pixel buffer. Its outputs are valid until the next call.
@@ -69,7 +70,8 @@ class NetworkDetector:
             [[output[row] for output in outputs] for row in range(len(pictures))] if self._head.batched else [outputs]
         )
         try:
-            return [self._head.decode(image, self.spec.min_score) for image in images]
+            with stage("decode"):
+                return [self._head.decode(image, self.spec.min_score) for image in images]
         except ModelError as error:
             raise ModelError(f"{self.spec.path}: {error}") from error
 
@@ -91,7 +93,8 @@ class NetworkDetector:
         for start in range(0, len(tiles), rows):
             part = tiles[start : start + rows]
             candidates = self.candidates([tile.pixels for tile in part])
-            found += [self._finish(*each, tile) for each, tile in zip(candidates, part, strict=True)]
+            with stage("decode"):
+                found += [self._finish(*each, tile) for each, tile in zip(candidates, part, strict=True)]
         return found
 
     def _finish(self, boxes: Floats, scores: Floats, classes: npt.NDArray[np.int64], tile: Tile) -> TileDetections:

@@ -35,6 +35,7 @@ class Driver:
         self._next_commit = time.monotonic() + COMMIT_SECONDS
         self._done_windows = self._total_windows = 0
         self.full_windows = 0  # of this call, in which the model had no room for more boxes
+        self.stages: Counter[str] = Counter()  # seconds of all workers
         self.done = {scene.scene.id: scene for scene in stock.done}
         self.failed: dict[str, str] = {}
         self._take(stock)
@@ -112,6 +113,7 @@ class Driver:
     def _count(self, result: JobResult) -> None:
         """Take notice of a finished job."""
         scene = self._todo[result.scene]
+        self.stages.update(result.stages)
         if result.windows:
             self._done_windows += result.windows
             self.full_windows += result.full

@@ -66,6 +66,7 @@ class JobResult:
     full: int = 0  # of these windows, those in which the model had no room for more boxes
     written: Written | None = None  # what a SceneJob has written
     error: str | None = None  # why the scene failed; then nothing was written
+    stages: Mapping[str, float] = field(default_factory=dict, compare=False)  # seconds by stage, see swathe.stages
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from swathe.engine.settings import RunSettings
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import Reader, TileRead
 from swathe.raster.window import Window
+from swathe.stages import stage
 
 
 def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, settings: RunSettings) -> Part:
@@ -43,7 +44,8 @@ def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, settin
         return reader.read(task.level, task.window)
 
     def detect() -> None:
-        results = detector.detect([tile for _, tile in waiting]) if waiting else []
+        with stage("infer"):
+            results = detector.detect([tile for _, tile in waiting]) if waiting else []
         found.extend((task, result) for (task, _), result in zip(waiting, results, strict=True))
         waiting.clear()
 

@@ -24,6 +24,7 @@ from swathe.errors import MissingExtraError, ModelError, SourceError, StoreError
 from swathe.plugins import load
 from swathe.raster.reader import Reader
 from swathe.raster.scene import Scene
+from swathe.stages import stage, take
 from swathe.store import open_store
 from swathe.store.protocol import Written
 
@@ -64,11 +65,12 @@ class Worker:
         if isinstance(job, BatchJob) or job.scene.batch_count == 1:
             self._open_detector()
         try:
-            return self._look(job.scene, job.batch) if isinstance(job, BatchJob) else self._finish(job)
+            result = self._look(job.scene, job.batch) if isinstance(job, BatchJob) else self._finish(job)
         except FATAL:
             raise
         except Exception as error:  # noqa: BLE001 whatever one scene causes must not end the others
-            return JobResult(job.scene.id, error=self._reason(job.scene, error))
+            result = JobResult(job.scene.id, error=self._reason(job.scene, error))
+        return replace(result, stages=take())
 
     def close(self) -> None:
         """Close the reader."""
@@ -79,7 +81,8 @@ class Worker:
     def _look(self, scene: ScenePlan, batch: Batch) -> JobResult:
         """Look at a batch and put its part into the workspace."""
         part = self._look_at(scene, batch)
-        self._workspace.put(scene.part(batch), part.pack())
+        with stage("write"):
+            self._workspace.put(scene.part(batch), part.pack())
         return _looked_at(scene, batch, part)
 
     def _finish(self, job: SceneJob) -> JobResult:
@@ -89,12 +92,15 @@ class Worker:
         if len(batches) == 1:
             alone = self._look_at(scene, batches[0])
             result = _looked_at(scene, batches[0], alone)
-            merged = merge_parts(lambda _: alone, batches, self._work.settings, single=scene.windows == 1)
+            with stage("merge"):
+                merged = merge_parts(lambda _: alone, batches, self._work.settings, single=scene.windows == 1)
         else:
             self.close()  # its memory is for the merge now
-            merged = merge_parts(lambda batch: self._part(scene, batch), batches, self._work.settings)
+            with stage("merge"):
+                merged = merge_parts(lambda batch: self._part(scene, batch), batches, self._work.settings)
             result = JobResult(scene.id, detections=merged.raw)
-        return replace(result, written=self._write(job, merged))
+        with stage("write"):
+            return replace(result, written=self._write(job, merged))
 
     def _part(self, scene: ScenePlan, batch: Batch) -> Part:
         """Return the part of a batch; one that is not there, or damaged, is made again."""
@@ -145,7 +151,8 @@ class Worker:
 
     def _open_detector(self) -> Detector:
         if self._detector is None:
-            self._detector = open_detector(self._work.detector)
+            with stage("start"):
+                self._detector = open_detector(self._work.detector)
         return self._detector
 
     def _reason(self, scene: ScenePlan, error: Exception) -> str:
