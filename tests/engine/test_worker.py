@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
@@ -162,7 +163,7 @@ def test_a_worker_process_reads_with_the_credentials_of_the_driver(
     ours, theirs = Pipe()
     ours.send(work)
     ours.close()
-    assert process.main(os.dup(theirs.fileno())) == 0
+    assert process.main(os.dup(theirs.fileno()), time.monotonic()) == 0
     assert seen == {"AWS_REQUEST_PAYER": "requester", "UNRELATED": None}
     assert "AWS_REQUEST_PAYER" not in os.environ
     assert "requester" not in repr(work)

@@ -20,6 +20,9 @@ def export(
     half: Annotated[
         bool, typer.Option("--half", help="Round the weights to 16 bits: a file of half the size.")
     ] = False,
+    full_head: Annotated[
+        bool, typer.Option("--full-head", help="Leave the angle bins in the graph: slower, for other programs.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write the ONNX file of a trained model, after its boxes have been compared with PyTorch's."""
@@ -28,7 +31,9 @@ def export(
     from swathe.detectors.export import export_onnx
 
     source = checkpoint / "best.safetensors" if checkpoint.is_dir() else checkpoint
-    report = export_onnx(source, output or source.with_suffix(".onnx"), overwrite=overwrite, half=half)
+    report = export_onnx(
+        source, output or source.with_suffix(".onnx"), overwrite=overwrite, half=half, lazy=not full_head
+    )
     if json:
         print_json(asdict(report))
         return

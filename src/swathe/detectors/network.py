@@ -32,7 +32,7 @@ class NetworkDetector:
             run: Runs the network on it.
         """
         self.spec = spec
-        self._head = head
+        self.head = head
         self._pixels = pixels
         self._run = run
 
@@ -67,11 +67,11 @@ class NetworkDetector:
         """
         outputs = self.outputs(pictures)
         images = (
-            [[output[row] for output in outputs] for row in range(len(pictures))] if self._head.batched else [outputs]
+            [[output[row] for output in outputs] for row in range(len(pictures))] if self.head.batched else [outputs]
         )
         try:
             with stage("decode"):
-                return [self._head.decode(image, self.spec.min_score) for image in images]
+                return [self.head.decode(image, self.spec.min_score) for image in images]
         except ModelError as error:
             raise ModelError(f"{self.spec.path}: {error}") from error
 

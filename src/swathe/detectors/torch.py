@@ -69,12 +69,13 @@ class TorchBackend:
 BACKEND = TorchBackend()
 
 
-def around(network: YWCSL, spec: DetectorSpec) -> NetworkDetector:
+def around(network: YWCSL, spec: DetectorSpec, *, lazy: bool = True) -> NetworkDetector:
     """Make a detector of a network in memory.
 
     Args:
         network: In evaluation mode.
         spec: Lowest score, threshold of the suppression, side of the tiles.
+        lazy: Whether to compute the angle bins where something is found, instead of everywhere.
 
     Returns:
         The detector, which runs the network channels last.
@@ -85,16 +86,17 @@ def around(network: YWCSL, spec: DetectorSpec) -> NetworkDetector:
     """
     import torch
 
-    head = ywcsl_head(spec, network.info)
+    layers, angles = network.split() if lazy else (network, [])
+    head = ywcsl_head(spec, network.info, angles)
     pixels = PixelBuffer(
         spec.card or make_card(card_values(network.info), where=Path(spec.path)), spec.tile, spec.batch
     )
-    network = network.to(memory_format=torch.channels_last)
+    layers = layers.to(memory_format=torch.channels_last)
 
     def run() -> Outputs:
         images = torch.from_numpy(pixels.array).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            return [level_map.numpy() for level_map in network(images)]
+            return [level_map.numpy() for level_map in layers(images)]
 
     return NetworkDetector(spec, head, pixels, run)
 

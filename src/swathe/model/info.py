@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from swathe.arguments import is_label
 from swathe.errors import ModelError
 
 FORMAT_VERSION = 1
 ANGLE_BINS = 180
 METADATA_KEY = "swathe"
+ANGLES_KEY = "swathe-angles"  # what computes the angle bins, where the graph does not
 
 DEFAULT_STRIDES = (8, 16, 32)
 DEFAULT_ANCHORS = (
@@ -23,6 +27,9 @@ DEFAULT_ANCHORS = (
 )
 
 Anchors = tuple[tuple[tuple[float, float], ...], ...]
+# The rows of a level's last 1x1 convolution that give the angle bins: weights (anchors, features, bins), biases
+# (anchors, bins).
+Angles = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
