@@ -19,6 +19,15 @@ settings.register_profile("swathe", deadline=None, derandomize=True, suppress_he
 settings.load_profile("swathe")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def exact_backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let `auto` take the backend that is the same on every machine; nothing is kept in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("swathe.engine.backend.CPU_INFO", Path("/nowhere"))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """The address of a bucket of an S3 server, and the environment set for it."""

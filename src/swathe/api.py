@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from swathe.arguments import address, file_path, names, number, several, text, whole_number
+from swathe.engine.memory import choose_windows
 from swathe.engine.settings import LEAST_SCALE, MOST_SCALE, RunSettings
 from swathe.errors import Argument, SourceError, StoreError, UsageError
 from swathe.times import parse_utc, utc_text
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from swathe.detections import Detections, SceneInfo
     from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
+    from swathe.engine.backend import ChosenBackend
     from swathe.engine.events import RunSummary
     from swathe.query import Query
     from swathe.raster.opening import ValueRange
@@ -42,8 +44,8 @@ class Choices:
     """What a caller may choose about a run; what is left out follows from the model or from the other choices."""
 
     scales: float | Sequence[float] | None = None  # one: level pixels per scene pixel; several: factors; None: model's
-    tile: int | None = None  # side of the windows, level pixels; None: 1024
-    stride: int | None = None  # step between windows, level pixels; None: 3/4 of the tile
+    tile: int | None = None  # side of the windows, level pixels; None: by the model's largest objects, or 1024
+    stride: int | None = None  # step between windows, level pixels; None: the same, or 3/4 of the tile
     classes: str | Sequence[str] | None = None  # classes to report; None: all
     min_score: float | Mapping[str, float] | None = None  # lowest score, or those of classes; None: the model's own
     merge_iou: float = DEFAULT_MERGE_IOU  # of two boxes of a class that overlap more, only the better stays
@@ -57,6 +59,7 @@ class Choices:
     merge_ios: float | None = None  # overlap over the smaller box, in place of merge_iou
     across_classes: bool = False  # whether boxes of different classes compete in the merge
     region: Query | None = None  # where to look: box, polygon or areas; None: everywhere
+    exact: bool = False  # whether an automatic backend must give the same results to the last bit on every run
 
     def __post_init__(self) -> None:
         """Refuse values that no run could follow, by the name that a caller knows them by."""
@@ -79,11 +82,12 @@ class Choices:
         text("backend", self.backend, 'the name of an inference library, or "auto"')
         text("device", self.device, '"cpu" or "cuda"')
 
-    def settings(self, card: ModelCard | None = None) -> RunSettings:
+    def settings(self, card: ModelCard | None = None, spec: DetectorSpec | None = None) -> RunSettings:
         """Fill in what was left out.
 
         Args:
             card: The model; without one the only scale is 1.
+            spec: Its detector, by whose memory windows are chosen.
 
         Returns:
             The settings of the run.
@@ -94,6 +98,10 @@ class Choices:
         own = None if card is None else card.input_size
         tile = self.tile or own or DEFAULT_TILE
         stride = max(1, tile * 3 // 4) if self.stride is None else self.stride
+        fitted = None
+        if self.tile is None and self.stride is None and card is not None and spec is not None:
+            fitted = choose_windows(card, spec)
+            tile, stride = fitted or (tile, stride)
         if stride > tile:
             accepted = f"from 1 to the tile size {tile}, or gaps appear"
             raise UsageError(argument="stride", value=stride, accepted=accepted)
@@ -104,6 +112,7 @@ class Choices:
         return RunSettings(
             tile=tile,
             stride=stride,
+            fitted=fitted is not None,
             scales=given,
             resolution=card.resolution if free and card is not None else None,
             merge_iou=self.merge_iou,
@@ -146,6 +155,29 @@ class Choices:
         )
         lowest = [score for name, score in self._class_scores(card) if not spec.keep or name in spec.keep]
         return (replace(spec, min_score=min(lowest)) if lowest else spec), card
+
+    def fastest(
+        self, spec: DetectorSpec, settings: RunSettings, output: str | Path | None, sources: Sequence[str | Path]
+    ) -> ChosenBackend:
+        """Take the fastest backend that finds the same objects, unless the caller has named one.
+
+        Args:
+            spec: As `detector` gave it.
+            settings: Of the run.
+            output: Its store, if any: a run that it holds is gone on with on the backend that it was begun with.
+            sources: What it looks at.
+
+        Returns:
+            The detector to take, and why.
+
+        Raises:
+            SourceError: If there is no such source.
+        """
+        from swathe.engine.backend import ChosenBackend, choose_backend
+
+        if self.backend != "auto" or self.exact:
+            return ChosenBackend(spec, "")
+        return choose_backend(spec, settings, output, [str(source) for source in sources])
 
     def _class_scores(self, card: ModelCard | None) -> tuple[tuple[str, float], ...]:
         """Return the lowest score of each class, if some have their own; the model's for the others."""
@@ -219,6 +251,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     memory: str | None = None,
     name: str | None = None,
     scene_prefix: str = "",
+    exact: bool = False,
 ) -> Detections:
     """Find oriented objects in images of any size.
 
@@ -229,8 +262,9 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         scales: A scale to look at, 1 being full resolution, or several as factors of the scale at which objects are as
             large as the model knows them; that scale if not given.
         resolution: Metres per pixel on the ground of images that have no georeference.
-        tile: Side of the square windows, pixels; 1024 if not given.
-        stride: Step between neighbouring windows, pixels; 3/4 of the tile if not given.
+        tile: Side of square windows, pixels. If neither this nor the stride is given, windows are as large as memory
+            allows and overlap by the largest objects of the model, where its card tells them; else 1024.
+        stride: Step between neighbouring windows, pixels; 3/4 of the tile if only that is given.
         classes: Name or names of the classes to report; all if not given.
         min_score: Lowest score to report, 0 to 1, or one for each of some classes; the model's own if not given.
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
@@ -248,6 +282,8 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         memory: Most memory of all processes together, such as "1.5GB" or "800MiB"; what is free if not given.
         name: What to call the run in the store, beside its id.
         scene_prefix: What to put before the names of the images, to tell them from others of the same names.
+        exact: Whether "auto" must take the backend that gives the same results to the last bit on every run, ONNX
+            Runtime for .onnx files, even where a faster one finds the same objects.
 
     Returns:
         The detections of all images, boxes in each image's pixels, in canonical order.
@@ -277,10 +313,12 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         merge_ios,
         across_classes,
         region,
+        exact,
     )
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         sources, (spec, card) = _as_files(source, Path(folder), keep=output is not None), chosen.detector(model)
-        settings = chosen.settings(card)
+        settings = chosen.settings(card, spec)
+        spec = chosen.fastest(spec, settings, output, sources).detector
         known = looked_at(output, settings, spec)
         opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known)
         return _carried_out(opened, settings, spec, output, Path(folder), name)

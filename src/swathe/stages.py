@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,7 +22,7 @@ class _Thread(threading.local):
 
 
 _thread = _Thread()
-_counted: Counter[str] = Counter()
+_counted: defaultdict[str, float] = defaultdict(float)
 
 
 @contextmanager

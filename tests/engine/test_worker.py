@@ -70,7 +70,7 @@ def test_the_hull_of_a_turned_box_counts() -> None:
 
 def test_small_windows_are_padded_with_grey() -> None:
     task = Task("scene", Level(1.0, 5, 3), Window(0, 0, 5, 3))
-    tile = make_tile(task, np.full((3, 5, 3), 7, dtype=np.uint8), 8)
+    tile = make_tile(task, np.full((3, 5, 3), 7, dtype=np.uint8), 8, 8)
     assert tile.pixels.shape == (8, 8, 3)
     assert (tile.width, tile.height) == (5, 3)
     assert (tile.pixels[:3, :5] == 7).all()

@@ -107,6 +107,9 @@ Exports = Annotated[
     ),
 ]
 
+Exact = Annotated[
+    bool, typer.Option("--exact", help="With backend auto: the same results to the last bit on every run; slower.")
+]
 Profile = Annotated[
     bool, typer.Option("--profile", help="Say where the time went, by stage of the work; --json always does.")
 ]
@@ -134,6 +137,7 @@ def detect(
     memory: Memory = None,
     batch_timeout: BatchTimeout = None,
     backend: Backend = "auto",
+    exact: Exact = False,
     device: Device = "cpu",
     bands: Bands = None,
     value_range: ValueRange = None,
@@ -159,10 +163,11 @@ def detect(
     least, region = lowest_scores(min_score), _region(output, box, polygon, area, areas, name_property)
     chosen = Choices(
         looks, tile, stride, kept, least, merge_iou, workers, backend, batch_timeout, memory, shown, limits, device,
-        merge_ios, across_classes, region,
+        merge_ios, across_classes, region, exact,
     )  # fmt: skip
     spec, card = chosen.detector(model)
-    settings = chosen.settings(card)
+    settings = chosen.settings(card, spec)
+    spec, reason = chosen.fastest(spec, settings, None if overwrite else output, sources)
     known = {} if overwrite else looked_at(output, settings, spec)
     scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known)
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
@@ -170,7 +175,8 @@ def detect(
     _check_before(plan)
     store = _open_output(output, plan, overwrite=overwrite)
     if not json and not quiet:
-        echo(_model_line(card, spec, settings), describe(plan), *notes(plan))
+        chosen_line = [f"Backend  {reason}"] if reason else []
+        echo(_model_line(card, spec, settings), *chosen_line, describe(plan), *notes(plan))
     summary = _run(plan, store, unopened, name, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)
     _report(summary, [str(path) for path in (*summary.files, *targets)], json=json, quiet=quiet)
@@ -216,9 +222,12 @@ def describe(plan: Plan) -> str:
     ios = settings.merge_ios
     overlap = f"IoU {settings.merge_iou:g}" if ios is None else f"an overlap of {ios:g} of the smaller box"
     classes = ", across classes" if settings.across_classes else ""
+    size = f"{settings.tile} px every {settings.stride} px"
+    if settings.fitted:
+        size = f"at most {settings.tile} px that overlap by {settings.tile - settings.stride} px"
     return (
-        f"Plan     {counted(plan.scene_count, 'scene')}, {counted(plan.windows, 'window')} of {settings.tile} px every "
-        f"{settings.stride} px at scale {scales}; merged from {overlap}{classes}"
+        f"Plan     {counted(plan.scene_count, 'scene')}, {counted(plan.windows, 'window')} of {size} at scale "
+        f"{scales}; merged from {overlap}{classes}"
     )
 
 

@@ -64,7 +64,8 @@ def plan(
     )
     chosen = Choices(looks, tile, stride, workers=workers, memory=memory, bands=shown, value_range=limits)
     spec, card = (None, None) if model is None else chosen.detector(model)
-    settings = chosen.settings(card)
+    settings = chosen.settings(card, spec)
+    spec = None if spec is None else chosen.fastest(spec, settings, None, ()).detector
     scenes, unopened, _ = open_readable(sources, shown, limits, resolution=resolution)
     planned = make_plan(scenes, settings, spec)
     processes = worker_count(workers)

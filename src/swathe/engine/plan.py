@@ -267,7 +267,7 @@ def make_plan(
     twice = sorted(name for name, count in Counter(scene.id for scene in scenes).items() if count > 1)
     if twice:
         raise UsageError(f"scene ids must be unique, these are not: {', '.join(twice)}")
-    spec = None if detector is None else replace(detector, tile=settings.tile)
+    spec = None if detector is None else replace(detector, tile=settings.tile, fitted=settings.fitted)
     planned = tuple(_plan_scene(scene, settings) for scene in scenes)
     if settings.region is not None:
         planned = tuple(scene for scene in planned if scene.windows)
@@ -304,7 +304,7 @@ def _plan_scene(scene: Scene, settings: RunSettings) -> ScenePlan:
 
 def _plan_level(scene: Scene, number: int, level: Level, settings: RunSettings) -> LevelPlan:
     """Cut a level into batches: whole rows where possible, since a row of windows shares its source rows."""
-    grid = Grid(level.width, level.height, settings.tile, settings.stride)
+    grid = Grid(level.width, level.height, settings.tile, settings.stride, settings.fitted)
     cols = grid.cols
     if cols < SHORTEST_BATCH:
         batch_windows, row_windows = -(-SHORTEST_BATCH // cols) * cols, len(grid)

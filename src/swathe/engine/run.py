@@ -15,7 +15,6 @@ from swathe.engine.local import choose_executor
 from swathe.engine.plan import Plan
 from swathe.errors import UsageError
 from swathe.raster.environment import capture
-from swathe.stages import STAGES
 from swathe.store.protocol import Store
 
 RASTER_READER = "swathe.raster.opening:open_reader"
@@ -119,5 +118,5 @@ def _summary(
         lost_windows=driver.lost_windows,
         full_windows=driver.full_windows,
         failed=dict(driver.failed),
-        stages={name: driver.stages[name] for name in STAGES},
+        stages=driver.stages,
     )

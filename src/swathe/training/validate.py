@@ -8,7 +8,7 @@ import numpy.typing as npt
 from swathe import boxes as box_room
 from swathe.datasets.augment import TrainingImage
 from swathe.datasets.sample import Sample
-from swathe.detectors.pixels import square
+from swathe.detectors.pixels import padded
 from swathe.detectors.protocol import Detector, DetectorSpec, Tile, TileDetections
 from swathe.detectors.torch import around
 from swathe.evaluation.evaluate import evaluate_detections
@@ -60,7 +60,7 @@ def validate(model: YWCSL, crops: CropSet) -> dict[str, float]:
 def _detect(detector: Detector, image: TrainingImage) -> TileDetections:
     """Detect in one crop as in a scene, and leave out what its labels cannot judge."""
     height, width = image.ignore.shape
-    pixels = square(image.pixels, detector.spec.tile)
+    pixels = padded(image.pixels, detector.spec.tile, detector.spec.tile)
     (found,) = detector.detect([Tile(pixels, "", 1.0, 0, 0, width, height)])
     col, row = found.boxes[:, 0].astype(np.int64), found.boxes[:, 1].astype(np.int64)
     known = (image.ignore[row, col] == 0) & image.labelled[found.classes]

@@ -109,7 +109,7 @@ def check_graph(spec: DetectorSpec, head: Head, graph: Graph, images: tuple[int,
             f"{spec.path}: the graph takes {dict(graph.inputs)} and cannot be given images of shape {images}; use the "
             "tile size it was made for, or export the model again"
         )
-    shapes = head.shapes(images[0], images[-1]) or (None,) * len(head.outputs)
+    shapes = head.shapes(images) or (None,) * len(head.outputs)
     for name, expected in zip(head.outputs, shapes, strict=True):
         declared = graph.outputs.get(name)
         if declared is None or (expected is not None and not _fits(declared, expected)):

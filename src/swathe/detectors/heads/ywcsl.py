@@ -31,6 +31,7 @@ def card_values(info: ModelInfo) -> dict[str, Any]:
         "resolution": info.ground_sample_distance,
         # Trained at one scale of scenes whose resolution is known, that scale says the same as the resolution.
         "scales": (1.0,) if info.ground_sample_distance is not None and len(info.scales) == 1 else info.scales,
+        "largest_object": info.largest_object,
         "min_score": info.min_score,
         "stride": max(info.strides),
         "colour_order": info.colour_order,
@@ -60,13 +61,14 @@ class YwcslHead:
         self.outputs = output_names(info, lazy=bool(angles))
         self._angles = angles
 
-    def shapes(self, batch: int, side: int) -> tuple[tuple[int, ...], ...]:
-        """Return the shapes (batch, channels, grid height, grid width) for inputs of a side in pixels."""
+    def shapes(self, images: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes (batch, channels, grid height, grid width) for images (batch, 3, height, width)."""
+        batch, _, height, width = images
         info, lazy = self.info, bool(self._angles)
         maps = [info.anchors_per_cell * (info.channels - lazy * info.angle_bins)] * len(info.strides)
         features = [weight.shape[1] for weight, _ in self._angles]
         return tuple(
-            (batch, channels, side // stride, side // stride)
+            (batch, channels, height // stride, width // stride)
             for kind in (maps, features)
             for channels, stride in zip(kind, info.strides, strict=False)
         )
