@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boxes.scenes import random_boxes, shapes, slow_iou_matrix, slow_nms
-from swathe.boxes import iou_matrix, nms, suppress
+from swathe.boxes import iou_matrix, nms
 from swathe.errors import UsageError
 
 
@@ -46,11 +46,8 @@ SCENES = {
 }
 
 
-@pytest.mark.parametrize("block", [8192, 4], ids=["whole", "blocks"])
 @pytest.mark.parametrize("scene", SCENES)
-def test_result_equals_slow_greedy_suppression(scene: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suppress, "BLOCK_BOXES", block)
-    monkeypatch.setattr(suppress, "LEAST_SIDE", 1.0)
+def test_result_equals_slow_greedy_suppression(scene: str) -> None:
     for seed in range(4):
         boxes = SCENES[scene](seed)
         random = np.random.default_rng(seed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
@@ -14,13 +12,7 @@ from swathe.errors import UsageError
 
 __all__ = ["DROPPED", "KEPT", "OPEN", "nms", "settle"]
 
-MOST_SHORT = 2**16  # numbers of 16 bits
-MOST_CLASSES = 1000  # up to here classes serve as numbers of groups, most of which may be empty
-BLOCK_BOXES = 8192  # of a group in a block: half a megabyte
-LEAST_BLOCKS = 4
-MOST_BLOCKS = 200  # in a row, so that few boxes in a long line do not make many blocks
-LEAST_SIDE = 12.0  # of a block, in reaches of the largest box: else too many boxes reach over its edges
-ROUNDING = 1e-9
+MOST_SHORT = 2**16
 
 
 def nms(
@@ -102,50 +94,13 @@ def _settled(
     if not 0.0 <= iou <= 1.0:
         raise UsageError(f"iou must lie in [0, 1], not {iou!r}")
     order = _by_falling_score(scores)
-    states = np.empty(len(boxes), dtype=np.int8)
-    groups = np.zeros(len(boxes), np.uint16) if classes is None else _numbered(_as_classes(classes, len(boxes)))
-
-    def settle(rows: IndexArray, groups: npt.NDArray[np.integer], complete: npt.NDArray[np.bool_]) -> None:
-        grouped, starts = _gathered(rows, groups)
-        described = kernels.describe(boxes, grouped)
-        states[grouped] = kernels.settle(described, starts, float(iou), smaller, complete[grouped])
-
-    blocks = _blocks(boxes, int(groups.max(initial=0)) + 1)
-    if blocks is not None:
-        # Block by block, so that all that is compared lies in the processor's cache. What is open then overlaps nothing
-        # that is kept: it would have been dropped, or kept that open.
-        number, inner = blocks
-        settle(order, groups * (int(number.max()) + 1) + number, complete & inner)
-        settle(order[states[order] == OPEN], groups, complete)
+    if classes is None:
+        grouped, starts = order, np.array([0, len(order)])
     else:
-        settle(order, groups, complete)
+        grouped, starts = _group(order, _as_classes(classes, len(boxes)))
+    states = np.empty(len(boxes), dtype=np.int8)
+    states[grouped] = kernels.settle(kernels.describe(boxes, grouped), starts, float(iou), smaller, complete[grouped])
     return order, states
-
-
-def _blocks(boxes: FloatArray, groups: int) -> tuple[IndexArray, npt.NDArray[np.bool_]] | None:
-    """Cut the plane into squares with some thousand boxes of a group each.
-
-    Args:
-        boxes: Boxes (n, 5).
-        groups: Number of groups, taken to be of one size.
-
-    Returns:
-        The number of each box's block, and whether no box of another block can reach it; None if that is in vain.
-    """
-    count = len(boxes) // (BLOCK_BOXES * groups)
-    if count < LEAST_BLOCKS:
-        return None
-    x, y = boxes[:, 0], boxes[:, 1]
-    reaches = 0.5 * np.hypot(boxes[:, 2], boxes[:, 3])
-    reach = float(reaches.max())
-    left, top, width, height = float(x.min()), float(y.min()), float(np.ptp(x)), float(np.ptp(y))
-    side = max(math.sqrt(width * height / count), max(width, height) / MOST_BLOCKS)
-    if side < LEAST_SIDE * reach:
-        return None
-    column, row = ((x - left) / side).astype(np.int64), ((y - top) / side).astype(np.int64)
-    x_inside, y_inside = x - left - column * side, y - top - row * side
-    nearest = np.minimum(np.minimum(x_inside, side - x_inside), np.minimum(y_inside, side - y_inside))
-    return row * (int(column.max()) + 1) + column, nearest > (reaches + reach) * (1.0 + ROUNDING)
 
 
 def _as_scores(scores: npt.ArrayLike) -> FloatArray:
@@ -178,18 +133,12 @@ def _by_falling_score(scores: FloatArray) -> IndexArray:
     return order
 
 
-def _numbered(classes: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-    """Return small numbers from 0 that are equal where classes are."""
-    if not len(classes) or (classes.min() >= 0 and classes.max() < MOST_CLASSES):
-        return classes.astype(np.int64, copy=False)
-    return np.asarray(np.unique(classes, return_inverse=True)[1])
-
-
-def _gathered(order: IndexArray, groups: npt.NDArray[np.integer]) -> tuple[IndexArray, IndexArray]:
-    """Gather an order by group without changing it inside a group; with the starts of the groups and their end."""
-    mine = groups[order]
-    counts = np.bincount(mine)
-    if len(counts) <= MOST_SHORT:
-        mine = mine.astype(np.uint16)  # numpy sorts 16-bit numbers by radix, ten times faster
+def _group(order: IndexArray, classes: npt.NDArray[np.integer]) -> tuple[IndexArray, IndexArray]:
+    """Gather an order by class without changing it inside a class; with the starts of the groups and their end."""
+    if len(classes) and 0 <= classes.min() and classes.max() < MOST_SHORT:
+        numbers = classes.astype(np.uint16)  # numpy sorts 16-bit numbers by radix, ten times faster
+        counts = np.bincount(numbers)  # most of which may be 0
+    else:
+        _, numbers, counts = np.unique(classes, return_inverse=True, return_counts=True)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return order[np.argsort(mine, kind="stable")], starts
+    return order[np.argsort(numbers[order], kind="stable")], starts
