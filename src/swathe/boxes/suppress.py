@@ -135,7 +135,7 @@ def _by_falling_score(scores: FloatArray) -> IndexArray:
 
 def _group(order: IndexArray, classes: npt.NDArray[np.integer]) -> tuple[IndexArray, IndexArray]:
     """Gather an order by class without changing it inside a class; with the starts of the groups and their end."""
-    if len(classes) and 0 <= classes.min() and classes.max() < MOST_SHORT:
+    if len(classes) and classes.min() >= 0 and classes.max() < MOST_SHORT:
         numbers = classes.astype(np.uint16)  # numpy sorts 16-bit numbers by radix, ten times faster
         counts = np.bincount(numbers)  # most of which may be 0
     else:
