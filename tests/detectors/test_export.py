@@ -168,7 +168,7 @@ def test_kernels_in_half_take_half_the_space_and_give_nearly_the_same_maps(expor
     path.write_bytes(exported.read_bytes())
     export.store_in_half(path)
     onnx.checker.check_model(str(path), full_check=True)
-    assert path.stat().st_size < 0.55 * exported.stat().st_size
+    assert path.stat().st_size < 0.6 * exported.stat().st_size, "all but the angle bins, which stand in the metadata"
     picture = np.random.default_rng(3).random((1, 3, 64, 64), np.float32)
     whole, half = (
         onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]).run(None, {"images": picture})
@@ -184,6 +184,7 @@ def test_a_file_in_half_is_sealed_and_described(
     perturb(monkeypatch, exported, 0.0)
     report = export.export_onnx(checkpoint, tmp_path / "half.onnx", half=True)
     assert file_sha256(report.path) == report.sha256
+    assert report.path.stat().st_size < 0.53 * exported.stat().st_size
     check_file(report.path)
     assert BACKEND.describe(str(report.path)).classes == ("ship", "plane")
 
