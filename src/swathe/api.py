@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from swathe.arguments import address, file_path, names, number, several, text, whole_number
-from swathe.engine.memory import choose_windows
 from swathe.engine.settings import LEAST_SCALE, MOST_SCALE, RunSettings
 from swathe.errors import Argument, SourceError, StoreError, UsageError
 from swathe.times import parse_utc, utc_text
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from swathe.detections import Detections, SceneInfo
     from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
-    from swathe.engine.backend import ChosenBackend
     from swathe.engine.events import RunSummary
+    from swathe.engine.job import Executor
     from swathe.query import Query
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
@@ -59,7 +58,6 @@ class Choices:
     merge_ios: float | None = None  # overlap over the smaller box, in place of merge_iou
     across_classes: bool = False  # whether boxes of different classes compete in the merge
     region: Query | None = None  # where to look: box, polygon or areas; None: everywhere
-    exact: bool = False  # whether an automatic backend must give the same results to the last bit on every run
 
     def __post_init__(self) -> None:
         """Refuse values that no run could follow, by the name that a caller knows them by."""
@@ -95,6 +93,8 @@ class Choices:
         Raises:
             UsageError: If a value makes no sense.
         """
+        from swathe.engine.memory import choose_windows
+
         own = None if card is None else card.input_size
         tile = self.tile or own or DEFAULT_TILE
         stride = max(1, tile * 3 // 4) if self.stride is None else self.stride
@@ -155,29 +155,6 @@ class Choices:
         )
         lowest = [score for name, score in self._class_scores(card) if not spec.keep or name in spec.keep]
         return (replace(spec, min_score=min(lowest)) if lowest else spec), card
-
-    def fastest(
-        self, spec: DetectorSpec, settings: RunSettings, output: str | Path | None, sources: Sequence[str | Path]
-    ) -> ChosenBackend:
-        """Take the fastest backend that finds the same objects, unless the caller has named one.
-
-        Args:
-            spec: As `detector` gave it.
-            settings: Of the run.
-            output: Its store, if any: a run that it holds is gone on with on the backend that it was begun with.
-            sources: What it looks at.
-
-        Returns:
-            The detector to take, and why.
-
-        Raises:
-            SourceError: If there is no such source.
-        """
-        from swathe.engine.backend import ChosenBackend, choose_backend
-
-        if self.backend != "auto" or self.exact:
-            return ChosenBackend(spec, "")
-        return choose_backend(spec, settings, output, [str(source) for source in sources])
 
     def _class_scores(self, card: ModelCard | None) -> tuple[tuple[str, float], ...]:
         """Return the lowest score of each class, if some have their own; the model's for the others."""
@@ -252,6 +229,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     name: str | None = None,
     scene_prefix: str = "",
     exact: bool = False,
+    engine: Executor | None = None,
 ) -> Detections:
     """Find oriented objects in images of any size.
 
@@ -284,6 +262,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         scene_prefix: What to put before the names of the images, to tell them from others of the same names.
         exact: Whether "auto" must take the backend that gives the same results to the last bit on every run, ONNX
             Runtime for .onnx files, even where a faster one finds the same objects.
+        engine: Who does the work, such as `swathe.engine.spark.SparkExecutor(session)`; `workers` if not given.
 
     Returns:
         The detections of all images, boxes in each image's pixels, in canonical order.
@@ -313,15 +292,19 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         merge_ios,
         across_classes,
         region,
-        exact,
     )
+    if engine is not None and not callable(getattr(engine, "open", None)):
+        raise UsageError(argument="engine", value=engine, accepted="an executor, such as SparkExecutor(session)")
+    from swathe.engine.backend import choose_backend
+
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         sources, (spec, card) = _as_files(source, Path(folder), keep=output is not None), chosen.detector(model)
         settings = chosen.settings(card, spec)
-        spec = chosen.fastest(spec, settings, output, sources).detector
+        if engine is None and backend == "auto" and not exact:  # machines of a cluster may differ from this one
+            spec = choose_backend(spec, settings, output, sources).detector
         known = looked_at(output, settings, spec)
         opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known)
-        return _carried_out(opened, settings, spec, output, Path(folder), name)
+        return _carried_out(opened, settings, spec, output, Path(folder), name, engine)
 
 
 def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
@@ -353,6 +336,7 @@ def _carried_out(
     output: str | Path | None,
     folder: Path,
     name: str | None,
+    engine: Executor | None,
 ) -> Detections:
     """Carry out a run into a store, one that is thrown away if none is wanted, and return what is in these scenes."""
     from swathe.engine.plan import make_plan
@@ -362,7 +346,7 @@ def _carried_out(
     plan = make_plan(opened.scenes, settings, detector, opened.done)
     place = folder / "store" if output is None else address("output", output, "the folder or address of a store")
     store = open_store(place, create=True)
-    summary = with_unopened(run_plan(plan, store, name=name), opened.unopened)
+    summary = with_unopened(run_plan(plan, store, name=name, executor=engine), opened.unopened)
     found = detections_of(summary, store)
     written = {key: replace(scene, uri=scene.id) for key, scene in found.scenes.items() if _lies_in(scene, folder)}
     found = replace(found, scenes={**found.scenes, **written})

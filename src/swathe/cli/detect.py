@@ -11,6 +11,7 @@ import typer
 from swathe.api import DEFAULT_MERGE_IOU
 from swathe.cli.advice import advice, say_advice
 from swathe.cli.conditions import AreaFile, AreaNames, find_areas, read_polygon
+from swathe.cli.engine import Engine, Master, Partitioner, Settings, chosen_engine
 from swathe.cli.found import check_target
 from swathe.cli.options import (
     Acquired,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
+    from swathe.engine.job import Executor
     from swathe.engine.plan import Plan
     from swathe.engine.settings import RunSettings
     from swathe.query import Query
@@ -136,6 +138,10 @@ def detect(
     workers: Workers = None,
     memory: Memory = None,
     batch_timeout: BatchTimeout = None,
+    engine: Engine = "local",
+    master: Master = None,
+    partitioner: Partitioner = "cost",
+    spark: Settings = None,
     backend: Backend = "auto",
     exact: Exact = False,
     device: Device = "cpu",
@@ -153,6 +159,7 @@ def detect(
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
     from swathe.api import Choices, looked_at, open_readable, raise_for_failures
+    from swathe.engine.backend import choose_backend
     from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
 
@@ -163,21 +170,23 @@ def detect(
     least, region = lowest_scores(min_score), _region(output, box, polygon, area, areas, name_property)
     chosen = Choices(
         looks, tile, stride, kept, least, merge_iou, workers, backend, batch_timeout, memory, shown, limits, device,
-        merge_ios, across_classes, region, exact,
+        merge_ios, across_classes, region,
     )  # fmt: skip
     spec, card = chosen.detector(model)
     settings = chosen.settings(card, spec)
-    spec, reason = chosen.fastest(spec, settings, None if overwrite else output, sources)
+    reason = ""
+    if engine == "local" and backend == "auto" and not exact:  # machines of a cluster may differ from this one
+        spec, reason = choose_backend(spec, settings, None if overwrite else output, sources)
     known = {} if overwrite else looked_at(output, settings, spec)
     scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known)
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
     plan = make_plan(scenes, settings, spec, done)
-    _check_before(plan)
-    store = _open_output(output, plan, overwrite=overwrite)
-    if not json and not quiet:
-        chosen_line = [f"Backend  {reason}"] if reason else []
-        echo(_model_line(card, spec, settings), *chosen_line, describe(plan), *notes(plan))
-    summary = _run(plan, store, unopened, name, json=json, quiet=quiet)
+    with chosen_engine(engine, master, partitioner, spark, json=json, quiet=quiet) as executor:
+        _check_before(plan, executor)
+        store = _open_output(output, plan, overwrite=overwrite)
+        if not json and not quiet:
+            echo(*_model_lines(card, spec, settings, reason), describe(plan), *notes(plan))
+        summary = _run(plan, store, unopened, name, executor, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)
     _report(summary, [str(path) for path in (*summary.files, *targets)], json=json, quiet=quiet)
     if profile and not json:
@@ -185,10 +194,11 @@ def detect(
     raise_for_failures(summary)
 
 
-def _model_line(card: ModelCard, spec: DetectorSpec, settings: RunSettings) -> str:
-    """Say which model looks, for what, and from which score on."""
+def _model_lines(card: ModelCard, spec: DetectorSpec, settings: RunSettings, reason: str) -> list[str]:
+    """Say which model looks, for what, from which score on, and why on this backend, if that was chosen."""
     own = ", ".join(f"{score:g} for {name}" for name, score in settings.class_scores) or f"{spec.min_score:g}"
-    return f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {own}"
+    line = f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {own}"
+    return [line, f"Backend  {reason}"] if reason else [line]
 
 
 def _report(summary: RunSummary, files: list[str], *, json: bool, quiet: bool) -> None:
@@ -260,13 +270,14 @@ def _targets(exports: Sequence[Path], geojson: Path | None, *, overwrite: bool) 
     return targets
 
 
-def _check_before(plan: Plan) -> None:
+def _check_before(plan: Plan, executor: Executor | None) -> None:
     """Refuse a run that does not fit into memory, before anything is replaced, and say what would make it quicker."""
     from swathe.engine.limits import check_memory
     from swathe.engine.local import worker_count
 
     processes = worker_count(plan.settings.workers)
-    check_memory(plan, processes)
+    if executor is None:  # others are asked what they have when the run begins
+        check_memory(plan, processes)
     say_advice(advice(plan, processes))
 
 
@@ -294,7 +305,14 @@ def _open_output(output: str, plan: Plan, *, overwrite: bool) -> Store:
 
 
 def _run(
-    plan: Plan, store: Store, unopened: Mapping[str, str], name: str | None, *, json: bool, quiet: bool
+    plan: Plan,
+    store: Store,
+    unopened: Mapping[str, str],
+    name: str | None,
+    executor: Executor | None,
+    *,
+    json: bool,
+    quiet: bool,
 ) -> RunSummary:
     """Carry out a plan and show its progress; scenes that could not be opened count among those that failed."""
     from swathe.api import with_unopened
@@ -304,7 +322,7 @@ def _run(
     with detection_progress(json=json, quiet=quiet) as progress:
         for scene, reason in unopened.items():
             progress(SceneFailed(scene, reason))
-        return with_unopened(run_plan(plan, store, name=name, progress=progress), unopened)
+        return with_unopened(run_plan(plan, store, name=name, progress=progress, executor=executor), unopened)
 
 
 def _check_one_kind(scenes: Sequence[Scene | SceneInfo], targets: Mapping[Path, Format]) -> None:
