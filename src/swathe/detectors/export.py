@@ -80,7 +80,7 @@ def export_onnx(
         ModelError: If the checkpoint is damaged, or the graph gives other results than PyTorch; nothing is written.
         MissingExtraError: If PyTorch, onnx or ONNX Runtime is not installed.
     """
-    _check_output_path(output, overwrite)
+    check_output(output, overwrite)
     for module, library in (("torch", "PyTorch"), ("onnx", "onnx"), ("onnxruntime", "ONNX Runtime")):
         if importlib.util.find_spec(module) is None:
             raise MissingExtraError(library=library, extra="train")
@@ -98,8 +98,17 @@ def export_onnx(
     return report
 
 
-def _check_output_path(output: Path, overwrite: bool) -> None:
-    """Refuse an output before the work begins."""
+def check_output(output: Path, overwrite: bool) -> None:
+    """Refuse an output before the work begins.
+
+    Args:
+        output: The file to write.
+        overwrite: Whether it may exist.
+
+    Raises:
+        UsageError: If its name does not end in .onnx.
+        StoreError: If it exists and may not be replaced, or its folder does not exist.
+    """
     if output.suffix != ".onnx":
         raise UsageError(f"{output}: the name of the exported file must end in .onnx")
     if not output.parent.is_dir():

@@ -38,10 +38,29 @@ def validate(model: YWCSL, crops: CropSet) -> dict[str, float]:
     Raises:
         SourceError: If an image cannot be read.
     """
-    names = model.info.classes
-    side = max((max(item.window.width, item.window.height) for item in crops.crops), default=1)
-    spec = DetectorSpec("torch", model.info.name, names, "", MIN_SCORE, SUPPRESSION, tile=side)
-    detector = around(model, spec)
+    spec = DetectorSpec("torch", model.info.name, model.info.classes, "", MIN_SCORE, SUPPRESSION, tile=side_of(crops))
+    return judge(around(model, spec), crops)
+
+
+def side_of(crops: CropSet) -> int:
+    """Return the side of the squares that all crops fit into, pixels."""
+    return max((max(item.window.width, item.window.height) for item in crops.crops), default=1)
+
+
+def judge(detector: Detector, crops: CropSet) -> dict[str, float]:
+    """Judge a detector on labelled crops.
+
+    Args:
+        detector: Opened for squares that all crops fit into.
+        crops: Labelled crops.
+
+    Returns:
+        As `validate`.
+
+    Raises:
+        SourceError: If an image cannot be read.
+    """
+    names = detector.spec.classes
     truth: list[Sample] = []
     columns: list[
         tuple[npt.NDArray[np.str_], npt.NDArray[np.str_], npt.NDArray[np.float64], npt.NDArray[np.float64]]
