@@ -29,7 +29,7 @@ def main() -> None:
     kept = sv.oriented_box_non_max_suppression(predictions, corners, float(given["iou"]))
     seconds = time.perf_counter() - began
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(json.dumps({"seconds": seconds, "kept": int(kept.sum()), "peak_bytes": grown << 10}))
+    print(json.dumps({"seconds": seconds, "kept": int(kept.sum()), "gigabytes": grown / 1e6}))
 
 
 if __name__ == "__main__":
