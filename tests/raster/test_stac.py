@@ -16,8 +16,8 @@ from PIL import Image
 
 from red_cells import write_red_cells
 from servers import file_server
-from swathe.api import open_readable
 from swathe.errors import SourceError
+from swathe.opened import open_readable
 from swathe.query import Query
 from swathe.raster.sources import find_sources
 from swathe.raster.stac import is_stac, read_stac

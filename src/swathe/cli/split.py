@@ -30,11 +30,11 @@ def split(
     json: Json = False,
 ) -> None:
     """Hold out whole places for validation; a training takes the file as `only` there, and else as `without`."""
-    from swathe.api import open_readable
     from swathe.atomic import published_file
     from swathe.datasets.split import split_by_place
     from swathe.detections.outline import outline_of
     from swathe.engine.plan import scene_info
+    from swathe.opened import open_readable
 
     free_output(output, overwrite=overwrite)
     opened = open_readable(sources)
