@@ -87,7 +87,7 @@ def open_readable(
     from swathe.raster.fingerprint import stamp
     from swathe.raster.opening import open_scene
     from swathe.raster.placement import placed_by_item
-    from swathe.raster.sources import find_described, named, scene_ids, without_mosaics
+    from swathe.raster.sources import find_described, named, scene_ids
 
     time = None if acquired is None else utc_text(parse_utc(acquired, "acquired"))
     if resolution is not None:
@@ -114,10 +114,19 @@ def open_readable(
             raise
         except Exception as error:  # noqa: BLE001 whatever one file causes must not end the others
             unopened[name] = describe_failure(path, error)
+    return _without_doubles(scenes, unopened, done, elsewhere)
+
+
+def _without_doubles(
+    scenes: list[Scene], unopened: Mapping[str, str], done: Sequence[StoredScene], note: str | None
+) -> Opened:
+    """Return what was found, with a note on the first scene; raises `SourceError` if that is nothing."""
+    from swathe.raster.sources import without_mosaics
+
     if not scenes and not done:
         first, *others = unopened.values()
         more = f" (and {len(others)} more that cannot be opened)" if others else ""
         raise SourceError(f"{first}{more}")
-    if elsewhere and scenes:
-        scenes[0] = replace(scenes[0], notes=(*scenes[0].notes, elsewhere))
+    if note and scenes:
+        scenes[0] = replace(scenes[0], notes=(*scenes[0].notes, note))
     return Opened(without_mosaics(scenes), unopened, tuple(done))
