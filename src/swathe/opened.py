@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from swathe.arguments import address, number
+from swathe.engine.failure import describe_failure
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.times import parse_utc, utc_text
 
@@ -81,7 +82,6 @@ def open_readable(
         SourceError: If nothing is found, or no file can be opened.
         UsageError: If the bands do not exist, the value range does not rise, or the time or the resolution is none.
     """
-    from swathe.engine.failure import describe_failure
     from swathe.engine.identity import is_known
     from swathe.engine.region import items_in
     from swathe.raster.fingerprint import stamp
@@ -95,21 +95,19 @@ def open_readable(
     scenes: list[Scene] = []
     done: list[StoredScene] = []
     unopened: dict[str, str] = {}
-    described, elsewhere = items_in(region, find_described([str(source) for source in sources]))
-    paths = list(described)
-    ids = named(scene_ids(paths), described.values())
-    mosaics = any(path.lower().endswith(".vrt") for path in paths)  # left out if they show the others
-    for name, (path, told) in zip((prefix + name for name in ids), described.items(), strict=True):
+    described, elsewhere = items_in(region, find_described(sources))
+    mosaics = any(path.lower().endswith(".vrt") for path in described)  # left out if they show the others
+    for own, (path, told) in zip(named(scene_ids(list(described)), described.values()), described.items(), strict=True):
+        name = prefix + own
         when = time or (None if told is None else told.acquired)
         mark, before = stamp(path, when, resolution), None if mosaics else (known or {}).get(path)
         if before is not None and is_known(before, mark):
             done.append(before)
             continue
         try:
-            scene = open_scene(path, bands=bands, value_range=value_range, scene_id=name)
-            scene = scene if told is None else placed_by_item(scene, told)
-            metres = None if scene.georeferenced else resolution
-            scenes.append(replace(scene, acquired=when or scene.acquired, resolution=metres, stamp=mark))
+            scene = placed_by_item(open_scene(path, bands=bands, value_range=value_range, scene_id=name), told)
+            side = None if scene.georeferenced else resolution
+            scenes.append(replace(scene, acquired=when or scene.acquired, resolution=side, stamp=mark))
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 whatever one file causes must not end the others

@@ -57,19 +57,21 @@ def place(dataset: Any) -> Placement:
         return Placement(None, None, f"{note} -a_srs")
 
 
-def placed_by_item(scene: Scene, told: Told) -> Scene:
+def placed_by_item(scene: Scene, told: Told | None) -> Scene:
     """Place a scene that does not say where it lies by its STAC item.
 
     Args:
         scene: The scene as its file describes it.
-        told: What the item tells.
+        told: What the item tells, if there is one.
 
     Returns:
-        The scene; as it was if it is placed, or the item has no transform and reference system for its size.
+        The scene; as it was if it is placed, or no item has no transform and reference system for its size.
     """
     from rasterio.crs import CRS
     from rasterio.errors import CRSError
 
+    if told is None:
+        return scene
     fits = told.shape in (None, (scene.height, scene.width))
     if scene.georeferenced or told.crs is None or told.transform is None or not fits:
         return scene
