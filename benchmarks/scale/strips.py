@@ -122,7 +122,8 @@ def carry_out(case: Case, detections: int) -> dict[str, Any]:
         store, executor = open_store(Path(folder) / "store", create=True), Timed(case)
         plan = plan_of(detections)
         summary = run_plan(plan, store, executor=executor, reader=BLANK_READER)
-        file = Path(summary.files[0]).read_bytes()
+        with Path(summary.files[0]).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "windows_seconds": executor.last["windows"] - executor.first["windows"],
         "merge_seconds": executor.last["merge"] - executor.first["merge"],
@@ -130,7 +131,7 @@ def carry_out(case: Case, detections: int) -> dict[str, Any]:
         "job_seconds": dict(executor.seconds),
         "windows": summary.windows,
         "detections": summary.detections,
-        "sha256": hashlib.sha256(file).hexdigest(),
+        "sha256": digest,
     }
 
 
