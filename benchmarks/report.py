@@ -113,8 +113,9 @@ with Spark. Scenes are of very different sizes, one in five without tiles. The m
 most: {check[window_ms]:.0f} ms a window. A real run on two cores took {check[measured_seconds]:.0f} s, its
 simulation {check[simulated_seconds]:.0f} s.
 
-Start-up, stages, tasks that drag on, and merges are in it. That more cores compete for memory and disks than two do
-here, that a machine is slower than others, or is lost, is not.
+Start-up, stages, tasks that drag on, and merges are in it, and that a core is slower beside another one than alone, as
+on this machine; that is most of what eight cores lack. It is not in it that many cores compete for memory and disks,
+that a machine is slower than others, or is lost.
 """
 
 

@@ -306,7 +306,8 @@ def outcomes(times: Times) -> Iterator[dict[str, Any]]:
         for name, partitioner in PARTITIONERS.items():
             lone = None
             for cores in CORES:
-                found = simulate(plan, times, cores, partitioner)
+                beside = times if cores > 1 else replace(times, ordered=times.alone, scattered=times.alone)
+                found = simulate(plan, beside, cores, partitioner)
                 rate = plan.windows / found["seconds"]
                 lone = lone or rate
                 efficiency = {"against_process": rate / cores / best, "against_one_executor": rate / cores / lone}
