@@ -73,7 +73,7 @@ def simulation(result: Mapping[str, Any], axes: Any) -> None:
         side.set_xticks(cores, [f"{count}" for count in cores])
         side.minorticks_off()
         side.set_title(f"{found[0]['windows']:,} windows", fontsize=10, color=INK)
-    axes[0].set_ylabel("windows/s for each core, over one process")
+    axes[0].set_ylabel("rate of a core, over one process")
     axes[0].legend(frameon=False, fontsize=9, loc="lower left")
 
 
