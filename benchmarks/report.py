@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.charts import CHARTS, draw
@@ -81,6 +82,20 @@ all columns over; shapely then tests the footprints, so that both find the same.
 
 The table is of store format 2. Format 3 (Delta tables) on another machine (AMD, 2 cores, AVX-512), warm: the box 107 ms
 in 50 files and 153 ms in 500 (DuckDB 120 and 244), class and score 491 and 654 ms (DuckDB 394 and 394).
+"""
+
+
+RIVALS = """\
+A scene of 60 million pixels, 84 windows of 1024 pixels every 824, a JPEG in tiles with overviews. Swathe is the whole
+command, from its start to the committed store, with a model of size s (44.6 billion operations a window); it looks at
+fewer and larger windows by itself. SAHI 0.12.8 cuts as said and runs YOLO11s-obb of Ultralytics (58.1 billion); its
+model is loaded before the clock starts. The row "with SAHI's YOLO11s-obb" is that very ONNX file run by Swathe in the
+same windows: the difference of the two tools around a model. Weights are random and thresholds high, so that no box
+is left to merge. All ways ran in turn. `python -m benchmarks.rivals.scene build/rivals` measures it, after
+`benchmarks/rivals/install.sh sahi` and `... supervision`.
+
+Rotated suppression of {suppression[boxes]:,} made-up boxes: Swathe {suppression[swathe][seconds]:.4f} seconds,
+supervision 0.31 {suppression[supervision][seconds]:.1f} seconds and {suppression[supervision][gigabytes]:.1f} GB.
 """
 
 
@@ -242,7 +257,21 @@ def simulation(result: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+def rivals(result: Mapping[str, Any]) -> list[list[str]]:
+    """Tabulate whole detections beside another tool's, each run of the benchmark by itself, and suppression."""
+    rows = [["", "seconds, median", "least to most", "times as long as Swathe, openvino-bf16"]]
+    for run in result["runs"]:
+        taken = run["seconds"]
+        least = median(taken["Swathe, openvino-bf16"])
+        rows += [
+            [name, f"{median(each):.1f}", f"{min(each):.1f} to {max(each):.1f}", f"{median(each) / least:.2f}"]
+            for name, each in taken.items()
+        ]
+    return rows
+
+
 SECTIONS = {
+    "rivals-scene": Section("Whole scenes, beside SAHI", RIVALS, rivals),
     "end_to_end-windows_per_second": Section("Windows per second, end to end", WHOLE_RUNS, whole_runs),
     "micro-nms": Section("Rotated non-maximum suppression", SUPPRESSION, suppression),
     "reads-windows": Section("Reading windows", READS, reads),
@@ -264,7 +293,11 @@ def machine(cpu: Mapping[str, Any]) -> str:
     words = [str(cpu["name"])]
     if "cores" in cpu:
         words.append(f"{cpu['cores']} cores")
-    words += [name for key, name in (("avx512", "with AVX-512"), ("avx2", "with AVX2")) if cpu.get(key)][:1]
+    words += [
+        name
+        for key, name in (("bf16", "with AVX-512 and bfloat16"), ("avx512", "with AVX-512"), ("avx2", "with AVX2"))
+        if cpu.get(key)
+    ][:1]
     return f"Measured on: {', '.join(words)}."
 
 
