@@ -70,7 +70,7 @@ def test_a_model_is_a_stac_item(command: Command, tiny_model: Path, tmp_path: Pa
     pystac.validation.validate_dict(item.to_dict(include_self_link=False), extensions=[])
     spec, card = resolve_model(tiny_model)
     told = MLMExtension.ext(item)
-    assert (told.name, told.tasks, told.framework) == (card.name, ["object-detection"], "ONNX")
+    assert (told.mlm_name, told.tasks, told.framework) == (card.name, ["object-detection"], "ONNX")
     assert [one.to_dict()["title"] for one in told.output[0].classes or ()] == list(card.classes)
     scaling = told.input[0].to_dict()["value_scaling"]
     assert [(one["mean"], one["stddev"]) for one in scaling] == [(0.0, 1.0 / card.input_scale)] * 3
