@@ -174,7 +174,7 @@ class Reader:
         passed = query.column_mask(found)
         if query.regions:
             doubtful = np.flatnonzero(passed & ~query.sure_mask(rows.placed["hull"]))
-            passed[doubtful] = query.touch_mask(found.take(doubtful).footprints())
+            passed[doubtful] = query.place_mask(found.take(doubtful))
         return found, passed
 
     def _damaged(self, error: Exception) -> StoreError:
