@@ -38,6 +38,7 @@ def test_json_has_the_documented_keys(command: Command, labels: Path, found: Pat
     assert outcome.code == 0
     (report,) = outcome.lines
     expected = {"map50_voc07": 1.0, "map50_area": 1.0, "map50_95_area": 1.0}
+    assert report["event"] == "summary"
     assert {key: report[key] for key in expected} == pytest.approx(expected)
     assert {key: report["classes"]["ship"][key] for key in expected} == pytest.approx(expected)
 

@@ -30,7 +30,7 @@ def export(
     source = checkpoint / "best.safetensors" if checkpoint.is_dir() else checkpoint
     report = export_onnx(source, output or source.with_suffix(".onnx"), overwrite=overwrite, half=half)
     if json:
-        print_json(asdict(report))
+        print_json({"event": "summary", **asdict(report)})
         return
     echo(
         f"{report.path}: {report.boxes} boxes in {report.images} images equal PyTorch's on "
