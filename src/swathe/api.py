@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
+    from swathe.engine.job import Executor
     from swathe.query import Query
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
@@ -219,6 +220,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     memory: str | None = None,
     name: str | None = None,
     scene_prefix: str = "",
+    engine: Executor | None = None,
 ) -> Detections:
     """Find oriented objects in images of any size.
 
@@ -248,6 +250,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         memory: Most memory of all processes together, such as "1.5GB" or "800MiB"; what is free if not given.
         name: What to call the run in the store, beside its id.
         scene_prefix: What to put before the names of the images, to tell them from others of the same names.
+        engine: Who does the work, such as `swathe.engine.spark.SparkExecutor(session)`; `workers` if not given.
 
     Returns:
         The detections of all images, boxes in each image's pixels, in canonical order.
@@ -278,12 +281,14 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         across_classes,
         region,
     )
+    if engine is not None and not callable(getattr(engine, "open", None)):
+        raise UsageError(argument="engine", value=engine, accepted="an executor, such as SparkExecutor(session)")
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         sources, (spec, card) = _as_files(source, Path(folder), keep=output is not None), chosen.detector(model)
         settings = chosen.settings(card)
         known = looked_at(output, settings, spec)
         opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known)
-        return _carried_out(opened, settings, spec, output, Path(folder), name)
+        return _carried_out(opened, settings, spec, output, Path(folder), name, engine)
 
 
 def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
@@ -315,6 +320,7 @@ def _carried_out(
     output: str | Path | None,
     folder: Path,
     name: str | None,
+    engine: Executor | None,
 ) -> Detections:
     """Carry out a run into a store, one that is thrown away if none is wanted, and return what is in these scenes."""
     from swathe.engine.plan import make_plan
@@ -324,7 +330,7 @@ def _carried_out(
     plan = make_plan(opened.scenes, settings, detector, opened.done)
     place = folder / "store" if output is None else address("output", output, "the folder or address of a store")
     store = open_store(place, create=True)
-    summary = with_unopened(run_plan(plan, store, name=name), opened.unopened)
+    summary = with_unopened(run_plan(plan, store, name=name, executor=engine), opened.unopened)
     found = detections_of(summary, store)
     written = {key: replace(scene, uri=scene.id) for key, scene in found.scenes.items() if _lies_in(scene, folder)}
     found = replace(found, scenes={**found.scenes, **written})

@@ -11,6 +11,7 @@ import typer
 from swathe.api import DEFAULT_MERGE_IOU
 from swathe.cli.advice import advice, say_advice
 from swathe.cli.conditions import AreaFile, AreaNames, find_areas, read_polygon
+from swathe.cli.engine import Engine, Master, Partitioner, Settings, chosen_engine
 from swathe.cli.found import check_target
 from swathe.cli.options import (
     Acquired,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
+    from swathe.engine.job import Executor
     from swathe.engine.plan import Plan
     from swathe.engine.settings import RunSettings
     from swathe.query import Query
@@ -128,6 +130,10 @@ def detect(
     workers: Workers = None,
     memory: Memory = None,
     batch_timeout: BatchTimeout = None,
+    engine: Engine = "local",
+    master: Master = None,
+    partitioner: Partitioner = "cost",
+    spark: Settings = None,
     backend: Backend = "auto",
     device: Device = "cpu",
     bands: Bands = None,
@@ -160,11 +166,12 @@ def detect(
     scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known)
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
     plan = make_plan(scenes, settings, spec, done)
-    _check_before(plan)
-    store = _open_output(output, plan, overwrite=overwrite)
-    if not json and not quiet:
-        echo(_model_line(card, spec, settings), describe(plan), *notes(plan, None if looks else card))
-    summary = _run(plan, store, unopened, name, json=json, quiet=quiet)
+    with chosen_engine(engine, master, partitioner, spark, json=json, quiet=quiet) as executor:
+        _check_before(plan, executor)
+        store = _open_output(output, plan, overwrite=overwrite)
+        if not json and not quiet:
+            echo(_model_line(card, spec, settings), describe(plan), *notes(plan, None if looks else card))
+        summary = _run(plan, store, unopened, name, executor, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)
     _report(summary, [str(path) for path in (*summary.files, *targets)], json=json, quiet=quiet)
     raise_for_failures(summary)
@@ -256,13 +263,14 @@ def _targets(exports: Sequence[Path], geojson: Path | None, *, overwrite: bool) 
     return targets
 
 
-def _check_before(plan: Plan) -> None:
+def _check_before(plan: Plan, executor: Executor | None) -> None:
     """Refuse a run that does not fit into memory, before anything is replaced, and say what would make it quicker."""
     from swathe.engine.limits import check_memory
     from swathe.engine.local import worker_count
 
     processes = worker_count(plan.settings.workers)
-    check_memory(plan, processes)
+    if executor is None:  # others are asked what they have when the run begins
+        check_memory(plan, processes)
     say_advice(advice(plan, processes))
 
 
@@ -290,7 +298,14 @@ def _open_output(output: str, plan: Plan, *, overwrite: bool) -> Store:
 
 
 def _run(
-    plan: Plan, store: Store, unopened: Mapping[str, str], name: str | None, *, json: bool, quiet: bool
+    plan: Plan,
+    store: Store,
+    unopened: Mapping[str, str],
+    name: str | None,
+    executor: Executor | None,
+    *,
+    json: bool,
+    quiet: bool,
 ) -> RunSummary:
     """Carry out a plan and show its progress; scenes that could not be opened count among those that failed."""
     from swathe.api import with_unopened
@@ -300,7 +315,7 @@ def _run(
     with detection_progress(json=json, quiet=quiet) as progress:
         for scene, reason in unopened.items():
             progress(SceneFailed(scene, reason))
-        return with_unopened(run_plan(plan, store, name=name, progress=progress), unopened)
+        return with_unopened(run_plan(plan, store, name=name, progress=progress, executor=executor), unopened)
 
 
 def _check_one_kind(scenes: Sequence[Scene | SceneInfo], targets: Mapping[Path, Format]) -> None:
