@@ -8,7 +8,6 @@ clone.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,9 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 
 import swathe
+from swathe.detectors.heads.head import Graph
+from swathe.detectors.heads.ywcsl import unpack_angles
+from swathe.model.info import ANGLES_KEY, METADATA_KEY, Angles, ModelInfo
 
 SCENE = Path("data/banepa/banepa.tif")
 MODEL = Path(swathe.__file__).parent / "models" / "buildings" / "model.onnx"
@@ -62,11 +64,15 @@ class Layout:
         self.graph.node.append(helper.make_node(kind, names, given, **attributes))
         return given if outputs > 1 else given[0]
 
-    def rows(self, level: str, stride: int, anchors: list[list[float]], bins: int) -> str:
-        """Decode a level of one class; see docs/explanation/one-box.md for the formulas."""
+    def rows(self, level: str, stride: int, anchors: Any, angles: Angles) -> str:
+        """Decode a level of one class, as `swathe.model.decode` does, but for the fractions of a degree."""
         cells = SIDE // stride
-        parts = self.add("Reshape", level, np.array([1, len(anchors), 6 + bins, cells * cells]))
-        place, sides, object_, score, angle = self.add("Split", parts, np.array([2, 2, 1, 1, bins]), outputs=5, axis=2)
+        count, features, bins = angles[0].shape
+        parts = self.add("Reshape", level, np.array([1, count, 6, cells * cells]))
+        place, sides, object_, score = self.add("Split", parts, np.array([2, 2, 1, 1]), outputs=4, axis=2)
+        weight = angles[0].transpose(0, 2, 1).reshape(count * bins, features, 1, 1)
+        angle = self.add("Conv", level.replace("p", "f"), weight, angles[1].ravel())
+        angle = self.add("Reshape", angle, np.array([1, count, bins, cells * cells]))
         corner = np.stack(np.meshgrid(np.arange(cells), np.arange(cells)), 0).reshape(1, 1, 2, -1) - 0.5
         place = self.add("Add", self.twice(place), corner.astype(np.float32))
         place = self.add("Mul", place, np.float32(stride))
@@ -87,12 +93,17 @@ class Layout:
 def write_model(path: Path) -> None:
     """Write the model in the layout of another make."""
     model = onnx.load(str(MODEL))
-    info = json.loads({entry.key: entry.value for entry in model.metadata_props}["swathe"])
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    info = ModelInfo.from_json(metadata[METADATA_KEY], where=str(MODEL))
+    channels = {
+        port.name: tuple(size.dim_value for size in port.type.tensor_type.shape.dim) for port in model.graph.output
+    }
+    angles = unpack_angles(metadata[ANGLES_KEY], info, Graph(metadata, {}, channels), where=str(MODEL))
     layout = Layout(model)
-    levels = zip(("p3", "p4", "p5"), info["strides"], info["anchors"], strict=True)
-    rows = [layout.rows(level, stride, anchors, info["angle_bins"]) for level, stride, anchors in levels]
+    levels = zip(("p3", "p4", "p5"), info.strides, info.anchors, angles, strict=True)
+    rows = [layout.rows(*level) for level in levels]
     model.graph.node.append(helper.make_node("Concat", rows, ["output0"], axis=2))
-    places = sum(3 * (SIDE // stride) ** 2 for stride in info["strides"])
+    places = sum(3 * (SIDE // stride) ** 2 for stride in info.strides)
     for ports, name, shape in (
         (model.graph.input, "images", [1, 3, SIDE, SIDE]),
         (model.graph.output, "output0", [1, 6, places]),
