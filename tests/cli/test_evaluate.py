@@ -146,7 +146,7 @@ def test_a_page_needs_nothing_else_and_has_its_numbers_beside_it(
     outcome = command(*words, "--images", tmp_path / "images")
     assert outcome.code == 0
     page = (tmp_path / "page.html").read_text()
-    assert json.loads((tmp_path / "page.json").read_text()) == outcome.lines[0]
+    assert {"event": "summary", **json.loads((tmp_path / "page.json").read_text())} == outcome.lines[0]
     assert "sh&amp;ip" in page
     assert "P&lt;2&gt;: 0 right, 0 false, 1 missed" in page
     assert page.count("data:image/jpeg") == 1
