@@ -201,7 +201,7 @@ class _Task:
             yield Retry(jobs[0].scene.id, f"a task of Spark was lost; another one does {jobs[0].describe()} and on")
         graphics = context.resources().get("gpu")
         try:
-            yield from self._process([] if graphics is None else graphics.addresses).run(jobs)
+            yield from _carried_out(self._process([] if graphics is None else graphics.addresses), jobs)
         except SwatheError as error:
             yield error
 
@@ -209,7 +209,7 @@ class _Task:
         """Return the worker process, the same as for the task before if it was for the same work."""
         from pyspark import SparkFiles
 
-        key = self._work + ",".join(graphics).encode()
+        key = self._work + f"{self._model} {graphics}".encode()
         if key not in _processes:
             for other in _processes.values():
                 other.__exit__(None, None, None)
@@ -221,6 +221,25 @@ class _Task:
                 work = replace(work, detector=replace(work.detector, path=SparkFiles.get(self._model)))
             _processes[key] = ProcessExecutor(1).open(work)
         return _processes[key]
+
+
+def _carried_out(process: ProcessPool, jobs: Iterable[Job]) -> Iterator[JobResult | Retry]:
+    """Carry out jobs; with the first that fails, the others of its scene have failed: it may have cost workers."""
+    failed: dict[str, JobResult] = {}
+    skipped: list[JobResult] = []
+
+    def promising() -> Iterator[Job]:
+        for job in jobs:
+            if job.scene.id in failed:
+                skipped.append(failed[job.scene.id])
+            else:
+                yield job
+
+    for answer in process.run(promising()):
+        if isinstance(answer, JobResult) and answer.error is not None:
+            failed[answer.scene] = replace(answer, windows=0)
+        yield answer
+    yield from skipped
 
 
 def _arrivals() -> Any:
