@@ -17,7 +17,8 @@ from engine.test_plan import empty_scene
 from swathe.areas import Area
 from swathe.boxes import iou_matrix, nms, to_polygons
 from swathe.engine.plan import make_plan, scene_info
-from swathe.engine.region import touched
+from swathe.engine.raw import RawDetections
+from swathe.engine.region import touched, wanted
 from swathe.engine.seam import merge
 from swathe.engine.settings import RunSettings
 from swathe.errors import UsageError
@@ -151,3 +152,10 @@ def test_scores_of_classes(banepa: Path) -> None:
     assert np.array_equal(plain.boxes, named.boxes)
     with pytest.raises(UsageError, match="min_score"):
         swathe.detect(banepa, "buildings", min_score={"ship": 0.5})
+
+
+def test_centres_in_pixels_are_compared_with_a_box_in_pixels() -> None:
+    boxes = np.array([[310.0, 210, 40, 20, 0.1], [290.0, 210, 40, 20, 0.1]])
+    raw = RawDetections(boxes, np.array([0.9, 0.8]), np.array([0, 0]), np.zeros(2, dtype=bool))
+    kept = wanted(raw, scene_info(empty_scene(2000, 1500)), RunSettings(region=SQUARE))
+    assert kept.boxes[:, 0].tolist() == [310]

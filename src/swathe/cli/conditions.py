@@ -25,6 +25,9 @@ AreaNames = Annotated[
     typer.Option("--area", metavar="NAME", help="Only what touches this area of the store, or of --areas; repeatable."),
 ]
 AreaFile = Annotated[Path | None, typer.Option("--areas", metavar="FILE", help="GeoJSON file to take the areas from.")]
+Within = Annotated[
+    bool, typer.Option("--within", help="Only what has its centre in these regions; touching is not enough.")
+]
 PolygonFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Only what touches the polygon of this GeoJSON file.")
 ]

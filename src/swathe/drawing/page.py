@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from swathe.atomic import published_file
-from swathe.drawing.colours import class_colours
+from swathe.colours import class_colours
 from swathe.drawing.frame import Frame, View, frame_of, read_frame
 from swathe.drawing.shown import is_chosen, rows_in
 from swathe.errors import UsageError
