@@ -14,6 +14,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 HOSTS = ("127.0.0.2", "127.0.0.3")
+# Of sessions in tests.
+SETTINGS = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 CLASSES = "org.apache.spark.deploy"
 
 

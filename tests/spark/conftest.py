@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from requirements import need, need_java
-from standalone_spark import standalone
+from standalone_spark import SETTINGS, standalone
 from swathe.engine.spark_session import spark_session
 
-SETTINGS = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 ON_CLUSTER = {
     "spark.executor.memory": "512m",
     "spark.executor.memoryOverhead": "2g",

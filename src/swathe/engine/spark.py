@@ -162,7 +162,8 @@ class SparkPool:
                 f"Spark has ended the stage: {reason_of(error)}. What is finished is kept: run the same command again "
                 "to resume"
             ) from error
-        self._executor.near += _near(self._context, self._group)
+        if self._executor.placed:
+            self._executor.near += _near(self._context, self._group)
         return done
 
     def _frame(self, jobs: Sequence[Job]) -> DataFrame:
@@ -307,7 +308,8 @@ def _describe(run: str, jobs: Sequence[Job]) -> str:
 
 def _near(context: Any, group: str) -> int:
     """Count the tasks of the stage that ended last which ran on a host that they preferred."""
-    tracker = context.statusTracker()
+    spark, tracker = context._jsc.sc(), context.statusTracker()  # noqa: SLF001
+    spark.listenerBus().waitUntilEmpty()  # what happened last is counted then
     stage = max(stage for job in tracker.getJobIdsForGroup(group) for stage in tracker.getJobInfo(job).stageIds)
-    level = context._jsc.sc().statusStore().localitySummary(stage, 0).get("NODE_LOCAL")  # noqa: SLF001
+    level = spark.statusStore().localitySummary(stage, 0).get("NODE_LOCAL")
     return int(level.get()) if level.isDefined() else 0
