@@ -23,6 +23,15 @@ settings.register_profile("swathe", deadline=None, derandomize=True, suppress_he
 settings.load_profile("swathe")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def exact_backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let `auto` take the backend that is the same on every machine; nothing is kept in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("swathe.engine.backend.CPU_INFO", Path("/nowhere"))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Have one process run all tests that share a Hadoop cluster, and one all that share a Spark application.
 

@@ -43,8 +43,8 @@ class Choices:
     """What a caller may choose about a run; what is left out follows from the model or from the other choices."""
 
     scales: float | Sequence[float] | None = None  # one: level pixels per scene pixel; several: factors; None: model's
-    tile: int | None = None  # side of the windows, level pixels; None: 1024
-    stride: int | None = None  # step between windows, level pixels; None: 3/4 of the tile
+    tile: int | None = None  # side of the windows, level pixels; None: by the model's largest objects, or 1024
+    stride: int | None = None  # step between windows, level pixels; None: the same, or 3/4 of the tile
     classes: str | Sequence[str] | None = None  # classes to report; None: all
     min_score: float | Mapping[str, float] | None = None  # lowest score, or those of classes; None: the model's own
     merge_iou: float = DEFAULT_MERGE_IOU  # of two boxes of a class that overlap more, only the better stays
@@ -80,11 +80,12 @@ class Choices:
         text("backend", self.backend, 'the name of an inference library, or "auto"')
         text("device", self.device, '"cpu" or "cuda"')
 
-    def settings(self, card: ModelCard | None = None) -> RunSettings:
+    def settings(self, card: ModelCard | None = None, spec: DetectorSpec | None = None) -> RunSettings:
         """Fill in what was left out.
 
         Args:
             card: The model; without one the only scale is 1.
+            spec: Its detector, by whose memory windows are chosen.
 
         Returns:
             The settings of the run.
@@ -92,9 +93,15 @@ class Choices:
         Raises:
             UsageError: If a value makes no sense.
         """
+        from swathe.engine.memory import choose_windows
+
         own = None if card is None else card.input_size
         tile = self.tile or own or DEFAULT_TILE
         stride = max(1, tile * 3 // 4) if self.stride is None else self.stride
+        fitted = None
+        if self.tile is None and self.stride is None and card is not None and spec is not None:
+            fitted = choose_windows(card, spec)
+            tile, stride = fitted or (tile, stride)
         if stride > tile:
             accepted = f"from 1 to the tile size {tile}, or gaps appear"
             raise UsageError(argument="stride", value=stride, accepted=accepted)
@@ -105,6 +112,7 @@ class Choices:
         return RunSettings(
             tile=tile,
             stride=stride,
+            fitted=fitted is not None,
             scales=given,
             resolution=card.resolution if free and card is not None else None,
             merge_iou=self.merge_iou,
@@ -220,6 +228,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     memory: str | None = None,
     name: str | None = None,
     scene_prefix: str = "",
+    exact: bool = False,
     engine: Executor | None = None,
 ) -> Detections:
     """Find oriented objects in images of any size.
@@ -231,8 +240,9 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         scales: A scale to look at, 1 being full resolution, or several as factors of the scale at which objects are as
             large as the model knows them; that scale if not given.
         resolution: Metres per pixel on the ground of images that have no georeference.
-        tile: Side of the square windows, pixels; 1024 if not given.
-        stride: Step between neighbouring windows, pixels; 3/4 of the tile if not given.
+        tile: Side of square windows, pixels. If neither this nor the stride is given, windows are as large as memory
+            allows and overlap by the largest objects of the model, where its card tells them; else 1024.
+        stride: Step between neighbouring windows, pixels; 3/4 of the tile if only that is given.
         classes: Name or names of the classes to report; all if not given.
         min_score: Lowest score to report, 0 to 1, or one for each of some classes; the model's own if not given.
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
@@ -250,6 +260,8 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         memory: Most memory of all processes together, such as "1.5GB" or "800MiB"; what is free if not given.
         name: What to call the run in the store, beside its id.
         scene_prefix: What to put before the names of the images, to tell them from others of the same names.
+        exact: Whether "auto" must take the backend that gives the same results to the last bit on every run, ONNX
+            Runtime for .onnx files, even where a faster one finds the same objects.
         engine: Who does the work, such as `swathe.engine.spark.SparkExecutor(session)`; `workers` if not given.
 
     Returns:
@@ -283,9 +295,13 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     )
     if engine is not None and not callable(getattr(engine, "open", None)):
         raise UsageError(argument="engine", value=engine, accepted="an executor, such as SparkExecutor(session)")
+    from swathe.engine.backend import choose_backend
+
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         sources, (spec, card) = _as_files(source, Path(folder), keep=output is not None), chosen.detector(model)
-        settings = chosen.settings(card)
+        settings = chosen.settings(card, spec)
+        if engine is None and backend == "auto" and not exact:  # machines of a cluster may differ from this one
+            spec = choose_backend(spec, settings, output, sources).detector
         known = looked_at(output, settings, spec)
         opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known)
         return _carried_out(opened, settings, spec, output, Path(folder), name, engine)

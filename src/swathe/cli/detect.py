@@ -39,6 +39,7 @@ from swathe.cli.options import (
     whole_numbers,
 )
 from swathe.cli.output import echo
+from swathe.cli.profile import profile_lines
 from swathe.cli.progress import detection_progress
 from swathe.counts import counted
 from swathe.errors import Argument, UsageError
@@ -108,6 +109,13 @@ Exports = Annotated[
     ),
 ]
 
+Exact = Annotated[
+    bool, typer.Option("--exact", help="With backend auto: the same results to the last bit on every run; slower.")
+]
+Profile = Annotated[
+    bool, typer.Option("--profile", help="Say where the time went, by stage of the work; --json always does.")
+]
+
 
 def detect(
     sources: Sources,
@@ -135,6 +143,7 @@ def detect(
     partitioner: Partitioner = "cost",
     spark: Settings = None,
     backend: Backend = "auto",
+    exact: Exact = False,
     device: Device = "cpu",
     bands: Bands = None,
     value_range: ValueRange = None,
@@ -144,11 +153,14 @@ def detect(
     overwrite: Overwrite = False,
     geojson: Geojson = None,
     export: Exports = None,
+    profile: Profile = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
     from swathe.api import Choices, looked_at, open_readable, raise_for_failures
+    from swathe.engine.backend import choose_backend
+    from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
 
     _check_store_name(output)
@@ -161,7 +173,10 @@ def detect(
         merge_ios, across_classes, region,
     )  # fmt: skip
     spec, card = chosen.detector(model)
-    settings = chosen.settings(card)
+    settings = chosen.settings(card, spec)
+    reason = ""
+    if engine == "local" and backend == "auto" and not exact:  # machines of a cluster may differ from this one
+        spec, reason = choose_backend(spec, settings, None if overwrite else output, sources)
     known = {} if overwrite else looked_at(output, settings, spec)
     scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known)
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
@@ -170,17 +185,20 @@ def detect(
         _check_before(plan, executor)
         store = _open_output(output, plan, overwrite=overwrite)
         if not json and not quiet:
-            echo(_model_line(card, spec, settings), describe(plan), *notes(plan))
+            echo(*_model_lines(card, spec, settings, reason), describe(plan), *notes(plan))
         summary = _run(plan, store, unopened, name, executor, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)
     _report(summary, [str(path) for path in (*summary.files, *targets)], json=json, quiet=quiet)
+    if profile and not json:
+        echo(*profile_lines(summary, worker_count(settings.workers)))
     raise_for_failures(summary)
 
 
-def _model_line(card: ModelCard, spec: DetectorSpec, settings: RunSettings) -> str:
-    """Say which model looks, for what, and from which score on."""
+def _model_lines(card: ModelCard, spec: DetectorSpec, settings: RunSettings, reason: str) -> list[str]:
+    """Say which model looks, for what, from which score on, and why on this backend, if that was chosen."""
     own = ", ".join(f"{score:g} for {name}" for name, score in settings.class_scores) or f"{spec.min_score:g}"
-    return f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {own}"
+    line = f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {own}"
+    return [line, f"Backend  {reason}"] if reason else [line]
 
 
 def _report(summary: RunSummary, files: list[str], *, json: bool, quiet: bool) -> None:
@@ -214,9 +232,12 @@ def describe(plan: Plan) -> str:
     ios = settings.merge_ios
     overlap = f"IoU {settings.merge_iou:g}" if ios is None else f"an overlap of {ios:g} of the smaller box"
     classes = ", across classes" if settings.across_classes else ""
+    size = f"{settings.tile} px every {settings.stride} px"
+    if settings.fitted:
+        size = f"at most {settings.tile} px that overlap by {settings.tile - settings.stride} px"
     return (
-        f"Plan     {counted(plan.scene_count, 'scene')}, {counted(plan.windows, 'window')} of {settings.tile} px every "
-        f"{settings.stride} px at scale {scales}; merged from {overlap}{classes}"
+        f"Plan     {counted(plan.scene_count, 'scene')}, {counted(plan.windows, 'window')} of {size} at scale "
+        f"{scales}; merged from {overlap}{classes}"
     )
 
 

@@ -13,6 +13,7 @@ from swathe.engine.job import BatchJob, Job, JobResult, Pool, Retry, SceneJob, S
 from swathe.engine.plan import Plan, ScenePlan
 from swathe.engine.strips import Strips
 from swathe.errors import StoreError
+from swathe.stages import STAGES
 from swathe.store.protocol import Store, StoredScene, Written
 
 # Scenes that are written within so many seconds become visible in one step.
@@ -38,6 +39,7 @@ class Driver:
         self._next_commit = time.monotonic() + COMMIT_SECONDS
         self._done_windows = self._total_windows = 0
         self.full_windows = 0  # of this call, in which the model had no room for more boxes
+        self.stages = dict.fromkeys(STAGES, 0.0)  # seconds of all workers
         self.done = {scene.scene.id: scene for scene in stock.done}
         self.failed: dict[str, str] = {}
         self._take(stock)
@@ -117,6 +119,8 @@ class Driver:
     def _count(self, result: JobResult) -> None:
         """Take notice of a finished job."""
         scene = self._todo[result.scene]
+        for name, seconds in result.stages.items():
+            self.stages[name] += seconds
         if result.windows:
             self._done_windows += result.windows
             self.full_windows += result.full

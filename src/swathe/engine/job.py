@@ -88,6 +88,7 @@ class JobResult:
     strips: Strips | None = None  # into which a SceneJob has cut a scene, in place of writing it
     written: Written | None = None  # what a SceneJob has written
     error: str | None = None  # why the scene failed; then nothing was written
+    stages: Mapping[str, float] = field(default_factory=dict, compare=False)  # seconds by stage, see swathe.stages
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from swathe.errors import MissingExtraError, ModelError, SourceError, StoreError
 from swathe.plugins import load
 from swathe.raster.reader import Reader
 from swathe.raster.scene import Scene
+from swathe.stages import stage, take
 from swathe.store import open_store
 from swathe.store.protocol import Written
 
@@ -65,11 +66,12 @@ class Worker:
         if isinstance(job, BatchJob) or job.scene.batch_count == 1:
             self._open_detector()
         try:
-            return self._carry_out(job)
+            result = self._carry_out(job)
         except FATAL:
             raise
         except Exception as error:  # noqa: BLE001 whatever one scene causes must not end the others
-            return JobResult(job.scene.id, error=self._reason(job.scene, error))
+            result = JobResult(job.scene.id, error=self._reason(job.scene, error))
+        return replace(result, stages=take())
 
     def close(self) -> None:
         """Close the reader."""
@@ -81,10 +83,11 @@ class Worker:
         if isinstance(job, BatchJob):
             return self._look(job)
         self.close()  # its memory is for the merge now
-        if isinstance(job, StripJob):
-            self._strip(job.scene, job.strip)
-            return JobResult(job.scene.id)
-        return self._finish(job)
+        with stage("merge"):
+            if isinstance(job, StripJob):
+                self._strip(job.scene, job.strip)
+                return JobResult(job.scene.id)
+            return self._finish(job)
 
     def _look(self, job: BatchJob) -> JobResult:
         """Look at a batch and put its part into the workspace."""
@@ -138,7 +141,8 @@ class Worker:
     def _new_part(self, scene: ScenePlan, batch: Batch) -> Part:
         """Look at a batch, and put its part into the workspace."""
         part = self._look_at(scene, batch)
-        self._workspace.put(scene.part(batch), part.pack())
+        with stage("write"):
+            self._workspace.put(scene.part(batch), part.pack())
         return part
 
     def _unpacked(self, name: str) -> Part | None:
@@ -180,13 +184,15 @@ class Worker:
             cut=kept.cut,
             run_info=self._work.about,
         )
-        written = self._store.write(stored, found)
-        self._workspace.put(scene.record, written.to_json())
+        with stage("write"):
+            written = self._store.write(stored, found)
+            self._workspace.put(scene.record, written.to_json())
         return written
 
     def _open_detector(self) -> Detector:
         if self._detector is None:
-            self._detector = open_detector(self._work.detector)
+            with stage("start"):
+                self._detector = open_detector(self._work.detector)
         return self._detector
 
     def _reason(self, scene: ScenePlan, error: Exception) -> str:
