@@ -238,7 +238,7 @@ def _carried_out(process: ProcessPool, jobs: Iterable[Job]) -> Iterator[JobResul
 
     for answer in process.run(promising()):
         if isinstance(answer, JobResult) and answer.error is not None:
-            failed[answer.scene] = replace(answer, windows=0)
+            failed[answer.scene] = JobResult(answer.scene, error=answer.error)
         yield answer
     yield from skipped
 
