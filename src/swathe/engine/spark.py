@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Answer = JobResult | Retry | SwatheError
 
-# A task does about this many full windows at least, beside which the 0.1 seconds that Spark takes for it are nothing;
+# A task does about this many full windows at least, beside which the 0.03 seconds that Spark takes for it are nothing;
 # and there are enough of them that no core waits long for the last one.
 TASK_WINDOWS = 32
 TASKS_PER_SLOT = 3
