@@ -88,7 +88,7 @@ Box = Annotated[
         help="Look only here, and keep what has its centre here: lon/lat, or pixels.",
     ),
 ]
-Polygon = Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the polygon of this GeoJSON file.")]
+Polygon = Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the polygon of this file.")]
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one per core by default, 0 for none.")]
 BatchTimeout = Annotated[
     float | None,
@@ -158,10 +158,11 @@ def detect(
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
-    from swathe.api import Choices, looked_at, open_readable, raise_for_failures
+    from swathe.api import Choices, raise_for_failures
     from swathe.engine.backend import choose_backend
     from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
+    from swathe.opened import looked_at, open_readable
 
     _check_store_name(output)
     targets = _targets(export or (), geojson, overwrite=overwrite)
@@ -178,14 +179,14 @@ def detect(
     if engine == "local" and backend == "auto" and not exact:  # machines of a cluster may differ from this one
         spec, reason = choose_backend(spec, settings, None if overwrite else output, sources)
     known = {} if overwrite else looked_at(output, settings, spec)
-    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known)
+    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known, region)
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
     plan = make_plan(scenes, settings, spec, done)
     with chosen_engine(engine, master, partitioner, spark, json=json, quiet=quiet) as executor:
         _check_before(plan, executor)
         store = _open_output(output, plan, overwrite=overwrite)
         if not json and not quiet:
-            echo(*_model_lines(card, spec, settings, reason), describe(plan), *notes(plan))
+            echo(*_model_lines(card, spec, settings, reason), describe(plan), *notes(plan, None if looks else card))
         summary = _run(plan, store, unopened, name, executor, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)
     _report(summary, [str(path) for path in (*summary.files, *targets)], json=json, quiet=quiet)
@@ -247,8 +248,16 @@ def _range(scales: Sequence[float]) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
-def notes(plan: Plan) -> list[str]:
-    """Return lines with what is to know about how scenes are read, each once with the first scene that it is about."""
+def notes(plan: Plan, card: ModelCard | None) -> list[str]:
+    """Return lines with what is to know about how scenes are read, each once with the first scene that it is about.
+
+    Args:
+        plan: The scenes, and how they are looked at.
+        card: The model, if its card and not the caller says the scales.
+
+    Returns:
+        The lines.
+    """
     from swathe.engine.scale import scale_note
 
     about: dict[str, list[str]] = {}
@@ -259,7 +268,13 @@ def notes(plan: Plan) -> list[str]:
         for note in (*filter(None, [reason]), *scene.source.notes):
             about.setdefault(note, []).append(scene.id)
     more = {note: f" and {len(ids) - 1:,} more" if len(ids) > 1 else "" for note, ids in about.items()}
-    return [f"Note     {ids[0]}{more[note]}: {note}" for note, ids in about.items()]
+    assumed = []
+    if card is not None and card.resolution is None:
+        assumed.append(
+            f"Note     {card.name} does not say how large its pixels were on the ground, so scenes are looked at as "
+            "they are; if you know it, write `resolution` on its card (`swathe describe MODEL -o`)"
+        )
+    return assumed + [f"Note     {ids[0]}{more[note]}: {note}" for note, ids in about.items()]
 
 
 def _targets(exports: Sequence[Path], geojson: Path | None, *, overwrite: bool) -> dict[Path, Format]:

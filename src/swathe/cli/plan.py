@@ -52,11 +52,12 @@ def plan(
     json: Json = False,
 ) -> None:
     """Count the windows of scenes and project the memory, which must be there; without a model at scale 1."""
-    from swathe.api import Choices, open_readable
+    from swathe.api import Choices
     from swathe.engine.backend import choose_backend
     from swathe.engine.limits import check_memory, memory_limit
     from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
+    from swathe.opened import open_readable
 
     looks, limits, shown = (
         numbers("scales", scales),
@@ -81,7 +82,7 @@ def plan(
         found = {"workers": processes, **told, "advice": [asdict(gain) for gain in gains], "failed": unopened}
         print_json({"event": "summary", **planned.to_json(), **found})
     else:
-        echo(describe(planned), *notes(planned))
+        echo(describe(planned), *notes(planned, None if looks else card))
         levels = planned.to_json()["levels"]
         unit = "scale" if settings.resolution is None else "scale factor"
         for level in levels if len(levels) > 1 else ():

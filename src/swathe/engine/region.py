@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from swathe.counts import counted
 from swathe.detections import Detections, SceneInfo
 from swathe.engine.raw import RawDetections
 from swathe.engine.settings import RunSettings
+from swathe.errors import SourceError
 from swathe.query import Query
 from swathe.raster.grid import Grid
+from swathe.raster.stac import Told
 
 AT_ONCE = 1 << 14  # windows that are looked at together; their footprints take memory
 
@@ -78,6 +81,32 @@ def touched(region: Query, scene: SceneInfo, grid: Grid, scale: float) -> Sequen
         boxes = np.column_stack([corners + sides / 2, sides, np.zeros(len(numbers))])
         found.append(numbers[region.touch_mask(_placed(boxes, scene).footprints())])
     return Stretches.of(np.concatenate(found))
+
+
+def items_in(region: Query | None, described: Mapping[str, Told | None]) -> tuple[dict[str, Told | None], str | None]:
+    """Leave out images whose STAC item lies elsewhere, so that they need not be opened.
+
+    Args:
+        region: Where to look; None for everywhere.
+        described: What an item tells of each image, by address.
+
+    Returns:
+        The others, and what is to know about those that are left out.
+
+    Raises:
+        SourceError: If none is left.
+    """
+    told = {path: one.footprint for path, one in described.items() if one is not None and one.footprint is not None}
+    if region is None or not told:
+        return dict(described), None
+    inside = region.touch_mask(np.array([*told.values(), None], dtype=object)[:-1])  # an array even if they are alike
+    outside = {path for path, touched in zip(told, inside, strict=True) if not touched}
+    if not outside:
+        return dict(described), None
+    what = f"{counted(len(outside), 'image')} not opened: their STAC items lie elsewhere"
+    if len(outside) == len(described):
+        raise SourceError(f"{what}; choose another place, or leave it out")
+    return {path: one for path, one in described.items() if path not in outside}, what
 
 
 def wanted(found: RawDetections, scene: SceneInfo, settings: RunSettings) -> RawDetections:

@@ -217,7 +217,7 @@ def _described(place: str, run: str | None) -> dict[str, SceneInfo]:
             raise UsageError(f"{place} has {len(runs)} runs: name the one whose scenes are meant as 'scenes_run'")
         scenes = store.scenes(find_run(runs, "latest" if run is None else run).id)
         return {scene.scene.id: scene.scene for scene in scenes if scene.state == "complete"}
-    from swathe.api import open_readable
     from swathe.engine.plan import scene_info
+    from swathe.opened import open_readable
 
     return {scene.id: scene_info(scene) for scene in open_readable([place]).scenes}
