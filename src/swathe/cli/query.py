@@ -38,7 +38,7 @@ Output = Annotated[
     typer.Option(
         "-o",
         "--output",
-        help="File to write: .geojson .gpkg .csv .coco.json .cvat.xml ...; or a folder (DOTA, YOLO).",
+        help="File to write: .geojson .gpkg .csv .pmtiles .coco.json ...; or a folder (DOTA, YOLO).",
     ),
 ]
 FormatName = Annotated[
@@ -46,7 +46,7 @@ FormatName = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="geojson, gpkg, fgb, csv, coco, dota, yolo-obb, cvat, label-studio, parquet; else by the name.",
+        help="geojson, gpkg, fgb, csv, coco, dota, yolo-obb, cvat, label-studio, parquet, pmtiles; else by the name.",
     ),
 ]
 
@@ -102,6 +102,8 @@ def query(
     if output is not None:
         export(found, output, target, overwrite=overwrite)
     _report(found, output, count=count, json=json)
+    if output is not None and target == "pmtiles":
+        _name_page(output)
 
 
 def _report(found: Detections, output: Path | None, *, count: bool, json: bool) -> None:
@@ -115,3 +117,13 @@ def _report(found: Detections, output: Path | None, *, count: bool, json: bool) 
         echo(f"{output}: {counted(len(found), 'detection')}")
     else:
         (print_counts if count else print_best)(found)
+
+
+def _name_page(archive: Path) -> None:
+    """Tell where the page of a map lies."""
+    from swathe.viewer.page import page_is_built
+
+    if page_is_built():
+        echo(f"{archive.with_suffix('.html')} shows it, from any web server", err=True)
+    else:
+        echo("the page that shows it is not built; run `make frontend`, which needs Node and npm", err=True)

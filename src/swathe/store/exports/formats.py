@@ -9,6 +9,7 @@ from swathe.arguments import file_path, instance
 from swathe.atomic import published_file
 from swathe.detections import Detections
 from swathe.errors import UsageError
+from swathe.plugins import load
 from swathe.store.exports.coco import write_coco
 from swathe.store.exports.csv import write_csv
 from swathe.store.exports.cvat import write_cvat
@@ -36,11 +37,12 @@ class Format(StrEnum):
     CVAT = "cvat"
     LABEL_STUDIO = "label-studio"
     PARQUET = "parquet"
+    PMTILES = "pmtiles"
 
     @property
     def on_ground(self) -> bool:
         """Whether places are written in degrees, so that scenes without georeference need a file of their own."""
-        return self in {Format.GEOJSON, Format.GEOPACKAGE, Format.FLATGEOBUF, Format.PARQUET}
+        return self in {Format.GEOJSON, Format.GEOPACKAGE, Format.FLATGEOBUF, Format.PARQUET, Format.PMTILES}
 
 
 ENDINGS = {  # of names, in lower case; the first that fits counts
@@ -54,6 +56,7 @@ ENDINGS = {  # of names, in lower case; the first that fits counts
     ".csv": Format.CSV,
     ".parquet": Format.PARQUET,
     ".geoparquet": Format.PARQUET,
+    ".pmtiles": Format.PMTILES,
 }
 WRITERS = {
     Format.GEOJSON: write_geojson,
@@ -125,6 +128,8 @@ def export(detections: Detections, path: Path | str, chosen: Format | None = Non
         return write_vector(detections, path, VECTOR_SUFFIXES[chosen], overwrite=overwrite)
     if chosen is Format.DOTA:
         write_dota_task1(detections, path, overwrite=overwrite)
+    elif chosen is Format.PMTILES:
+        load("swathe.viewer.page:write_map")(detections, path, overwrite=overwrite)
     elif chosen is Format.PARQUET:
         with published_file(path, overwrite=overwrite) as stream:
             write_detections(detections, stream)
