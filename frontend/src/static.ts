@@ -27,9 +27,6 @@ async function start(): Promise<void> {
   const url = `pmtiles://${archive.source.getKey()}`;
   map.addSource("detections", { type: "vector", url });
   for (const layer of detectionLayers(colours)) map.addLayer(layer, "area");
-  const left = window.innerWidth < 720 ? 40 : 360;
-  map.fitBounds([[header.minLon, header.minLat], [header.maxLon, header.maxLat]], { padding: { top: 40, right: 40, bottom: 40, left }, animate: false, maxZoom: 18 });
-
   const filter = () => {
     const shown = Object.keys(classes).filter((one) => !hidden.has(one));
     const wanted: ExpressionSpecification = ["all", [">=", SCORE, lowest], ["in", ["get", "class"], ["literal", shown]]];
@@ -38,6 +35,9 @@ async function start(): Promise<void> {
   byId("title").textContent = decodeURIComponent(name).replace(/\.pmtiles$/, "");
   byId("sections").replaceChildren(classSection(classes, colours, filter), scoreSection(filter),
     el("p", { class: "note" }, "Filters act on boxes; cells count all detections."));
+  const panel = byId("panel").getBoundingClientRect();
+  const padding = { top: 40, right: 40, bottom: 40, left: 40, ...(window.innerWidth < 720 ? { bottom: window.innerHeight - panel.top + 40 } : { left: panel.right + 40 }) };
+  map.fitBounds([[header.minLon, header.minLat], [header.maxLon, header.maxLat]], { padding, animate: false, maxZoom: 18 });
   map.on("click", ({ point }) => {
     const picked = pickFrom(map, point);
     if (picked) return showBox(picked.properties, picked.id, colours);

@@ -59,7 +59,7 @@ def test_every_box_is_in_the_deepest_tiles_that_it_touches(tmp_path: Path) -> No
     seen: dict[int, list[float]] = {}
     for (zoom, column, _), content in tiles.items():
         if zoom == deepest:
-            for row in layers(content, tmp_path).get("boxes", []):
+            for row in layers(content, tmp_path)["boxes"]:
                 number = int(str(row["mvt_id"]))
                 seen.setdefault(number, []).append(row["geometry"].centroid.x / 8192 + column)  # type: ignore[attr-defined]
                 assert row["class"] == found.classes[number]
@@ -76,7 +76,7 @@ def test_many_boxes_are_cells_above_and_boxes_below(tmp_path: Path) -> None:
     whole = layers(tiles[0, 0, 0], tmp_path)
     assert sum(int(str(cell["count"])) for cell in whole["cells"]) == len(found)
     deepest = [layers(tile, tmp_path) for (zoom, _, _), tile in tiles.items() if zoom == header["max_zoom"]]
-    numbers = {row["mvt_id"] for tile in deepest for name in ("boxes", "points") for row in tile.get(name, [])}
+    numbers = {row["mvt_id"] for tile in deepest for row in tile["boxes"]}
     assert len(numbers) == len(found)
     assert not any("cells" in tile for tile in deepest)
     assert header["min_zoom"] == 0

@@ -96,10 +96,17 @@ class Placed:
             return cells_tile(counts, edges, edges)
         return self.to_boxes()
 
-    def to_boxes(self) -> bytes:
-        """Write the layers `boxes` and `points` of a tile, however many they are."""
+    def to_boxes(self, smallest: float = SMALLEST) -> bytes:
+        """Write the layers `boxes` and `points` of a tile, however many they are.
+
+        Args:
+            smallest: Pixels of the tile that the long side of a box has at least; those of shorter ones are points.
+
+        Returns:
+            The bytes.
+        """
         longest = np.linalg.norm(np.diff(self.corners, axis=1), axis=2).max(axis=1)
-        small = longest * TILE < SMALLEST
+        small = longest * TILE < smallest
         boxes, points = self.take(~small), self.take(small)
         middles = points.corners.mean(axis=1, keepdims=True)
         return _layer("boxes", mvt.POLYGON, boxes, _rings(boxes.corners)) + _layer(

@@ -135,7 +135,8 @@ def _tiles(placed: Placed, deepest: int) -> Iterator[tuple[int, bytes]]:
             own = placed.take(rows[group])
             # Boxes across 180 degrees reach tiles on the other side, each from its own end.
             tile = Placed(own.corners * side - places[group][:, None], own.numbers, own.codes, own.values)
-            yield int(ids[group[0]]), tile.to_boxes() if zoom == deepest else tile.to_tile()
+            # Maps that zoom in further enlarge the deepest tiles.
+            yield int(ids[group[0]]), tile.to_boxes(smallest=0.0) if zoom == deepest else tile.to_tile()
 
 
 def _touched(corners: Floats) -> tuple[Integers, Integers]:
