@@ -14,4 +14,5 @@ def processor() -> dict[str, object]:
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     flags = facts.get("flags", "").split()
     name = facts.get("model name") or platform.processor()
-    return {"name": name, "cores": os.cpu_count(), "avx2": "avx2" in flags, "avx512": "avx512f" in flags}
+    has = {"avx2": "avx2", "avx512": "avx512f", "bf16": "avx512_bf16"}
+    return {"name": name, "cores": os.cpu_count(), **{key: flag in flags for key, flag in has.items()}}

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.charts import CHARTS, draw
@@ -84,6 +85,20 @@ in 50 files and 153 ms in 500 (DuckDB 120 and 244), class and score 491 and 654 
 """
 
 
+RIVALS = """\
+A scene of 60 million pixels, 84 windows of 1024 pixels every 824, a JPEG in tiles with overviews. Swathe is the whole
+command, from its start to the committed store, with a model of size s (44.6 billion operations a window); it looks at
+fewer and larger windows by itself. SAHI 0.12.8 cuts as said and runs YOLO11s-obb of Ultralytics (58.1 billion); its
+model is loaded before the clock starts. The row "with SAHI's YOLO11s-obb" is that very ONNX file run by Swathe in the
+same windows: the difference of the two tools around a model. Weights are random and thresholds high, so that no box
+is left to merge. All ways ran in turn. `python -m benchmarks.rivals.scene build/rivals` measures it, after
+`benchmarks/rivals/install.sh sahi` and `... supervision`.
+
+Rotated suppression of {suppression[boxes]:,} made-up boxes: Swathe {suppression[swathe][seconds]:.4f} seconds,
+supervision 0.31 {suppression[supervision][seconds]:.1f} seconds and {suppression[supervision][gigabytes]:.1f} GB.
+"""
+
+
 @dataclass(frozen=True)
 class Section:
     """One benchmark on the page."""
@@ -91,6 +106,32 @@ class Section:
     title: str
     text: str  # what is measured, what the ceiling is, how to read it; may name single values of the result
     table: Callable[[Mapping[str, Any]], list[list[str]]]  # rows of cells, column heads first
+
+
+STRIPS = """\
+One scene of 30,000 x 30,000 pixels with five million raw detections, of which each of 1.4 million objects has 3.6: two
+scales, and windows that overlap by a quarter. It is merged at once by one job, and in strips by several, into files
+that are equal byte for byte. The windows are those of a detector that looks at no pixels. Peak memory is that of the
+worker process that takes most. Finding the strips, merging them, and writing the file after what is open is settled
+are jobs of their own; how long each kind takes is known of a lone worker. Most of the memory and time is the writing.
+"""
+
+PLANNING = """\
+What the driver of a run takes when all workers have done their jobs already: from scenes that are open to the plan, the
+jobs, which are packed for sending, and the commit. Peak memory includes the libraries, 140 MiB.
+"""
+
+SIMULATION = """\
+Times that were measured on this machine, put on clusters that are not here: `benchmarks/scale/simulate.py` says how.
+Efficiency is the rate for each core, over that of the best single process without Spark, and over that of one core
+with Spark. Scenes are of very different sizes, one in five without tiles. The model is fast, so that all else weighs
+most: {check[window_ms]:.0f} ms a window. A real run on two cores took {check[measured_seconds]:.0f} s, its
+simulation {check[simulated_seconds]:.0f} s.
+
+Start-up, stages, tasks that drag on, and merges are in it, and that a core is slower beside another one than alone, as
+on this machine; that is most of what eight cores lack. It is not in it that many cores compete for memory and disks,
+that a machine is slower than others, or is lost.
+"""
 
 
 def whole_runs(result: Mapping[str, Any]) -> list[list[str]]:
@@ -177,12 +218,68 @@ def queries(result: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+def strips(result: Mapping[str, Any]) -> list[list[str]]:
+    """Tabulate time and memory of merging one scene at once and in strips."""
+    kinds = {"cut": "finding strips, s", "strip": "strips, s", "write": "writing, s"}
+    rows = [["merge", "strips", "seconds", *kinds.values(), "peak of a worker, MiB"]]
+    for case in result["cases"]:
+        spent = [sum(case["job_seconds"][kind]) if kind in case["job_seconds"] else None for kind in kinds]
+        cells = ["–" if seconds is None else f"{seconds:.1f}" for seconds in spent]
+        count = f"{case['jobs'].get('strips', 0)}"
+        rows.append([case["case"], count, f"{case['merge_seconds']:.1f}", *cells, f"{case['worker_mib']:,.0f}"])
+    return rows
+
+
+def planning(result: Mapping[str, Any]) -> list[list[str]]:
+    """Tabulate time and memory of the driver."""
+    rows = [["run", "jobs", "plan, s", "first job after, s", "all, s", "bytes of a job", "peak, MiB"]]
+    for case in result["cases"]:
+        times = [f"{case[name]:.1f}" for name in ("plan_seconds", "first_job_seconds", "all_seconds")]
+        rows.append(
+            [case["case"], f"{case['jobs']:,}", *times, f"{case['job_bytes']:,.0f}", f"{case['peak_mib']:,.0f}"]
+        )
+    return rows
+
+
+def simulation(result: Mapping[str, Any]) -> list[list[str]]:
+    """Tabulate what simulated clusters do."""
+    heads = ["windows", "cores", "partitioner", "windows/s", "against one process", "against one core of Spark"]
+    rows = [[*heads, "fullest core / mean", "merging, s"]]
+    for one in result["results"]:
+        rates = [
+            f"{one['windows_per_second']:,.0f}",
+            f"{one['against_process']:.2f}",
+            f"{one['against_one_executor']:.2f}",
+        ]
+        merging = f"{one['seconds'] - one['look_seconds']:,.0f}"
+        first = [f"{one['windows']:,}", str(one["cores"]), one["partitioner"]]
+        rows.append([*first, *rates, f"{one['imbalance']:.2f}", merging])
+    return rows
+
+
+def rivals(result: Mapping[str, Any]) -> list[list[str]]:
+    """Tabulate whole detections beside another tool's, each run of the benchmark by itself, and suppression."""
+    rows = [["", "seconds, median", "least to most", "times as long as Swathe, openvino-bf16"]]
+    for run in result["runs"]:
+        taken = run["seconds"]
+        least = median(taken["Swathe, openvino-bf16"])
+        rows += [
+            [name, f"{median(each):.1f}", f"{min(each):.1f} to {max(each):.1f}", f"{median(each) / least:.2f}"]
+            for name, each in taken.items()
+        ]
+    return rows
+
+
 SECTIONS = {
+    "rivals-scene": Section("Whole scenes, beside SAHI", RIVALS, rivals),
     "end_to_end-windows_per_second": Section("Windows per second, end to end", WHOLE_RUNS, whole_runs),
     "micro-nms": Section("Rotated non-maximum suppression", SUPPRESSION, suppression),
     "reads-windows": Section("Reading windows", READS, reads),
     "scale-query": Section("Queries", QUERIES, queries),
     "scale-memory": Section("Memory", MEMORY, memory),
+    "scale-strips": Section("A scene with five million raw detections", STRIPS, strips),
+    "scale-plan": Section("Planning", PLANNING, planning),
+    "scale-simulate": Section("Clusters that are not here, simulated", SIMULATION, simulation),
 }
 
 
@@ -196,7 +293,11 @@ def machine(cpu: Mapping[str, Any]) -> str:
     words = [str(cpu["name"])]
     if "cores" in cpu:
         words.append(f"{cpu['cores']} cores")
-    words += [name for key, name in (("avx512", "with AVX-512"), ("avx2", "with AVX2")) if cpu.get(key)][:1]
+    words += [
+        name
+        for key, name in (("bf16", "with AVX-512 and bfloat16"), ("avx512", "with AVX-512"), ("avx2", "with AVX2"))
+        if cpu.get(key)
+    ][:1]
     return f"Measured on: {', '.join(words)}."
 
 

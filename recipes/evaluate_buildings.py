@@ -12,10 +12,13 @@ import argparse
 import json
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 import swathe
 from swathe.datasets import geojson
@@ -23,10 +26,35 @@ from swathe.datasets.sample import Sample
 from swathe.evaluation.evaluate import evaluate_detections
 from swathe.evaluation.found import from_detections
 from swathe.raster.opening import open_scene
+from swathe.raster.scene import Scene
 
 DATA = Path(__file__).parents[1] / "data" / "banepa"
 SPLIT = 2560  # column: west of it trains, east of it is held out
 MARGIN = 16.0  # pixels around the outlines within which labels are complete
+
+
+@dataclass(frozen=True)
+class Side:
+    """The labelled part of the scene on one side of `SPLIT`."""
+
+    area: BaseGeometry  # scene pixels: where the labels are complete
+    truth: Sample
+
+    def holds(self, boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Return which boxes (n, 5), scene pixels, are centred where they can be judged."""
+        inside: npt.NDArray[np.bool_] = shapely.contains_xy(self.area, boxes[:, 0], boxes[:, 1])
+        return inside
+
+
+def side_of(scene: Scene, name: str) -> Side:
+    """Read the labels of the eastern or western side."""
+    rings = geojson.read_rings(DATA / "buildings.geojson", scene, class_name="building").rings
+    sample = geojson.read_polygons(DATA / "buildings.geojson", scene, class_name="building")
+    left, right = (SPLIT, scene.width) if name == "east" else (0, SPLIT)
+    area = shapely.intersection(geojson.labelled_area(rings, MARGIN), shapely.box(left, 0, right, scene.height))
+    centres = sample.polygons.mean(axis=1)
+    chosen = sample.select(np.flatnonzero((centres[:, 0] >= left) & (centres[:, 0] < right)))
+    return Side(area, Sample(scene.id, None, chosen.polygons, chosen.classes, chosen.difficult))
 
 
 def main() -> None:
@@ -39,10 +67,7 @@ def main() -> None:
     parser.add_argument("--scales", type=float, nargs="*")
     options = parser.parse_args()
     scene = open_scene(DATA / "banepa.tif")
-    rings = geojson.read_rings(DATA / "buildings.geojson", scene, class_name="building").rings
-    sample = geojson.read_polygons(DATA / "buildings.geojson", scene, class_name="building")
-    left, right = (SPLIT, scene.width) if options.side == "east" else (0, SPLIT)
-    area = shapely.intersection(geojson.labelled_area(rings, MARGIN), shapely.box(left, 0, right, scene.height))
+    side = side_of(scene, options.side)
     with tempfile.TemporaryDirectory() as folder:
         found = swathe.detect(
             scene.uri,
@@ -52,12 +77,9 @@ def main() -> None:
             scales=options.scales,
             output=Path(folder) / "store",
         )
-    inside = shapely.contains_xy(area, found.boxes[:, 0], found.boxes[:, 1])
-    centres = sample.polygons.mean(axis=1)
-    mine = np.flatnonzero((centres[:, 0] >= left) & (centres[:, 0] < right))
-    chosen = sample.select(mine)
-    truth = Sample(scene.id, None, chosen.polygons, chosen.classes, chosen.difficult)
-    report = evaluate_detections([truth], from_detections(found.take(inside)), classes=("building",))
+    report = evaluate_detections(
+        [side.truth], from_detections(found.take(side.holds(found.boxes))), classes=("building",)
+    )
     sys.stdout.write(json.dumps(report.to_json(), indent=2) + "\n")
 
 

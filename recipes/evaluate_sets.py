@@ -4,8 +4,8 @@ Usage: python recipes/evaluate_sets.py CONFIG.toml MODEL [-o FOLDER] [--min-scor
        python recipes/evaluate_sets.py CONFIG.toml --task1 FOLDER [-o FOLDER]
 
 Images are searched with the command everybody uses, or the results of another detector are taken from DOTA Task 1
-files. A detection of a class that a set does not label is left out, since nobody knows. Prints JSON; with -o also
-writes it, the curves, and labels and detections to look at.
+files. A detection of a class that a set does not label is left out, since nobody knows. Several scales are factors of
+the right one, as for `swathe detect`. Prints JSON; with -o also writes it, and all of it as a page.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ import numpy as np
 import swathe
 from swathe.datasets.classes import map_classes
 from swathe.datasets.sample import Sample
+from swathe.drawing.report import draw_report
 from swathe.evaluation.evaluate import evaluate_detections
 from swathe.evaluation.found import Found, from_detections, read_task1
-from swathe.training.config import DataSettings, load_config
+from swathe.evaluation.report import Report
+from swathe.training.config import DataSettings, TrainingConfig, load_config
 from swathe.training.data import chosen_samples
 
 
@@ -39,7 +41,25 @@ def main() -> None:
     parser.add_argument("--scales", type=float, nargs="*")
     parser.add_argument("--backend", default="auto")
     options = parser.parse_args()
-    config = load_config(options.config)
+    report = evaluate_sets(load_config(options.config), options)
+    text = json.dumps(report.to_json(), indent=1) + "\n"
+    sys.stdout.write(text + report.as_table() + "\n")
+    if options.output is not None:
+        options.output.mkdir(parents=True, exist_ok=True)
+        (options.output / "report.json").write_text(text, encoding="utf-8")
+        draw_report(report, options.output / "report.html")
+
+
+def evaluate_sets(config: TrainingConfig, options: argparse.Namespace) -> Report:
+    """Judge what is found in the validation sets of a configuration.
+
+    Args:
+        config: Sets and classes.
+        options: As the command line gives them: model or task1, min_score, merge_iou, scales, backend.
+
+    Returns:
+        The report.
+    """
     truth: list[Sample] = []
     parts: list[Found] = []
     for entry in config.validate:
@@ -52,13 +72,7 @@ def main() -> None:
         np.concatenate([part.scores for part in parts]),
         np.concatenate([part.polygons for part in parts]),
     )
-    report = evaluate_detections(truth, found, classes=config.model.classes)
-    text = json.dumps(report.to_json(), indent=1) + "\n"
-    sys.stdout.write(text + report.as_table() + "\n")
-    if options.output is not None:
-        options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "report.json").write_text(text, encoding="utf-8")
-        report.draw_curves(options.output / "curves.png")
+    return evaluate_detections(truth, found, classes=config.model.classes)
 
 
 def _found(samples: list[Sample], options: argparse.Namespace) -> Found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 import pytest
@@ -12,11 +13,40 @@ from hypothesis import HealthCheck, settings
 from command import Command, Outcome
 from hdfs_cluster import hdfs
 
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
 __all__ = ["hdfs"]
 
 # Time never decides a test: the first call of a compiled function takes seconds. Examples are the same on every run.
 settings.register_profile("swathe", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("swathe")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def exact_backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let `auto` take the backend that is the same on every machine; nothing is kept in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("swathe.engine.backend.CPU_INFO", Path("/nowhere"))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Have one process run all tests that share a Hadoop cluster, and one all that share a Spark application.
+
+    Marks for that, `xdist_group`, have no effect with pytest 9.2 and xdist 3.8.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            if "/cluster/" in file:
+                return "cluster"
+            return file if "/spark/" in file else nodeid
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,17 @@ def need_program(name: str, package: str | None = None) -> str:
     return path
 
 
+def need_java() -> None:
+    """Skip the calling test, or fail it, if there is no Java that Spark runs on."""
+    from swathe.engine.spark_session import check_java
+    from swathe.errors import MissingExtraError
+
+    try:
+        check_java()
+    except MissingExtraError as error:
+        _lack(str(error))
+
+
 def need_ogr_parquet() -> dict[str, str]:
     """Skip the calling test, or fail it, if GDAL's programs cannot read Parquet.
 

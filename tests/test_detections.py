@@ -14,7 +14,7 @@ from swathe import boxes as box_math
 from swathe.detections import Detections, SceneInfo
 from swathe.errors import UsageError
 from swathe.query import Query
-from swathe.testing.suites.samples import CLASSES, MERCATOR, PIXELS, UTM, keyed, random_detections
+from swathe.testing.suites.samples import ANTIMERIDIAN, CLASSES, MERCATOR, PIXELS, UTM, keyed, random_detections
 
 
 def test_from_arrays_keeps_order_and_brings_boxes_into_canonical_form():
@@ -242,3 +242,21 @@ def test_rows_slices_masks_and_the_table_of_a_notebook():
 def test_wrong_types_are_told_by_the_name_of_the_argument(call, name):
     with pytest.raises(UsageError, match=name):
         call(random_detections(UTM, 3, 1))
+
+
+def test_sorting_by_keys() -> None:
+    found = Detections.concat([random_detections(UTM, 30, 1), random_detections(PIXELS, 20, 2, run="b")])
+    best = found.sort_by("-score", "class")
+    rows = list(zip((-best.scores).tolist(), best.classes.tolist(), strict=True))
+    assert rows == sorted(rows)
+    longest = found.sort_by("-length").measures()[:, 0]
+    assert np.isnan(longest[-20:]).all()
+    assert (np.diff(longest[:-20]) <= 0).all()
+    timed = Detections.concat([found, random_detections(ANTIMERIDIAN, 5, 3)])
+    assert timed.sort_by("acquired").scene_ids[:5].tolist() == [ANTIMERIDIAN.id] * 5
+    assert found.sort_by("scene").equals(found.sorted())
+    length, width, _ = random_detections(UTM, 30, 1).sort_by("size").measures().T
+    assert (np.diff(length * width) >= 0).all()
+    for wrong in ((), ("weight",), ("--score",)):
+        with pytest.raises(UsageError, match="sort"):
+            found.sort_by(*wrong)

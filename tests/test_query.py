@@ -91,3 +91,13 @@ def test_queries_are_values():
     other = Query(box=(0.0, 0.0, 1.0, 1.0), polygon=((0, 0), (1, 0), (1, 1)), classes=("a",))
     assert one == other
     assert hash(one) == hash(other)
+
+
+def test_within_asks_for_the_centre():
+    found = Detections.concat([box_at(5, 5), box_at(12, 5), box_at(20, 5)])
+    assert found.filter(Query(box=(8, 0, 20, 10))).boxes[:, 0].tolist() == [5, 12, 20]
+    assert found.filter(Query(box=(8, 0, 20, 10), within=True)).boxes[:, 0].tolist() == [12, 20]
+    with pytest.raises(UsageError, match="within"):
+        Query(within=True)
+    with pytest.raises(UsageError, match="within"):
+        Query(box=(0, 0, 1, 1), within="yes")

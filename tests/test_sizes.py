@@ -14,7 +14,8 @@ FACES = (("api.py",), ("cli",))  # of src/swathe
 def sources() -> Iterator[Path]:
     """Yield every Python file of the project."""
     for folder in ("src", "tests", "benchmarks", "recipes", "docs"):
-        yield from sorted((ROOT / folder).rglob("*.py"))
+        found = sorted((ROOT / folder).rglob("*.py"))  # without environments of other tools
+        yield from (path for path in found if not any(part.startswith(".venv") for part in path.parts))
 
 
 def test_no_file_is_too_long() -> None:

@@ -147,6 +147,15 @@ class Cluster:
         for part in {self.daemons[name].part for name in names}:
             _wait(partial(self._works, part), f"{part} is not healthy; see {self.folder / 'logs'}")
 
+    def missing(self, *parts: str) -> list[str]:
+        """Return the daemons of some parts that do not run, but for those that are started on demand."""
+        runs = self._pids()
+        return [
+            one.name
+            for one in self.daemons.values()
+            if one.part in parts and not one.on_demand and one.name not in runs
+        ]
+
     def health(self) -> dict[str, int]:
         """Return the living DataNodes, NodeManagers, and 1 for HBase, by part; 0 for what does not work."""
         ports = self.layout.ports

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 LOCAL = "127.0.0.1"
 SECONDS = 3.0  # to wait for an answer
 REPLY = 2  # type of a Thrift message that is no exception
+TEXT, STRUCTURE = 11, 12  # types of Thrift's fields
 
 
 def hdfs(ports: Mapping[str, int]) -> int:
@@ -35,19 +36,20 @@ def yarn(ports: Mapping[str, int]) -> int:
 
 
 def hbase(ports: Mapping[str, int]) -> int:
-    """Return 1 if the Thrift server lists the tables, for which it must reach master and region server; else 0.
+    """Return 1 if the Thrift server can tell whether a table exists, which a region server knows; else 0.
 
-    The metrics of the master lag behind by seconds, so that it is asked for what clients need. The call is written out:
-    header, name, number, and of the arguments the second, a flag, which says that system tables do not count.
+    The list of tables would come from the master alone, and its metrics lag behind by seconds. The call is written out:
+    header, name, number, and the argument: a structure whose second field is the name of the table.
     """
-    name = b"getTableNamesByPattern"
-    call = struct.pack(">II", 0x80010001, len(name)) + name + struct.pack(">IBHBB", 0, 2, 2, 0, 0)
+    name, table = b"tableExists", b"health"
+    header = struct.pack(">II", 0x80010001, len(name)) + name + bytes(4)
+    call = header + struct.pack(">BHBHI", STRUCTURE, 1, TEXT, 2, len(table)) + table + bytes(2)
     try:
         with socket.create_connection((LOCAL, ports["thrift"]), SECONDS) as server:
             server.sendall(call)
             head = server.recv(4, socket.MSG_WAITALL)
             server.recv(4 + len(name) + 4, socket.MSG_WAITALL)
-            field = server.recv(3, socket.MSG_WAITALL)  # 0: the tables, 1: an error
+            field = server.recv(3, socket.MSG_WAITALL)  # 0: the answer, 1: an error
     except OSError:
         return 0
     return int(head[3:] == bytes([REPLY]) and field[1:] == bytes(2))

@@ -243,7 +243,8 @@ def _hbase(layout: Layout) -> Values:
         "hbase.zookeeper.property.tickTime": 1000,
         "hbase.zookeeper.property.minSessionTimeout": 2000,
         "hbase.zookeeper.property.admin.enableServer": False,  # it would take port 8080
-        "zookeeper.session.timeout": 6000,
+        # Who is not heard of for so long ends itself: a machine that stands still for seconds must not end HBase.
+        "zookeeper.session.timeout": 20000,
         **{
             f"hbase.{kind}.{what}": LOCAL for kind in ("master", "regionserver") for what in ("hostname", "ipc.address")
         },

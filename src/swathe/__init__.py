@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from swathe.api import detect
     from swathe.areas import Area, Areas
     from swathe.detections import Detections
+    from swathe.engine.across import merge_scenes
     from swathe.query import Query
 
     __version__: str
 
-__all__ = ["Area", "Areas", "Detections", "Query", "__version__", "boxes", "detect"]
+__all__ = ["Area", "Areas", "Detections", "Query", "__version__", "boxes", "detect", "merge_scenes"]
 
 _HOME = {
     "Area": "swathe.areas",
@@ -25,6 +26,7 @@ _HOME = {
     "Detections": "swathe.detections",
     "Query": "swathe.query",
     "detect": "swathe.api",
+    "merge_scenes": "swathe.engine.across",
 }
 
 

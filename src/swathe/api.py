@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from swathe.arguments import address, file_path, names, number, several, text, whole_number
 from swathe.engine.settings import LEAST_SCALE, MOST_SCALE, RunSettings
-from swathe.errors import Argument, SourceError, StoreError, UsageError
-from swathe.times import parse_utc, utc_text
+from swathe.errors import Argument, SourceError, UsageError
+from swathe.opened import Opened, looked_at, open_readable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
+    from swathe.engine.job import Executor
     from swathe.query import Query
     from swathe.raster.opening import ValueRange
-    from swathe.raster.scene import Scene
-    from swathe.store.protocol import Store, StoredScene
+    from swathe.store.protocol import Store
 
     Source: TypeAlias = str | Path | npt.NDArray[np.generic] | Image
 
@@ -42,8 +42,8 @@ class Choices:
     """What a caller may choose about a run; what is left out follows from the model or from the other choices."""
 
     scales: float | Sequence[float] | None = None  # one: level pixels per scene pixel; several: factors; None: model's
-    tile: int | None = None  # side of the windows, level pixels; None: 1024
-    stride: int | None = None  # step between windows, level pixels; None: 3/4 of the tile
+    tile: int | None = None  # side of the windows, level pixels; None: by the model's largest objects, or 1024
+    stride: int | None = None  # step between windows, level pixels; None: the same, or 3/4 of the tile
     classes: str | Sequence[str] | None = None  # classes to report; None: all
     min_score: float | Mapping[str, float] | None = None  # lowest score, or those of classes; None: the model's own
     merge_iou: float = DEFAULT_MERGE_IOU  # of two boxes of a class that overlap more, only the better stays
@@ -79,11 +79,12 @@ class Choices:
         text("backend", self.backend, 'the name of an inference library, or "auto"')
         text("device", self.device, '"cpu" or "cuda"')
 
-    def settings(self, card: ModelCard | None = None) -> RunSettings:
+    def settings(self, card: ModelCard | None = None, spec: DetectorSpec | None = None) -> RunSettings:
         """Fill in what was left out.
 
         Args:
             card: The model; without one the only scale is 1.
+            spec: Its detector, by whose memory windows are chosen.
 
         Returns:
             The settings of the run.
@@ -91,9 +92,15 @@ class Choices:
         Raises:
             UsageError: If a value makes no sense.
         """
+        from swathe.engine.memory import choose_windows
+
         own = None if card is None else card.input_size
         tile = self.tile or own or DEFAULT_TILE
         stride = max(1, tile * 3 // 4) if self.stride is None else self.stride
+        fitted = None
+        if self.tile is None and self.stride is None and card is not None and spec is not None:
+            fitted = choose_windows(card, spec)
+            tile, stride = fitted or (tile, stride)
         if stride > tile:
             accepted = f"from 1 to the tile size {tile}, or gaps appear"
             raise UsageError(argument="stride", value=stride, accepted=accepted)
@@ -104,6 +111,7 @@ class Choices:
         return RunSettings(
             tile=tile,
             stride=stride,
+            fitted=fitted is not None,
             scales=given,
             resolution=card.resolution if free and card is not None else None,
             merge_iou=self.merge_iou,
@@ -219,6 +227,8 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     memory: str | None = None,
     name: str | None = None,
     scene_prefix: str = "",
+    exact: bool = False,
+    engine: Executor | None = None,
 ) -> Detections:
     """Find oriented objects in images of any size.
 
@@ -229,8 +239,9 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         scales: A scale to look at, 1 being full resolution, or several as factors of the scale at which objects are as
             large as the model knows them; that scale if not given.
         resolution: Metres per pixel on the ground of images that have no georeference.
-        tile: Side of the square windows, pixels; 1024 if not given.
-        stride: Step between neighbouring windows, pixels; 3/4 of the tile if not given.
+        tile: Side of square windows, pixels. If neither this nor the stride is given, windows are as large as memory
+            allows and overlap by the largest objects of the model, where its card tells them; else 1024.
+        stride: Step between neighbouring windows, pixels; 3/4 of the tile if only that is given.
         classes: Name or names of the classes to report; all if not given.
         min_score: Lowest score to report, 0 to 1, or one for each of some classes; the model's own if not given.
         merge_iou: Of two boxes of a class that overlap more than this, only the better stays.
@@ -248,6 +259,9 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         memory: Most memory of all processes together, such as "1.5GB" or "800MiB"; what is free if not given.
         name: What to call the run in the store, beside its id.
         scene_prefix: What to put before the names of the images, to tell them from others of the same names.
+        exact: Whether "auto" must take the backend that gives the same results to the last bit on every run, ONNX
+            Runtime for .onnx files, even where a faster one finds the same objects.
+        engine: Who does the work, such as `swathe.engine.spark.SparkExecutor(session)`; `workers` if not given.
 
     Returns:
         The detections of all images, boxes in each image's pixels, in canonical order.
@@ -278,12 +292,18 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         across_classes,
         region,
     )
+    if engine is not None and not callable(getattr(engine, "open", None)):
+        raise UsageError(argument="engine", value=engine, accepted="an executor, such as SparkExecutor(session)")
+    from swathe.engine.backend import choose_backend
+
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         sources, (spec, card) = _as_files(source, Path(folder), keep=output is not None), chosen.detector(model)
-        settings = chosen.settings(card)
+        settings = chosen.settings(card, spec)
+        if engine is None and backend == "auto" and not exact:  # machines of a cluster may differ from this one
+            spec = choose_backend(spec, settings, output, sources).detector
         known = looked_at(output, settings, spec)
-        opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known)
-        return _carried_out(opened, settings, spec, output, Path(folder), name)
+        opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known, region)
+        return _carried_out(opened, settings, spec, output, Path(folder), name, engine)
 
 
 def _as_files(source: Any, folder: Path, *, keep: bool) -> list[str]:
@@ -315,6 +335,7 @@ def _carried_out(
     output: str | Path | None,
     folder: Path,
     name: str | None,
+    engine: Executor | None,
 ) -> Detections:
     """Carry out a run into a store, one that is thrown away if none is wanted, and return what is in these scenes."""
     from swathe.engine.plan import make_plan
@@ -324,7 +345,7 @@ def _carried_out(
     plan = make_plan(opened.scenes, settings, detector, opened.done)
     place = folder / "store" if output is None else address("output", output, "the folder or address of a store")
     store = open_store(place, create=True)
-    summary = with_unopened(run_plan(plan, store, name=name), opened.unopened)
+    summary = with_unopened(run_plan(plan, store, name=name, executor=engine), opened.unopened)
     found = detections_of(summary, store)
     written = {key: replace(scene, uri=scene.id) for key, scene in found.scenes.items() if _lies_in(scene, folder)}
     found = replace(found, scenes={**found.scenes, **written})
@@ -356,97 +377,6 @@ def detections_of(summary: RunSummary, store: Store) -> Detections:
     if not summary.scenes:
         return Detections.empty()
     return read(store, Query(runs=(summary.run,), scenes=summary.scenes))
-
-
-class Opened(NamedTuple):
-    """Scenes that were found."""
-
-    scenes: tuple[Scene, ...]  # those that could be opened
-    unopened: Mapping[str, str]  # scene id -> why it cannot be opened
-    done: tuple[StoredScene, ...]  # those that need not be opened, because a run has looked at them already
-
-
-def looked_at(output: str | Path | None, settings: RunSettings, detector: DetectorSpec) -> dict[str, StoredScene]:
-    """Find out what a store has of a run already, so that thousands of files need not be opened to add one.
-
-    Args:
-        output: The store; None, or one that is not there yet, has nothing.
-        settings: Settings of the run.
-        detector: Its model.
-
-    Returns:
-        Complete scenes by address.
-    """
-    from swathe.engine.plan import Plan
-    from swathe.store import open_store
-
-    place = None if output is None else address("output", output, "the folder or address of a store")
-    try:
-        stored = () if place is None else open_store(place).scenes(Plan((), settings, detector).run)
-    except StoreError:
-        return {}
-    return {scene.scene.uri: scene for scene in stored if scene.state == "complete"}
-
-
-def open_readable(
-    sources: Sequence[str | Path],
-    bands: Sequence[int] | None = None,
-    value_range: ValueRange | None = None,
-    acquired: str | datetime | None = None,
-    resolution: float | None = None,
-    prefix: str = "",
-    known: Mapping[str, StoredScene] | None = None,
-) -> Opened:
-    """Find and open scenes; one bad file among good ones does not stop them. Pixels are not looked at yet.
-
-    Args:
-        sources: Files, folders, patterns, addresses.
-        bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
-        value_range: Values to show as 0 and 255, or "percentile" to measure them, see `open_scene`.
-        acquired: When the scenes were taken, ISO 8601 or a datetime, in UTC; None to leave what their files say.
-        resolution: Metres per pixel on the ground of scenes that have no georeference; None if nobody knows.
-        prefix: What to put before the ids of all scenes.
-        known: Scenes that a run has looked at, by address; those that did not change are not opened.
-
-    Returns:
-        What was found, without mosaics of other scenes.
-
-    Raises:
-        SourceError: If nothing is found, or no file can be opened.
-        UsageError: If the bands do not exist, the value range does not rise, or the time or the resolution is none.
-    """
-    from swathe.engine.failure import describe_failure
-    from swathe.engine.identity import is_known
-    from swathe.raster.fingerprint import stamp
-    from swathe.raster.opening import open_scene
-    from swathe.raster.sources import find_sources, scene_ids, without_mosaics
-
-    time = None if acquired is None else utc_text(parse_utc(acquired, "acquired"))
-    if resolution is not None:
-        resolution = number("resolution", resolution, "metres per pixel, such as 0.3", 1e-6, 1e6)
-    scenes: list[Scene] = []
-    done: list[StoredScene] = []
-    unopened: dict[str, str] = {}
-    paths = find_sources([str(source) for source in sources])
-    mosaics = any(path.lower().endswith(".vrt") for path in paths)  # left out if they show the others
-    for name, path in zip((prefix + name for name in scene_ids(paths)), paths, strict=True):
-        mark, before = stamp(path, time, resolution), None if mosaics else (known or {}).get(path)
-        if before is not None and is_known(before, mark):
-            done.append(before)
-            continue
-        try:
-            scene = open_scene(path, bands=bands, value_range=value_range, scene_id=name)
-            metres = None if scene.georeferenced else resolution
-            scenes.append(replace(scene, acquired=time or scene.acquired, resolution=metres, stamp=mark))
-        except UsageError:
-            raise
-        except Exception as error:  # noqa: BLE001 whatever one file causes must not end the others
-            unopened[name] = describe_failure(path, error)
-    if not scenes and not done:
-        first, *others = unopened.values()
-        more = f" (and {len(others)} more that cannot be opened)" if others else ""
-        raise SourceError(f"{first}{more}")
-    return Opened(without_mosaics(scenes), unopened, tuple(done))
 
 
 def with_unopened(summary: RunSummary, unopened: Mapping[str, str]) -> RunSummary:

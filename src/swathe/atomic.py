@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from swathe.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 TEMPORARY_SUFFIX = ".tmp"
@@ -77,13 +77,14 @@ def published_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def published_path(path: Path, *, overwrite: bool, suffix: str) -> Iterator[Path]:
+def published_path(path: Path, *, overwrite: bool, suffix: str, beside: Sequence[str] = ()) -> Iterator[Path]:
     """Let a library write a file by name that appears when the block ends well; what it writes beside it is dropped.
 
     Args:
         path: Where it shall appear.
         overwrite: Whether an existing file may be replaced.
         suffix: How the name must end that the library gets.
+        beside: Suffixes of files that it writes beside it and that appear, too, before it does.
 
     Yields:
         The path to write to, in a hidden folder beside.
@@ -93,12 +94,15 @@ def published_path(path: Path, *, overwrite: bool, suffix: str) -> Iterator[Path
     """
     folder, handle = None, -1
     try:
-        _check_free(path, overwrite=overwrite)
+        places = {end: path.with_suffix(end) for end in beside} | {suffix: path}
+        for place in places.values():
+            _check_free(place, overwrite=overwrite)
         folder, handle = _claimed_folder(path)
         written = folder / f"new{suffix}"
         yield written
         _sync_tree(folder)
-        os.replace(written, path)
+        for end, place in places.items():
+            os.replace(written.with_suffix(end), place)
         sync_folder(path.parent)
     except OSError as error:
         raise StoreError(not_written(path, error)) from error

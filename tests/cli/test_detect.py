@@ -11,6 +11,7 @@ import pytest
 
 from red_cells import RedCells, write_red_cells
 from swathe.detections import Detections
+from swathe.stages import STAGES
 from swathe.store import open_store
 
 if TYPE_CHECKING:
@@ -54,6 +55,18 @@ def test_people_see_plan_progress_and_summary(
         assert part in outcome.out
     assert "Memory   about" in outcome.err
     assert len(json.loads(geojson.read_text())["features"]) == len(scene.ships) + len(scene.planes)
+
+
+def test_profile_says_where_the_time_went(command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path) -> None:
+    words = ("detect", scene.path, "-m", tiny_model, *GRID)
+    outcome = command(*words, "-o", tmp_path / "people", "--profile")
+    table = outcome.out[outcome.out.index("Profile") :].splitlines()
+    assert [line.split()[0] for line in table[1:10]] == [*STAGES, "idle"]
+    summary = command(*words, "-o", tmp_path / "machines", "--json").lines[-1]
+    stages = summary["stages"]
+    assert isinstance(stages, dict)
+    assert set(stages) == set(STAGES)
+    assert all(stages[name] > 0 for name in ("start", "read", "infer", "decode", "merge", "write"))
 
 
 def test_defaults_follow_from_model_and_tile(

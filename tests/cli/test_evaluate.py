@@ -132,3 +132,26 @@ def test_missing_folder(command: Command, labels: Path, found: Path, missing: st
     outcome = command("evaluate", "--truth", places["truth"], "--found", places["found"])
     assert outcome.code == 3
     assert "nowhere" in outcome.err
+
+
+def test_a_page_needs_nothing_else_and_has_its_numbers_beside_it(
+    command: Command, labels: Path, found: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("P0001", "P<2>"):
+        Image.new("RGB", (400, 300)).save(tmp_path / "images" / f"{name}.png")
+    (labels / "P<2>.txt").write_text("100 100 200 100 200 150 100 150 sh&ip 0\n")
+    words = ("evaluate", "--truth", labels, "--found", found, "--json", "-o", tmp_path / "page.html")
+    outcome = command(*words, "--images", tmp_path / "images")
+    assert outcome.code == 0
+    page = (tmp_path / "page.html").read_text()
+    assert json.loads((tmp_path / "page.json").read_text()) == outcome.lines[0]
+    assert "sh&amp;ip" in page
+    assert "P&lt;2&gt;: 0 right, 0 false, 1 missed" in page
+    assert page.count("data:image/jpeg") == 1
+    assert "http" not in page.replace("http-equiv", "")
+    assert "<script" not in page
+    outcome = command(*words)
+    assert (outcome.code, outcome.is_one_error) == (5, True)  # replaces nothing
+    outcome = command(*words[:-1], tmp_path / "other.pdf")
+    assert (outcome.code, outcome.is_one_error) == (2, True)

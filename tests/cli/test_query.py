@@ -65,6 +65,7 @@ def test_conditions_equal_the_reference_filter(
         (("--azimuth", "80..100"), Query(azimuth=(80, 100))),
         (("--azimuth", "170..10"), Query(azimuth=(170, 10))),
         (("--run", next(iter(everything.runs))), Query(runs=tuple(everything.runs))),
+        (("--within", "--box", *box), Query(box=box, within=True)),
     ]
     for words, condition in cases:
         outcome = command("query", store, *words, "--json")
@@ -84,6 +85,8 @@ def test_written_files_hold_the_same(command: Command, store: Path, everything: 
     assert command("query", store, "-o", tmp_path / "task1", "--format", "dota").code == 0
     lines = sum(len(path.read_text().splitlines()) for path in (tmp_path / "task1").glob("Task1_*.txt"))
     assert lines == len(everything)
+    assert command("query", store, "-o", tmp_path / "task1.zip", "--format", "dota").code == 0
+    assert (tmp_path / "task1.zip").read_bytes()[:2] == b"PK"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +177,14 @@ def test_existing_output_is_kept(command: Command, store: Path, tmp_path: Path) 
         (("--acquired", "2024-13-01.."), 2),
         (("--acquired", "2024-01-01"), 2),
         (("--min-score", "nan"), 2),
-        (("--format", "shp", "-o", "a.gpkg"), 2),
+        (("--format", "xyz", "-o", "a.gpkg"), 2),
+        (("--within",), 2),
+        (("--sort", "weight"), 2),
+        (("--columns", "weight"), 2),
+        (("--columns", "score", "--count"), 2),
+        (("--columns", "score", "--json"), 2),
+        (("--columns", "score", "-o", "a.coco.json"), 2),
+        (("--format", "gpkg", "-o", "-"), 2),
         (("--format", "csv"), 2),
         (("--count", "-o", "a.csv"), 2),
         (("-o", "nowhere/a.csv"), 5),
@@ -204,6 +214,15 @@ def test_metres_are_not_taken_for_degrees(command: Command, store: Path, tmp_pat
         assert (outcome.code, outcome.is_one_error) == (2, True)
         assert f"{words[0]} {words[1]}" in outcome.err
         assert "is not in longitude and latitude" in outcome.err
+
+
+def test_latitude_before_longitude_is_told(command: Command, store: Path, everything: Detections) -> None:
+    west, south, east, north = region_of(everything, 3)
+    outcome = command("query", store, "--box", south, west, north, east, "--count")
+    assert "1 detection with longitude and latitude exchanged; longitude comes first" in outcome.err
+    assert "exchanged" not in command("query", store, "--box", 1, 1, 2, 2, "--count").err
+    outcome = command("query", store, "--box", 35, 139, 36, 140)
+    assert (outcome.code, "longitude comes first" in outcome.err) == (2, True)
 
 
 def test_a_polygon_in_another_reference_system_matches_the_same(
@@ -339,3 +358,41 @@ def test_objects_of_several_runs_are_told(
     run = json.loads(command("runs", two_runs, "--json").out)["runs"][0]["run"]
     assert once in command("draw", two_runs, "-o", tmp_path / "all.png").err
     assert note not in command("query", two_runs, "--count", "--run", run).err
+
+
+def test_lines_on_the_standard_output(command: Command, store: Path, everything: Detections, tmp_path: Path) -> None:
+    everything.save(tmp_path / "all.csv")
+    assert command("query", store, "-o", "-").out == (tmp_path / "all.csv").read_text()
+    lines = command("query", store, "-o", "-", "--format", "geojson", "--columns", "class", "--sort", "-score").lines
+    assert [line["properties"] for line in lines] == [
+        {"class": name} for name in everything.sort_by("-score").classes.tolist()
+    ]
+
+
+def test_sorted_columns_are_printed(command: Command, store: Path, everything: Detections) -> None:
+    lines = command("query", store, "--sort", "length,-score", "--columns", "length_m,class").out.splitlines()
+    ordered = everything.sort_by("length", "-score")
+    assert lines[0].split() == ["length_m", "class"]
+    printed = [line.split() for line in lines[1:-1]]
+    assert [name for _, name in printed] == ordered.classes.tolist()[: len(printed)]
+    assert [float(size) for size, _ in printed] == pytest.approx(ordered.measures()[: len(printed), 0].tolist())
+    words = command("query", store, "--sort", "-score", "--limit", 3, "--json").lines[:-1]
+    assert [line["score"] for line in words] == sorted(everything.scores.tolist())[:-4:-1]
+
+
+def test_overlapping_sheets_count_once(command: Command, tiny_model: Path, scene: RedCells, tmp_path: Path) -> None:
+    with rasterio.open(scene.path) as whole:
+        for name, column in (("west", 0), ("east", 96)):
+            window = rasterio.windows.Window(column, 0, whole.width - 96, whole.height)
+            profile = {**whole.profile, "width": window.width, "transform": whole.window_transform(window)}
+            with rasterio.open(tmp_path / f"{name}.tif", "w", **profile) as sheet:
+                sheet.write(whole.read(window=window))
+    words = ("-m", tiny_model, "--tile", 160, "--workers", 0)
+    assert command("detect", tmp_path / "west.tif", tmp_path / "east.tif", "-o", tmp_path / "sheets", *words).code == 0
+    assert command("detect", scene.path, "-o", tmp_path / "whole", *words).code == 0
+    both, once, alone = (
+        command("query", tmp_path / name, "--count", "--json", *more).lines[-1]["detections"]
+        for name, more in (("sheets", ()), ("sheets", ("--merge-scenes",)), ("whole", ()))
+    )
+    assert both > once == alone
+    assert command("query", tmp_path / "sheets", "--merge-scenes", "--limit", 2, "--json").lines[-1]["detections"] == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,3 +22,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     need_java()
     with running(tmp_path_factory.mktemp("cluster"), "hdfs", "hbase") as cluster:
         yield cluster
+
+
+@pytest.fixture(autouse=True)
+def mended(request: pytest.FixtureRequest) -> None:
+    """Start again what has ended by itself: region servers do where the machine stands still for long."""
+    if "cluster" not in request.fixturenames:
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    for name in cluster.missing("hdfs", "hbase"):
+        log = (cluster.folder / "logs" / f"{name}.log").read_text(errors="replace")
+        warnings.warn(f"{name} had ended:\n{log[-2000:]}", stacklevel=1)
+        cluster.start(name)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swathe.detectors.card import ModelCard
-from swathe.detectors.pixels import PADDING, PixelBuffer, square
+from swathe.detectors.pixels import PADDING, PixelBuffer, padded
 from swathe.errors import UsageError
 
 CARD = ModelCard(name="test", classes=("ship",))
@@ -20,7 +20,7 @@ CARD = ModelCard(name="test", classes=("ship",))
 def test_scales_orders_and_pads(tile: int, colour_order: str, batch: int) -> None:
     card = msgspec.structs.replace(CARD, colour_order=colour_order)
     pictures = np.random.default_rng(tile).integers(0, 256, (batch, tile, tile, 3), dtype=np.uint8)
-    found = PixelBuffer(card, tile, batch).fill(list(pictures))
+    found = PixelBuffer(card, tile, tile, batch).fill(list(pictures))
     side = -(-tile // 32) * 32
     expected = np.zeros((batch, 3, side, side), np.float32)
     ordered = pictures if colour_order == "RGB" else pictures[..., [2, 1, 0]]
@@ -34,12 +34,12 @@ def test_mean_and_deviation_follow_the_colour_order() -> None:
         CARD, colour_order="BGR", input_scale=1.0, mean=(1.0, 2.0, 3.0), deviation=(2.0, 4.0, 8.0)
     )
     pixels = np.broadcast_to(np.array([30, 20, 10], np.uint8), (32, 32, 3))
-    found = PixelBuffer(card, 32).fill([np.ascontiguousarray(pixels)])
+    found = PixelBuffer(card, 32, 32).fill([np.ascontiguousarray(pixels)])
     np.testing.assert_allclose(found[0, :, 5, 5], [(10 - 1) / 2, (20 - 2) / 4, (30 - 3) / 8])
 
 
 def test_the_buffer_is_used_again() -> None:
-    buffer = PixelBuffer(CARD, 40)
+    buffer = PixelBuffer(CARD, 40, 40)
     first = buffer.fill([np.full((40, 40, 3), 255, np.uint8)])
     second = buffer.fill([np.zeros((40, 40, 3), np.uint8)])
     assert first is second
@@ -51,23 +51,24 @@ def test_the_buffer_is_used_again() -> None:
 )
 def test_other_tiles_are_refused(shape: tuple[int, ...], kind: str) -> None:
     with pytest.raises(UsageError, match="40 x 40 pixels"):
-        PixelBuffer(CARD, 40).fill([np.zeros(shape, kind)])
+        PixelBuffer(CARD, 40, 40).fill([np.zeros(shape, kind)])
 
 
 def test_an_empty_tile_is_refused() -> None:
     with pytest.raises(UsageError, match="at least 1"):
-        PixelBuffer(CARD, 0)
+        PixelBuffer(CARD, 0, 0)
 
 
 def test_a_model_of_one_input_size_takes_no_other_tiles() -> None:
     fixed = msgspec.structs.replace(CARD, input_size=640)
-    assert PixelBuffer(fixed, 640).array.shape == (1, 3, 640, 640)
+    assert PixelBuffer(fixed, 640, 640).array.shape == (1, 3, 640, 640)
     with pytest.raises(UsageError, match="tile 512: must be 640"):
-        PixelBuffer(fixed, 512)
+        PixelBuffer(fixed, 512, 512)
 
 
 def test_a_square_is_padded_with_grey() -> None:
-    padded = square(np.full((3, 5, 3), 7, np.uint8), 8)
-    assert (padded[:3, :5] == 7).all()
-    assert (padded[3:] == PADDING).all()
-    assert (padded[:, 5:] == PADDING).all()
+    larger = padded(np.full((3, 5, 3), 7, np.uint8), 8, 9)
+    assert larger.shape == (8, 9, 3)
+    assert (larger[:3, :5] == 7).all()
+    assert (larger[3:] == PADDING).all()
+    assert (larger[:, 5:] == PADDING).all()

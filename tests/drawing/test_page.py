@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from swathe.colours import PALETTE, class_colours
 from swathe.detections import Detections, SceneInfo
 from swathe.drawing import View, draw, draw_page, page
-from swathe.drawing.colours import PALETTE, class_colours
 from swathe.raster.opening import open_scene
 from swathe.raster.scene import Scene
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
@@ -17,7 +19,8 @@ from engine.test_plan import empty_scene
 from swathe.areas import Area
 from swathe.boxes import iou_matrix, nms, to_polygons
 from swathe.engine.plan import make_plan, scene_info
-from swathe.engine.region import touched
+from swathe.engine.raw import RawDetections
+from swathe.engine.region import Stretches, touched, wanted
 from swathe.engine.seam import merge
 from swathe.engine.settings import RunSettings
 from swathe.errors import UsageError
@@ -91,6 +94,23 @@ def test_windows_are_those_that_touch_the_box(scale: float) -> None:
     assert 0 < len(found) < len(grid)
 
 
+@given(st.sets(st.integers(0, 60)), st.slices(70))
+def test_stretches_are_a_list_of_numbers(numbers: set[int], part: slice) -> None:
+    expected = sorted(numbers)
+    stretches = Stretches.of(np.array(expected, dtype=np.int64))
+    assert list(stretches) == expected
+    assert len(stretches) == len(expected)
+    assert list(stretches[part]) == expected[part]
+    assert len(stretches.firsts) == sum(number - 1 not in numbers for number in numbers)
+
+
+def test_many_windows_are_looked_at_by_and_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid, scene = Grid(2000, 1500, 64, 48), scene_info(empty_scene(2000, 1500))
+    at_once = list(touched(SQUARE, scene, grid, 1.0))
+    monkeypatch.setattr("swathe.engine.region.AT_ONCE", 7)
+    assert list(touched(SQUARE, scene, grid, 1.0)) == at_once
+
+
 def test_a_plan_has_only_those_windows_and_scenes() -> None:
     here = scene_info(ON_THE_GROUND).place(np.array([[500.0, 400.0]]), "lonlat")[0]
     area = Area("place", shapely.Point(here).buffer(1e-5))
@@ -151,3 +171,10 @@ def test_scores_of_classes(banepa: Path) -> None:
     assert np.array_equal(plain.boxes, named.boxes)
     with pytest.raises(UsageError, match="min_score"):
         swathe.detect(banepa, "buildings", min_score={"ship": 0.5})
+
+
+def test_centres_in_pixels_are_compared_with_a_box_in_pixels() -> None:
+    boxes = np.array([[310.0, 210, 40, 20, 0.1], [290.0, 210, 40, 20, 0.1]])
+    raw = RawDetections(boxes, np.array([0.9, 0.8]), np.array([0, 0]), np.zeros(2, dtype=bool))
+    kept = wanted(raw, scene_info(empty_scene(2000, 1500)), RunSettings(region=SQUARE))
+    assert kept.boxes[:, 0].tolist() == [310]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -19,7 +21,8 @@ from swathe.engine.events import (
     SceneFailed,
     SceneMerged,
 )
-from swathe.engine.job import Executor
+from swathe.engine.job import Executor, Job, JobResult, Pool, Retry, SceneJob, StripJob, Work
+from swathe.engine.local import SerialExecutor
 from swathe.engine.plan import Plan, make_plan
 from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
@@ -182,3 +185,63 @@ def test_a_scene_without_objects_is_stored_too(tmp_path: Path, settings: RunSett
     summary = run([nothing], spec, store, settings)
     assert (summary.detections, summary.scenes) == (0, ("empty",))
     assert store.scenes()[0].state == "complete"
+
+
+class InStrips:
+    """One job after the other, with few detections to a merge; ends at a certain strip."""
+
+    slots, memory_per_slot = 0, None
+
+    def __init__(self, last: int = 1000) -> None:
+        self._left, self.done = last, list[Job]()
+
+    def open(self, work: Work) -> Pool:
+        self._pool = SerialExecutor().open(replace(work, merge_rows=30))
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[JobResult | Retry]:
+        for job in jobs:
+            self._left -= isinstance(job, StripJob)
+            if self._left < 0:
+                raise KeyboardInterrupt
+            yield from self._pool.run([job])
+            self.done.append(job)
+
+
+def test_strips_that_are_merged_are_not_merged_again(
+    tmp_path: Path, scenes: list[SyntheticScene], spec: DetectorSpec, store: Store, settings: RunSettings
+) -> None:
+    whole = open_store(tmp_path / "whole", create=True)
+    run(scenes, spec, whole, settings)
+    first, second = InStrips(last=5), InStrips()
+    with pytest.raises(KeyboardInterrupt):
+        run(scenes, spec, store, settings, executor=first)
+    summary = run(scenes, spec, store, settings, executor=second)
+    assert files_of(store) == files_of(whole)
+    assert store.workspace(summary.run).names() == frozenset()
+    strips = [job.strip for job in (*first.done, *second.done) if isinstance(job, StripJob)]
+    cuts = {job.scene.id: job.strips for job in second.done if isinstance(job, SceneJob) and job.strips}
+    assert len(strips) == sum(len(cut.strips) for cut in cuts.values()) > 10
+    assert Counter(type(job) for job in second.done)[SceneJob] == 4
+
+
+def test_a_scene_fails_with_one_of_its_strips(
+    scenes: list[SyntheticScene], spec: DetectorSpec, store: Store, settings: RunSettings
+) -> None:
+    class Failing(InStrips):
+        def run(self, jobs: Iterable[Job]) -> Iterator[JobResult | Retry]:
+            for job in jobs:
+                if isinstance(job, StripJob) and job.scene.id == "north":
+                    yield JobResult("north", error="nobody has foreseen this")
+                else:
+                    yield from super().run([job])
+
+    summary = run(scenes, spec, store, settings, executor=Failing())
+    assert (summary.scenes, summary.failed) == (("south",), {"north": "nobody has foreseen this"})
+    assert run(scenes, spec, store, settings).scenes == ("north", "south")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_the_hull_of_a_turned_box_counts() -> None:
 
 def test_small_windows_are_padded_with_grey() -> None:
     task = Task("scene", Level(1.0, 5, 3), Window(0, 0, 5, 3))
-    tile = make_tile(task, np.full((3, 5, 3), 7, dtype=np.uint8), 8)
+    tile = make_tile(task, np.full((3, 5, 3), 7, dtype=np.uint8), 8, 8)
     assert tile.pixels.shape == (8, 8, 3)
     assert (tile.width, tile.height) == (5, 3)
     assert (tile.pixels[:3, :5] == 7).all()
@@ -162,7 +163,7 @@ def test_a_worker_process_reads_with_the_credentials_of_the_driver(
     ours, theirs = Pipe()
     ours.send(work)
     ours.close()
-    assert process.main(os.dup(theirs.fileno())) == 0
+    assert process.main(os.dup(theirs.fileno()), time.monotonic()) == 0
     assert seen == {"AWS_REQUEST_PAYER": "requester", "UNRELATED": None}
     assert "AWS_REQUEST_PAYER" not in os.environ
     assert "requester" not in repr(work)

@@ -195,3 +195,24 @@ def test_maps_of_another_model_are_refused() -> None:
         decode(silent_maps()[:2], INFO, 0.25)
     with pytest.raises(ModelError, match="float64"):
         decode([level.astype(np.float64) for level in silent_maps()], INFO, 0.25)
+
+
+def test_angle_bins_outside_of_the_maps_give_the_same() -> None:
+    random = np.random.default_rng(4)
+    bins, count, channels = INFO.angle_bins, len(INFO.classes) + 5, 7
+    maps, rest, features, angles = random_maps(5), [], [], []
+    for level in maps:
+        split = level.reshape(INFO.anchors_per_cell, INFO.channels, *level.shape[1:])
+        feature = random.normal(size=(channels, *level.shape[1:])).astype(np.float32)
+        weight = random.normal(size=(INFO.anchors_per_cell, channels, bins)).astype(np.float32)
+        bias = random.normal(size=(INFO.anchors_per_cell, bins)).astype(np.float32)
+        split[:, count:] = np.einsum("cij,acb->abij", feature, weight) + bias[:, :, None, None]
+        rest.append(np.ascontiguousarray(split[:, :count]).reshape(-1, *level.shape[1:]))
+        features.append(feature)
+        angles.append((weight, bias))
+    for min_score in (0.0, 0.1, 0.5):
+        found, expected = decode([*rest, *features], INFO, min_score, angles), decode(maps, INFO, min_score)
+        assert len(expected[0]) > 0
+        np.testing.assert_allclose(found[0], expected[0], atol=1e-4)
+        np.testing.assert_array_equal(found[1], expected[1])
+        np.testing.assert_array_equal(found[2], expected[2])

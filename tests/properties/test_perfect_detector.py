@@ -18,12 +18,11 @@ from swathe.boxes import to_polygons
 from swathe.detectors.protocol import DetectorSpec
 from swathe.detectors.registry import open_detector
 from swathe.engine.look import look_at
-from swathe.engine.parts import Part
-from swathe.engine.plan import Batch, Plan, make_plan
+from swathe.engine.plan import Plan, make_plan
 from swathe.engine.raw import RawDetections
 from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
-from swathe.engine.sweep import merge_parts
+from swathe.engine.strips import merge_at_once
 from swathe.store import open_store, read
 from swathe.testing.fakes import BLANK_READER, BlankReader, write_script
 from swathe.testing.scenes import ObjectRule, SyntheticScene, scene_without_file, synthetic_scene
@@ -37,10 +36,9 @@ def run_in_memory(plan: Plan, spec: DetectorSpec, order: npt.NDArray[np.int64]) 
     (scene,), settings = plan.scenes, plan.settings
     detector, reader, batches = open_detector(spec), BlankReader(scene.source), list(scene.batches())
 
-    def load(batch: Batch) -> Part:
-        return look_at(scene.id, batch, reader, detector, settings)
-
-    return merge_parts(load, [batches[place] for place in order], settings, single=plan.windows == 1).kept
+    parts = [look_at(scene.id, batches[place], reader, detector, settings).raw for place in order]
+    raw = RawDetections.concat(parts)
+    return raw if plan.windows == 1 else merge_at_once(raw, settings)
 
 
 def assert_is_truth(boxes: npt.NDArray[np.float64], classes: npt.NDArray[np.int64], scene: SyntheticScene) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,6 +27,31 @@ def slow_offsets(size: int, tile: int, stride: int) -> list[int]:
         offsets.append(at)
         at += stride
     return [*offsets, max(0, size - tile)]
+
+
+@given(width=st.integers(1, 9000), height=st.integers(1, 3000), tile=st.integers(1, 64), overlap=st.integers(0, 900))
+def test_fitted_windows_cover_all_and_overlap_by_as_much_with_fewer_pixels(
+    width: int, height: int, tile: int, overlap: int
+) -> None:
+    tile *= 32
+    stride = tile - min(overlap, tile * 3 // 4)
+    grid, plain = Grid(width, height, tile, stride, fitted=True), Grid(width, height, tile, stride)
+    assert len(grid) == len(plain)
+    columns = [(window.col_off, window.col_off + window.width) for window in list(grid)[: grid.cols]]
+    rows = [(window.row_off, window.row_off + window.height) for window in list(grid)[:: grid.cols]]
+    for spans, size in ((columns, width), (rows, height)):
+        assert (spans[0][0], spans[-1][1]) == (0, size)
+        assert all(before[1] - after[0] >= tile - stride for before, after in pairwise(spans))
+        (side,) = {end - start for start, end in spans}
+        assert side <= min(tile, size)
+        assert side % 32 == 0 or side == size
+    assert grid.window_width * grid.window_height <= plain.window_width * plain.window_height
+
+
+def test_a_fitted_grid_by_hand() -> None:
+    grid = Grid(5000, 1500, 2048, 1792, fitted=True)
+    assert (grid.cols, grid.rows, grid.window_width, grid.window_height) == (3, 1, 1856, 1500)
+    assert [window.col_off for window in grid] == [0, 1572, 3144]
 
 
 @given(grids())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
 
 import geopandas
 import numpy as np
@@ -83,6 +84,9 @@ def test_task1_files_come_back_to_the_last_digit(tmp_path):
     assert back.scores.tolist() == expected.scores.tolist()
     np.testing.assert_array_equal(back.polygons, expected.to_polygons())
     assert set(back.images.tolist()) == {"beach"}
+    assert write_dota_task1(found, tmp_path / "out.zip") == [tmp_path / "out.zip"]
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {p.name: p.read_bytes() for p in files}
 
 
 def test_task1_refuses_what_its_readers_would_misread(tmp_path):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
+import subprocess
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import duckdb
 import geopandas
@@ -16,10 +19,11 @@ import pytest
 import shapely
 from pycocotools.coco import COCO
 
+from requirements import need_program
+from swathe.colours import class_colours
 from swathe.detections import Detections, SceneInfo
 from swathe.errors import SourceError, StoreError, UsageError
 from swathe.store.exports import Format, export, format_of, rows
-from swathe.store.exports.csv import COLUMNS
 from swathe.testing.suites.samples import ANTIMERIDIAN, MERCATOR, PIXELS, POLAR, UTM, keyed, random_detections
 
 GROUND = Detections.concat([random_detections(UTM, 30, 1), random_detections(MERCATOR, 20, 2)])
@@ -27,7 +31,8 @@ ACROSS = Detections.concat(
     [random_detections(ANTIMERIDIAN, 60, 3), random_detections(POLAR, 40, 4), random_detections(UTM, 5, 5)]
 )
 MIXED = Detections.concat([random_detections(ANTIMERIDIAN, 20, 1), random_detections(PIXELS, 30, 2, run="other")])
-FILES = ("a.geojson", "a.csv", "a.coco.json", "a.gpkg", "a.fgb")
+FILES = ("a.geojson", "a.csv", "a.coco.json", "a.gpkg", "a.fgb", "a.shp", "a.kml")
+BESIDE = {"a.gpkg": {"a.qml"}, "a.shp": {"a.shx", "a.dbf", "a.prj", "a.cpg"}}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +45,10 @@ FILES = ("a.geojson", "a.csv", "a.coco.json", "a.gpkg", "a.fgb")
         ("a.fgb", Format.FLATGEOBUF),
         ("a.csv", Format.CSV),
         ("a.parquet", Format.PARQUET),
-        ("a.shp", None),
+        ("a.shp", Format.SHAPEFILE),
+        ("a.kml", Format.KML),
+        ("a.qml", Format.QGIS_STYLE),
+        ("a.xyz", None),
         ("folder", None),
     ],
 )
@@ -57,7 +65,7 @@ def test_existing_files_stay(tmp_path: Path, name: str) -> None:
     assert path.read_text() == "mine"
     export(GROUND, path, overwrite=True)
     assert path.stat().st_size > 1000
-    assert list(tmp_path.iterdir()) == [path]
+    assert {other.name for other in tmp_path.iterdir()} == {name} | BESIDE.get(name, set())
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -65,7 +73,7 @@ def test_equal_detections_give_equal_bytes(tmp_path: Path, monkeypatch: pytest.M
     one = export(GROUND, tmp_path / name).read_bytes()
     shuffled = GROUND.take(np.random.default_rng(0).permutation(len(GROUND)))
     assert export(shuffled, tmp_path / f"other {name}").read_bytes() == one
-    if name not in ("a.gpkg", "a.fgb"):  # GDAL writes in batches of its own, so that sizes of pages differ
+    if name not in ("a.gpkg", "a.fgb", "a.kml"):  # GDAL writes in batches of its own, so that sizes of pages differ
         monkeypatch.setattr(rows, "CHUNK_ROWS", 7)
         assert export(GROUND, tmp_path / f"third {name}").read_bytes() == one
 
@@ -122,6 +130,85 @@ def test_geopandas_reads_geopackage_and_flatgeobuf(
     ]
 
 
+def ogr_features(path: Path) -> list[dict[str, Any]]:
+    """What the `ogr2ogr` of another build of GDAL reads."""
+    words = [
+        need_program("ogr2ogr", "gdal-bin"),
+        "-f",
+        "GeoJSON",
+        "/vsistdout/",
+        str(path),
+        "-lco",
+        "COORDINATE_PRECISION=15",
+    ]
+    text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    features: list[dict[str, Any]] = json.loads(text)["features"]
+    return features
+
+
+@pytest.mark.parametrize("name", ["a.shp", "a.kml"])
+@pytest.mark.parametrize("found", [GROUND, ACROSS], ids=["ground", "across"])
+def test_gdal_reads_shapefile_and_kml(tmp_path: Path, name: str, found: Detections) -> None:
+    features = ogr_features(export(found, tmp_path / name))
+    ordered = found.sorted()
+    told = [feature["properties"] for feature in features]
+    class_name, azimuth = ("class", "azimuth") if name == "a.shp" else ("Name", "azimuth_deg")
+    assert [row[class_name] for row in told] == ordered.classes.tolist()
+    assert [row["scene"] for row in told] == ordered.scene_ids.tolist()
+    assert [bool(row["cut"]) for row in told] == ordered.cut.tolist()
+    np.testing.assert_allclose([row["score"] for row in told], ordered.scores, atol=1e-12)
+    np.testing.assert_allclose([row[azimuth] for row in told], ordered.measures()[:, 2], atol=1e-9)
+    assert {row.get("acquired") for row in told} == {
+        ordered.scenes["run-a", scene].acquired for scene in ordered.scene_ids.tolist()
+    }
+    read = np.array([shapely.from_geojson(json.dumps(feature["geometry"])) for feature in features])
+    expected = ordered.footprints()
+    np.testing.assert_allclose(shapely.area(read), shapely.area(expected), atol=1e-12)
+    assert (shapely.hausdorff_distance(read, expected) < 1e-9).all()
+
+
+def test_shapefile_tells_what_it_cannot_hold(tmp_path: Path) -> None:
+    long = SceneInfo("x" * 300, "a.tif", 100, 100, UTM.crs, UTM.transform)
+    found = random_detections(long, 3, 1)
+    with pytest.raises(UsageError, match="254 bytes at most"):
+        export(found, tmp_path / "a.shp")
+    assert list(tmp_path.iterdir()) == []
+    assert len(geopandas.read_file(export(found, tmp_path / "a.shp", columns=["class", "score"]))) == 3
+    with pytest.raises(UsageError, match="on the ground"):
+        export(random_detections(PIXELS, 3, 1), tmp_path / "a.kml")
+
+
+def test_style_shows_each_class_in_its_colour(tmp_path: Path) -> None:
+    export(GROUND, tmp_path / "a.gpkg")
+    beside = (tmp_path / "a.qml").read_bytes()
+    assert export(GROUND, tmp_path / "b.qml").read_bytes() == beside
+    root = ElementTree.fromstring(beside)
+    symbols = {symbol.get("name"): symbol for symbol in root.iter("symbol")}
+    categories = {one.get("value"): symbols[one.get("symbol")] for one in root.iter("category")}
+    assert set(categories) == set(GROUND.class_names)
+    for name, colour in class_colours(GROUND.class_names).items():
+        options = {one.get("name"): one.get("value") for one in categories[name].iter("Option")}
+        assert options["line_color"] == ",".join(map(str, (*colour, 255)))
+    (tmp_path / "a.qml").write_text("mine")
+    export(GROUND, tmp_path / "a.gpkg", overwrite=True)
+    assert (tmp_path / "a.qml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.gpkg", "a.fgb", "a.shp", "a.geojson"])
+def test_columns_and_order_are_kept(tmp_path: Path, name: str) -> None:
+    ordered = GROUND.sort_by("-score")
+    path = export(ordered, tmp_path / name, columns=["score", "latitude", "class"], keep_order=True)
+    frame = pandas.read_csv(path) if name == "a.csv" else geopandas.read_file(path)
+    if name not in ("a.fgb",):  # its spatial index decides about the order
+        assert frame["class"].tolist() == ordered.classes.tolist()
+        np.testing.assert_allclose(frame["latitude"], ordered.centres()[:, 1], atol=1e-12)
+    assert set(frame.columns) - {"geometry", "id"} == {"score", "latitude", "class"}
+    with pytest.raises(UsageError, match="columns"):
+        export(ordered, tmp_path / "b.csv", columns=["nothing"])
+    with pytest.raises(UsageError, match="columns"):
+        export(ordered, tmp_path / "b.coco.json", columns=["score"])
+
+
 def test_geopackage_says_what_it_holds(tmp_path: Path) -> None:
     with sqlite3.connect(export(ACROSS, tmp_path / "a.gpkg")) as database:
         ((table, kind, changed, system),) = database.execute(
@@ -152,7 +239,7 @@ def test_pandas_and_duckdb_read_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = export(MIXED, tmp_path / "a.csv")
     ordered = MIXED.sorted()
     frame = pandas.read_csv(path, float_precision="round_trip")
-    assert list(frame.columns) == COLUMNS.names
+    assert list(frame.columns) == rows.EVERY.names
     for column in ("id", "run", "scene", "class", "score", "cx", "cy", "w", "h", "cut"):
         assert frame[column].tolist() == ordered.table.column(column).to_pylist()
     np.testing.assert_array_equal(frame[["longitude", "latitude"]].to_numpy(), ordered.centres())
@@ -211,7 +298,7 @@ def test_coco_masks_cover_the_boxes(tmp_path: Path) -> None:
 
 def test_name_without_a_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.gpkg"):
-        export(GROUND, tmp_path / "a.shp")
+        export(GROUND, tmp_path / "a.xyz")
 
 
 def test_detections_save_by_name(tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ def as_rows(values: npt.ArrayLike, shape: tuple[int, ...], name: str) -> FloatAr
         return np.zeros((0, *shape))
     if array.shape[1:] != shape or array.ndim != len(shape) + 1:
         raise UsageError(f"{name} must have the shape {wanted}, not {array.shape}; put a single one into a list")
-    usable = np.abs(array) <= LARGEST
-    if not usable.all():
+    if not (array.min() >= -LARGEST and array.max() <= LARGEST):  # nor where a value is NaN
+        usable = np.abs(array) <= LARGEST
         row = int(np.flatnonzero(~usable.reshape(len(array), -1).all(axis=1))[0])
         raise UsageError(
             f"{name}: row {row} holds a value that is not finite or beyond 1e12 ({array[row].tolist()}); "

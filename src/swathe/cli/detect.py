@@ -11,6 +11,7 @@ import typer
 from swathe.api import DEFAULT_MERGE_IOU
 from swathe.cli.advice import advice, say_advice
 from swathe.cli.conditions import AreaFile, AreaNames, find_areas, read_polygon
+from swathe.cli.engine import Engine, Master, Partitioner, Settings, chosen_engine
 from swathe.cli.found import check_target
 from swathe.cli.options import (
     Acquired,
@@ -38,6 +39,7 @@ from swathe.cli.options import (
     whole_numbers,
 )
 from swathe.cli.output import echo
+from swathe.cli.profile import profile_lines
 from swathe.cli.progress import detection_progress
 from swathe.counts import counted
 from swathe.errors import Argument, UsageError
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from swathe.detectors.card import ModelCard
     from swathe.detectors.protocol import DetectorSpec
     from swathe.engine.events import RunSummary
+    from swathe.engine.job import Executor
     from swathe.engine.plan import Plan
     from swathe.engine.settings import RunSettings
     from swathe.query import Query
@@ -85,7 +88,7 @@ Box = Annotated[
         help="Look only here, and keep what has its centre here: lon/lat, or pixels.",
     ),
 ]
-Polygon = Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the polygon of this GeoJSON file.")]
+Polygon = Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the polygon of this file.")]
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one per core by default, 0 for none.")]
 BatchTimeout = Annotated[
     float | None,
@@ -104,6 +107,13 @@ Exports = Annotated[
     typer.Option(
         "--export", metavar="FILE", help="Write the detections as .gpkg .fgb .csv .coco.json ..., too; repeatable."
     ),
+]
+
+Exact = Annotated[
+    bool, typer.Option("--exact", help="With backend auto: the same results to the last bit on every run; slower.")
+]
+Profile = Annotated[
+    bool, typer.Option("--profile", help="Say where the time went, by stage of the work; --json always does.")
 ]
 
 
@@ -128,7 +138,12 @@ def detect(
     workers: Workers = None,
     memory: Memory = None,
     batch_timeout: BatchTimeout = None,
+    engine: Engine = "local",
+    master: Master = None,
+    partitioner: Partitioner = "cost",
+    spark: Settings = None,
     backend: Backend = "auto",
+    exact: Exact = False,
     device: Device = "cpu",
     bands: Bands = None,
     value_range: ValueRange = None,
@@ -138,12 +153,16 @@ def detect(
     overwrite: Overwrite = False,
     geojson: Geojson = None,
     export: Exports = None,
+    profile: Profile = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
-    from swathe.api import Choices, looked_at, open_readable, raise_for_failures
+    from swathe.api import Choices, raise_for_failures
+    from swathe.engine.backend import choose_backend
+    from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
+    from swathe.opened import looked_at, open_readable
 
     _check_store_name(output)
     targets = _targets(export or (), geojson, overwrite=overwrite)
@@ -155,25 +174,32 @@ def detect(
         merge_ios, across_classes, region,
     )  # fmt: skip
     spec, card = chosen.detector(model)
-    settings = chosen.settings(card)
+    settings = chosen.settings(card, spec)
+    reason = ""
+    if engine == "local" and backend == "auto" and not exact:  # machines of a cluster may differ from this one
+        spec, reason = choose_backend(spec, settings, None if overwrite else output, sources)
     known = {} if overwrite else looked_at(output, settings, spec)
-    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known)
+    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known, region)
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
     plan = make_plan(scenes, settings, spec, done)
-    _check_before(plan)
-    store = _open_output(output, plan, overwrite=overwrite)
-    if not json and not quiet:
-        echo(_model_line(card, spec, settings), describe(plan), *notes(plan))
-    summary = _run(plan, store, unopened, name, json=json, quiet=quiet)
+    with chosen_engine(engine, master, partitioner, spark, json=json, quiet=quiet) as executor:
+        _check_before(plan, executor)
+        store = _open_output(output, plan, overwrite=overwrite)
+        if not json and not quiet:
+            echo(*_model_lines(card, spec, settings, reason), describe(plan), *notes(plan))
+        summary = _run(plan, store, unopened, name, executor, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)
     _report(summary, [str(path) for path in (*summary.files, *targets)], json=json, quiet=quiet)
+    if profile and not json:
+        echo(*profile_lines(summary, worker_count(settings.workers)))
     raise_for_failures(summary)
 
 
-def _model_line(card: ModelCard, spec: DetectorSpec, settings: RunSettings) -> str:
-    """Say which model looks, for what, and from which score on."""
+def _model_lines(card: ModelCard, spec: DetectorSpec, settings: RunSettings, reason: str) -> list[str]:
+    """Say which model looks, for what, from which score on, and why on this backend, if that was chosen."""
     own = ", ".join(f"{score:g} for {name}" for name, score in settings.class_scores) or f"{spec.min_score:g}"
-    return f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {own}"
+    line = f"Model    {card.name}, {', '.join(spec.keep or card.classes)}, from score {own}"
+    return [line, f"Backend  {reason}"] if reason else [line]
 
 
 def _report(summary: RunSummary, files: list[str], *, json: bool, quiet: bool) -> None:
@@ -207,9 +233,12 @@ def describe(plan: Plan) -> str:
     ios = settings.merge_ios
     overlap = f"IoU {settings.merge_iou:g}" if ios is None else f"an overlap of {ios:g} of the smaller box"
     classes = ", across classes" if settings.across_classes else ""
+    size = f"{settings.tile} px every {settings.stride} px"
+    if settings.fitted:
+        size = f"at most {settings.tile} px that overlap by {settings.tile - settings.stride} px"
     return (
-        f"Plan     {counted(plan.scene_count, 'scene')}, {counted(plan.windows, 'window')} of {settings.tile} px every "
-        f"{settings.stride} px at scale {scales}; merged from {overlap}{classes}"
+        f"Plan     {counted(plan.scene_count, 'scene')}, {counted(plan.windows, 'window')} of {size} at scale "
+        f"{scales}; merged from {overlap}{classes}"
     )
 
 
@@ -242,13 +271,14 @@ def _targets(exports: Sequence[Path], geojson: Path | None, *, overwrite: bool) 
     return targets
 
 
-def _check_before(plan: Plan) -> None:
+def _check_before(plan: Plan, executor: Executor | None) -> None:
     """Refuse a run that does not fit into memory, before anything is replaced, and say what would make it quicker."""
     from swathe.engine.limits import check_memory
     from swathe.engine.local import worker_count
 
     processes = worker_count(plan.settings.workers)
-    check_memory(plan, processes)
+    if executor is None:  # others are asked what they have when the run begins
+        check_memory(plan, processes)
     say_advice(advice(plan, processes))
 
 
@@ -276,7 +306,14 @@ def _open_output(output: str, plan: Plan, *, overwrite: bool) -> Store:
 
 
 def _run(
-    plan: Plan, store: Store, unopened: Mapping[str, str], name: str | None, *, json: bool, quiet: bool
+    plan: Plan,
+    store: Store,
+    unopened: Mapping[str, str],
+    name: str | None,
+    executor: Executor | None,
+    *,
+    json: bool,
+    quiet: bool,
 ) -> RunSummary:
     """Carry out a plan and show its progress; scenes that could not be opened count among those that failed."""
     from swathe.api import with_unopened
@@ -286,7 +323,7 @@ def _run(
     with detection_progress(json=json, quiet=quiet) as progress:
         for scene, reason in unopened.items():
             progress(SceneFailed(scene, reason))
-        return with_unopened(run_plan(plan, store, name=name, progress=progress), unopened)
+        return with_unopened(run_plan(plan, store, name=name, progress=progress, executor=executor), unopened)
 
 
 def _check_one_kind(scenes: Sequence[Scene | SceneInfo], targets: Mapping[Path, Format]) -> None:

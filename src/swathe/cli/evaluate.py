@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -9,13 +10,14 @@ import typer
 
 from swathe.cli.options import RUN, Json, free_output, names, print_json
 from swathe.cli.output import echo
-from swathe.errors import Argument, StoreError, UsageError
+from swathe.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from swathe.datasets.classes import Others
     from swathe.evaluation.judged import JudgedImage
+    from swathe.evaluation.report import Report
 
 
 def evaluate(
@@ -47,14 +49,19 @@ def evaluate(
     pictures: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Draw the images in which something is false or missed.")
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PAGE.html", help="Write all of it as one page, the numbers beside it."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compute average precision as DOTA task 1 does; docs/reference/evaluation.md has the definitions."""
     from swathe.datasets.formats import LabelSet
     from swathe.evaluation.evaluate import evaluate_folders
 
-    if curves is not None:
-        free_output(curves, overwrite=False)
+    for path in (curves, output, None if output is None else output.with_suffix(".json")):
+        if path is not None:
+            free_output(path, overwrite=False)
     if pictures is not None and pictures.exists():
         raise StoreError(f"{pictures}: exists already; choose another name for the folder of pictures")
     _say_incomplete(found, run)
@@ -69,6 +76,8 @@ def evaluate(
     )
     if pictures is not None:
         _draw_wrong(report.wrong, pictures)
+    if output is not None:
+        _write_page(report, output)
     if curves is not None:
         report.draw_curves(curves)
     if json:
@@ -97,21 +106,21 @@ def _renamed(text: str | None) -> dict[str, str]:
 
 
 def _draw_wrong(wrong: Sequence[JudgedImage], folder: Path) -> None:
-    """Draw each image in which something is false or missed, with what is right beside it."""
-    from swathe import boxes
-    from swathe.detections import Detections, SceneInfo
-    from swathe.drawing import draw
-    from swathe.evaluation.judged import VERDICTS
-    from swathe.raster.opening import open_scene
+    """Draw each image in which something is false or missed."""
+    from swathe.drawing.judged import draw_judged, need_pixels
 
-    unknown = next((item.name for item in wrong if item.image is None), None)
-    if unknown is not None:
-        raise UsageError(f"the pixels of {unknown} are not known; say where they are (", Argument("images"), ")")
+    need_pixels(wrong)
     for item in wrong:
-        scene = open_scene(item.image or "", scene_id=item.name)
-        info = SceneInfo(item.name, scene.uri, scene.width, scene.height, scene.crs, scene.transform)
-        rectangles = boxes.from_polygons(item.polygons)
-        judged = Detections.from_arrays(rectangles, item.scores, item.verdicts, VERDICTS, info, "evaluation")
         path = folder / f"{item.name}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        draw(judged, scene, path)
+        draw_judged(item, path)
+
+
+def _write_page(report: Report, path: Path) -> None:
+    """Write the page, and its numbers beside it."""
+    from swathe.atomic import published_file
+    from swathe.drawing.report import draw_report
+
+    draw_report(report, path)
+    with published_file(path.with_suffix(".json"), overwrite=False) as stream:
+        stream.write(dumps(report.to_json(), indent=1).encode() + b"\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from swathe.cli.options import free_output, print_json
 from swathe.cli.output import echo
 from swathe.cli.tables import print_table
 from swathe.counts import counted
+from swathe.times import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +26,7 @@ def check_target(path: Path, name: str | None, *, overwrite: bool) -> Format:
     """Make sure, before the work, that detections can be written to a place.
 
     Args:
-        path: A file, or a folder for the files of DOTA.
+        path: A file, or a folder for formats of several files.
         name: Name of the format; seen from the end of the path if not given.
         overwrite: Whether what exists may be replaced.
 
@@ -36,10 +38,10 @@ def check_target(path: Path, name: str | None, *, overwrite: bool) -> Format:
         MissingExtraError: If the format needs a library that is not installed.
         StoreError: If the path exists and may not be replaced, or its folder does not exist.
     """
-    from swathe.store.exports import Format, chosen_format
+    from swathe.store.exports import chosen_format
 
     chosen = chosen_format(path, name)
-    if chosen is not Format.DOTA or (path.exists() and not path.is_dir()):
+    if not chosen.is_folder or (path.exists() and not path.is_dir()):
         free_output(path, overwrite=overwrite)
     return chosen
 
@@ -63,19 +65,56 @@ def print_counts(found: Detections) -> None:
     echo(*(f"{count:>{width}}  {name}" for count, name in lines))
 
 
-def print_best(found: Detections) -> None:
-    """Print the rows of the highest scores with a line about the rest; each scene's places are of its own kind."""
+def print_best(found: Detections, *, in_order: bool = False) -> None:
+    """Print the rows of the highest scores with a line about the rest; each scene's places are of its own kind.
+
+    Args:
+        found: What was found.
+        in_order: Whether the first rows are meant instead.
+    """
     kinds = {scene.georeferenced for scene in found.scenes.values()}
     places = ("lon or x", "lat or y") if len(kinds) > 1 else ("longitude", "latitude") if True in kinds else ("x", "y")
     titles = ("scene", "class", "score", *places, "long px", "short px", "angle", "long m", "short m", "azimuth")
-    best = found.take(found.scores.argsort(kind="stable")[::-1][:PRINTED_ROWS])
+    best = _first(found, in_order=in_order)
     shown = len(titles) if True in kinds else titles.index("long m")
     rows = [line[:shown] for line in _lines(best)]
     if len(found.runs) > 1:
         rows = [[str(run), *row] for run, row in zip(best.run_ids, rows, strict=True)]
     print_table([*(["run"] if len(found.runs) > 1 else []), *titles[:shown]], rows)
-    rest = f", the best {len(best)} shown; -o FILE writes all" if len(found) > len(best) else ""
+    _say_rest(found, best, in_order=in_order)
+
+
+def print_columns(found: Detections, columns: Sequence[str], *, in_order: bool) -> None:
+    """Print columns of exports of the first rows, or of those of the highest scores, with a line about the rest."""
+    from swathe.store.exports import attributes
+
+    best = _first(found, in_order=in_order)
+    rows = [
+        ["" if value is None else _text(value) for value in row.values()]
+        for row in attributes(best, columns).to_pylist()
+    ]
+    print_table(columns, rows)
+    _say_rest(found, best, in_order=in_order)
+
+
+def _first(found: Detections, *, in_order: bool) -> Detections:
+    """Return the rows that are printed."""
+    order = range(len(found)) if in_order else found.scores.argsort(kind="stable")[::-1]
+    return found.take(order[:PRINTED_ROWS])
+
+
+def _say_rest(found: Detections, printed: Detections, *, in_order: bool) -> None:
+    """Print how many there are beside those that were printed."""
+    which = "first" if in_order else "best"
+    rest = f", the {which} {len(printed)} shown; -o FILE writes all" if len(found) > len(printed) else ""
     echo(f"{counted(len(found), 'detection')}{rest}")
+
+
+def _text(value: object) -> str:
+    """Return a value of a column as text."""
+    if isinstance(value, datetime):
+        return utc_text(value)
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _lines(found: Detections) -> list[Sequence[str]]:

@@ -15,7 +15,7 @@ from swathe.errors import StoreError, UsageError
 
 Sources = Annotated[
     list[str],
-    typer.Argument(metavar="SOURCES...", help="Scenes: files, folders, patterns in quotes, addresses, or @LIST."),
+    typer.Argument(metavar="SOURCES...", help="Scenes: files, folders, patterns in quotes, addresses, STAC, or @LIST."),
 ]
 StoreAddress = Annotated[
     str, typer.Argument(metavar="STORE", help="A store: the folder or the address that `swathe detect -o` wrote to.")
@@ -34,9 +34,14 @@ Resolution = Annotated[
     typer.Option(metavar="METRES", help="Size of a pixel on the ground in scenes without georeference."),
 ]
 TileSize = Annotated[
-    int | None, typer.Option("--tile", metavar="PIXELS", help="Side of the square windows; 1024 by default.")
+    int | None,
+    typer.Option(
+        "--tile",
+        metavar="PIXELS",
+        help="Side of square windows; by default as the model's largest objects allow, or 1024.",
+    ),
 ]
-Stride = Annotated[int | None, typer.Option(metavar="PIXELS", help="Step between windows; 3/4 of the tile by default.")]
+Stride = Annotated[int | None, typer.Option(metavar="PIXELS", help="Step between windows; 3/4 of --tile.")]
 Classes = Annotated[str | None, typer.Option(metavar="LIST", help="Only these classes, for instance ship,harbor.")]
 MinScore = Annotated[float | None, typer.Option(metavar="SCORE", help="Lowest score, 0 to 1.")]
 LowestScores = Annotated[

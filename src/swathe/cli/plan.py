@@ -52,10 +52,12 @@ def plan(
     json: Json = False,
 ) -> None:
     """Count the windows of scenes and project the memory, which must be there; without a model at scale 1."""
-    from swathe.api import Choices, open_readable
+    from swathe.api import Choices
+    from swathe.engine.backend import choose_backend
     from swathe.engine.limits import check_memory, memory_limit
     from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
+    from swathe.opened import open_readable
 
     looks, limits, shown = (
         numbers("scales", scales),
@@ -64,7 +66,8 @@ def plan(
     )
     chosen = Choices(looks, tile, stride, workers=workers, memory=memory, bands=shown, value_range=limits)
     spec, card = (None, None) if model is None else chosen.detector(model)
-    settings = chosen.settings(card)
+    settings = chosen.settings(card, spec)
+    spec = None if spec is None else choose_backend(spec, settings, None, ()).detector
     scenes, unopened, _ = open_readable(sources, shown, limits, resolution=resolution)
     planned = make_plan(scenes, settings, spec)
     processes = worker_count(workers)

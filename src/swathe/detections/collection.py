@@ -17,6 +17,7 @@ from swathe.counts import counted
 from swathe.detections import footprints
 from swathe.detections.columns import Columns, SceneKey
 from swathe.detections.notebook import SHOWN_ROWS, as_html
+from swathe.detections.order import check_keys, sort_order
 from swathe.detections.scene import SceneInfo, check_coordinates
 from swathe.detections.table import (
     NAME_TYPE,
@@ -294,6 +295,23 @@ class Detections(Columns):
                 centres[rows] = scene.place(self.boxes[rows, :2], "lonlat")
         return centres
 
+    def centre_points(self) -> npt.NDArray[Any]:
+        """Make points of the centres of the boxes, in geometry coordinates as `footprints` are.
+
+        Returns:
+            Shapely points (n,).
+
+        Raises:
+            SourceError: If the centre of a scene has no longitude and latitude.
+        """
+        import shapely
+
+        centres = self.boxes[:, :2]
+        for scene, rows in self._rows_by_scene():
+            centres[rows] = scene.place(centres[rows], "geometry")
+        points: npt.NDArray[Any] = shapely.points(centres)
+        return points
+
     def footprints(self) -> npt.NDArray[Any]:
         """Compute what the boxes cover, in geometry coordinates; regions of queries are compared with it.
 
@@ -401,6 +419,22 @@ class Detections(Columns):
         """
         return self.take(self.canonical_order())
 
+    def sort_by(self, *keys: str) -> Self:
+        """Sort by what counts; equal ones come in canonical order, and what is unknown last.
+
+        Args:
+            *keys: "score", "class", "scene", "run", "size" (length times width, in square metres, in pixels without
+                georeference), "length", "width", "azimuth", "acquired"; with "-" before it, falling.
+
+        Returns:
+            The same detections, sorted.
+
+        Raises:
+            UsageError: If there is no such key.
+            SourceError: If a box lies where a scene's reference system has no longitude and latitude.
+        """
+        return self.take(sort_order(self, check_keys(keys)))
+
     def equals(self, other: Detections) -> bool:
         """Compare rows in order, scenes, class names and runs; floats bit by bit up to the sign of zero.
 
@@ -422,8 +456,8 @@ class Detections(Columns):
         """Write a file, or a store.
 
         Args:
-            path: Where to: `.parquet` and `.geoparquet` give GeoParquet, `.geojson`, `.json`, `.gpkg`, `.fgb`, `.csv`
-                and `.coco.json` what they say, others the folder or the address of a store.
+            path: Where to: `.parquet` and `.geoparquet` give GeoParquet, `.geojson`, `.json`, `.gpkg`, `.fgb`, `.shp`,
+                `.kml`, `.csv`, `.coco.json` ... what they say, others the folder or the address of a store.
             overwrite: Whether an existing file, or what a store holds, may be replaced.
 
         Returns:

@@ -27,6 +27,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     layout: str = ""  # how boxes stand in the outputs, see `swathe.detectors.heads`; nothing for plug-ins
     resolution: Positive | None = None  # metres per pixel on the ground that it was trained for
     scales: Annotated[tuple[Positive, ...], Meta(min_length=1)] = (1.0,)  # pyramid scales it was trained for
+    largest_object: Positive | None = None  # long side that hardly any object exceeds, pixels of a level
     min_score: Share = 0.25  # lowest score worth reporting
     input_size: Pixels | None = None  # side of the only square input it takes, pixels; None: any
     stride: Pixels = 32  # inputs of any size are multiples of it, pixels
@@ -78,7 +79,9 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         known = (
             f"{name} = {msgspec.json.encode(value).decode()}" for name, value in values.items() if value is not None
         )
-        unknown = (f"# {name} is not known" for name in ("resolution", "licence") if values[name] is None)
+        unknown = (
+            f"# {name} is not known" for name in ("resolution", "largest_object", "licence") if values[name] is None
+        )
         return "\n".join((*known, *unknown, ""))
 
 

@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 
 from swathe.errors import ModelError
-from swathe.model.info import METADATA_KEY
+from swathe.model.info import ANGLES_KEY, METADATA_KEY
 
 CHUNK = 1 << 20  # bytes hashed at a time
 # The seal is an entry of the file's metadata, so that every reader of ONNX accepts it: field 14 of 79 bytes, in it the
@@ -66,12 +66,13 @@ def check_file(path: Path) -> None:
         raise ModelError(f"{path}: the model file is damaged (its hash is wrong); get another copy")
 
 
-def seal_onnx(path: Path, description: str) -> None:
+def seal_onnx(path: Path, description: str, angles: str | None = None) -> None:
     """Write the description of a model and the seal into an ONNX file.
 
     Args:
         path: A graph; metadata that it has is replaced.
         description: What the model says about itself, see `ModelInfo.to_json`.
+        angles: The layers of the angle bins, if the graph leaves them out.
 
     Raises:
         OSError: If the file cannot be written.
@@ -80,6 +81,7 @@ def seal_onnx(path: Path, description: str) -> None:
 
     model = onnx.load(path, load_external_data=False)
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {METADATA_KEY: description})
+    entries = {METADATA_KEY: description} if angles is None else {METADATA_KEY: description, ANGLES_KEY: angles}
+    onnx.helper.set_model_props(model, entries)
     data = model.SerializeToString()
     path.write_bytes(data + SEAL + hashlib.sha256(data).hexdigest().encode())

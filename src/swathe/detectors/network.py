@@ -12,34 +12,37 @@ from swathe.detectors.heads.head import Candidates, Head, Outputs
 from swathe.detectors.pixels import PixelBuffer
 from swathe.detectors.protocol import DetectorSpec, Tile, TileDetections
 from swathe.errors import ModelError
+from swathe.stages import stage
 
 Floats = npt.NDArray[np.float64]
 # Runs the network on what lies in the pixel buffer. Its outputs are valid until the next call.
 Run = Callable[[], Outputs]
+# Makes both for tiles of a height and a width in pixels.
+Prepare = Callable[[int, int], tuple[PixelBuffer, Run]]
 
 
 class NetworkDetector:
     """A detector made of a network on some runtime and the head that knows its outputs."""
 
-    def __init__(self, spec: DetectorSpec, head: Head, pixels: PixelBuffer, run: Run) -> None:
+    def __init__(self, spec: DetectorSpec, head: Head, prepare: Prepare) -> None:
         """Put the parts together.
 
         Args:
             spec: Lowest score, classes to keep and threshold of the suppression.
             head: Turns outputs into boxes.
-            pixels: The buffer that the network reads.
-            run: Runs the network on it.
+            prepare: Makes the buffer that the network reads, and what runs the network on it.
         """
         self.spec = spec
-        self._head = head
-        self._pixels = pixels
-        self._run = run
+        self.head = head
+        self._prepare = prepare
+        first = spec.card.stride if spec.fitted and spec.card is not None else spec.tile
+        self._pixels, self._run = prepare(first, first)
 
     def outputs(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> Outputs:
         """Run the network on as many pictures as its buffer holds, or fewer.
 
         Args:
-            pictures: RGB, (tile, tile, 3) each.
+            pictures: RGB, (tile, tile, 3) each, or all of another shape if the specification says fitted.
 
         Returns:
             The head's outputs, one row for each place of the buffer, valid until the next call.
@@ -48,6 +51,9 @@ class NetworkDetector:
             ModelError: If the runtime cannot run the network.
             UsageError: If the pixels have another size or type.
         """
+        height, width = pictures[0].shape[:2]
+        if self.spec.fitted and (height, width) != self._pixels.shape and max(height, width) <= self.spec.tile:
+            self._pixels, self._run = self._prepare(height, width)
         self._pixels.fill(pictures)
         return self._run()
 
@@ -66,10 +72,11 @@ class NetworkDetector:
         """
         outputs = self.outputs(pictures)
         images = (
-            [[output[row] for output in outputs] for row in range(len(pictures))] if self._head.batched else [outputs]
+            [[output[row] for output in outputs] for row in range(len(pictures))] if self.head.batched else [outputs]
         )
         try:
-            return [self._head.decode(image, self.spec.min_score) for image in images]
+            with stage("decode"):
+                return [self.head.decode(image, self.spec.min_score) for image in images]
         except ModelError as error:
             raise ModelError(f"{self.spec.path}: {error}") from error
 
@@ -91,7 +98,8 @@ class NetworkDetector:
         for start in range(0, len(tiles), rows):
             part = tiles[start : start + rows]
             candidates = self.candidates([tile.pixels for tile in part])
-            found += [self._finish(*each, tile) for each, tile in zip(candidates, part, strict=True)]
+            with stage("decode"):
+                found += [self._finish(*each, tile) for each, tile in zip(candidates, part, strict=True)]
         return found
 
     def _finish(self, boxes: Floats, scores: Floats, classes: npt.NDArray[np.int64], tile: Tile) -> TileDetections:

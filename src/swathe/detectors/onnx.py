@@ -12,7 +12,7 @@ from swathe.detectors.card import ModelCard
 from swathe.detectors.files import check_file
 from swathe.detectors.heads import check_graph, describe_graph, open_head
 from swathe.detectors.heads.head import Graph, Head, Outputs, Shape
-from swathe.detectors.network import NetworkDetector
+from swathe.detectors.network import NetworkDetector, Run
 from swathe.detectors.pixels import PixelBuffer
 from swathe.detectors.protocol import DetectorSpec
 from swathe.errors import MissingExtraError, ModelError, UsageError
@@ -65,10 +65,15 @@ class OnnxBackend:
         """
         session = _session(spec.path, spec.threads, device=spec.device)
         graph = _graph(session)
-        pixels = PixelBuffer(spec.card or self.describe(spec.path), spec.tile, graph.batch(spec.batch))
-        head = open_head(spec, graph, pixels.array.shape[-1])
-        check_graph(spec, head, graph, pixels.array.shape)
-        return NetworkDetector(spec, head, pixels, _runner(session, head, pixels, spec))
+        card = spec.card or self.describe(spec.path)
+        head = open_head(spec, graph, card.input_size or spec.tile)
+
+        def prepare(height: int, width: int) -> tuple[PixelBuffer, Run]:
+            pixels = PixelBuffer(card, height, width, graph.batch(spec.batch))
+            check_graph(spec, head, graph, pixels.array.shape)
+            return pixels, _runner(session, head, pixels, spec)
+
+        return NetworkDetector(spec, head, prepare)
 
 
 BACKEND = OnnxBackend()
@@ -78,10 +83,9 @@ def _runner(
     session: onnxruntime.InferenceSession, head: Head, pixels: PixelBuffer, spec: DetectorSpec
 ) -> Callable[[], Outputs]:
     """Return what runs the graph; input and outputs are bound once and used again."""
-    batch, side = pixels.array.shape[0], pixels.array.shape[-1]
     binding = session.io_binding()
     binding.bind_cpu_input(session.get_inputs()[0].name, pixels.array)
-    outputs = [np.zeros(shape, np.float32) for shape in head.shapes(batch, side) or ()]
+    outputs = [np.zeros(shape, np.float32) for shape in head.shapes(pixels.array.shape) or ()]
     for name, output in zip(head.outputs, outputs, strict=False):
         binding.bind_output(name, "cpu", 0, np.float32, output.shape, output.ctypes.data)
 

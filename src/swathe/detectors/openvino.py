@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from swathe.detectors.card import ModelCard
 from swathe.detectors.files import check_file
 from swathe.detectors.heads import check_graph, describe_graph, open_head
-from swathe.detectors.heads.head import Graph, Outputs, Shape
-from swathe.detectors.network import NetworkDetector
+from swathe.detectors.heads.head import Graph, Head, Outputs, Shape
+from swathe.detectors.network import NetworkDetector, Run
 from swathe.detectors.pixels import PixelBuffer
 from swathe.detectors.protocol import DetectorSpec
 from swathe.errors import MissingExtraError, ModelError, UsageError
@@ -60,16 +60,18 @@ class OpenVinoBackend:
         settings = _settings(core, spec)
         model = _read(core, spec.path)
         graph = _graph(model)
-        pixels = PixelBuffer(spec.card or self.describe(spec.path), spec.tile, graph.batch(spec.batch))
-        head = open_head(spec, graph, pixels.array.shape[-1])
-        check_graph(spec, head, graph, pixels.array.shape)
-        request = _compile(core, model, settings, pixels, spec)
+        card = spec.card or self.describe(spec.path)
+        head = open_head(spec, graph, card.input_size or spec.tile)
+        request: openvino.InferRequest | None = None
 
-        def run() -> Outputs:
-            request.infer()
-            return [request.get_tensor(name).data for name in head.outputs]
+        def prepare(height: int, width: int) -> tuple[PixelBuffer, Run]:
+            nonlocal request
+            pixels = PixelBuffer(card, height, width, graph.batch(spec.batch))
+            check_graph(spec, head, graph, pixels.array.shape)
+            request = request or _compile(core, model, settings, pixels.array.shape, spec)
+            return pixels, _runner(request, head, pixels)
 
-        return NetworkDetector(spec, head, pixels, run)
+        return NetworkDetector(spec, head, prepare)
 
 
 BACKEND = OpenVinoBackend()
@@ -95,19 +97,28 @@ def _compile(
     core: openvino.Core,
     model: openvino.Model,
     settings: dict[str, str | int | bool],
-    pixels: PixelBuffer,
+    shape: tuple[int, ...],
     spec: DetectorSpec,
 ) -> openvino.InferRequest:
-    """Compile a graph for one shape of input, and share the pixel buffer with it."""
-    import openvino
-
+    """Compile a graph for one shape of input, or for any height and width: as fast, if they do not change often."""
     try:
-        model.reshape(list(pixels.array.shape))
-        request = core.compile_model(model, DEVICE, settings).create_infer_request()
+        model.reshape([*shape[:2], -1, -1] if spec.fitted else list(shape))
+        return core.compile_model(model, DEVICE, settings).create_infer_request()
     except RuntimeError as error:
         raise _cannot_load(spec.path, error) from error
+
+
+def _runner(request: openvino.InferRequest, head: Head, pixels: PixelBuffer) -> Run:
+    """Share the pixel buffer with a request, and return what runs it."""
+    import openvino
+
     request.set_input_tensor(openvino.Tensor(pixels.array, shared_memory=True))
-    return request
+
+    def run() -> Outputs:
+        request.infer()
+        return [request.get_tensor(name).data for name in head.outputs]
+
+    return run
 
 
 def _cannot_load(path: str, error: RuntimeError) -> ModelError:

@@ -13,42 +13,45 @@ from swathe.errors import UsageError
 PADDING = 114  # grey level outside of images, as in training
 
 
-def square(pixels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+def padded(pixels: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
     """Pad a picture with grey at the right and bottom.
 
     Args:
-        pixels: (height, width, 3), neither side longer than the square's.
-        side: Side of the square, pixels.
+        pixels: RGB, neither side longer than wanted.
+        height: Rows wanted.
+        width: Columns wanted.
 
     Returns:
-        (side, side, 3); the same array if it fills the square already.
+        (height, width, 3); the same array if it is as large already.
     """
-    height, width = pixels.shape[:2]
-    if (height, width) == (side, side):
+    rows, columns = pixels.shape[:2]
+    if (rows, columns) == (height, width):
         return pixels
-    padded = np.full((side, side, 3), PADDING, dtype=np.uint8)
-    padded[:height, :width] = pixels
-    return padded
+    larger = np.full((height, width, 3), PADDING, dtype=np.uint8)
+    larger[:rows, :columns] = pixels
+    return larger
 
 
 class PixelBuffer:
     """One float32 NCHW input buffer: fresh buffers of this size cost more in page faults than the arithmetic."""
 
-    def __init__(self, card: ModelCard, tile: int, batch: int = 1) -> None:
+    def __init__(self, card: ModelCard, height: int, width: int, batch: int = 1) -> None:
         """Allocate the buffer.
 
         Args:
             card: The model: its colour order, the scaling of its input and its size.
-            tile: Side of the square tiles it will be given, pixels.
+            height: Rows of the tiles it will be given.
+            width: Columns of the tiles it will be given.
             batch: Tiles that it holds.
 
         Raises:
             UsageError: If the tile has no pixels, or is not the only one that the model takes.
         """
-        card.check_tile(tile)
-        side = card.input_size or -(-tile // card.stride) * card.stride
-        self.tile = tile
-        self.array: npt.NDArray[np.float32] = np.zeros((batch, 3, side, side), np.float32)
+        card.check_tile(height)
+        card.check_tile(width)
+        self.shape = height, width
+        sides = (card.input_size or -(-side // card.stride) * card.stride for side in self.shape)
+        self.array: npt.NDArray[np.float32] = np.zeros((batch, 3, *sides), np.float32)
         self._scale = np.float32(card.input_scale)
         self._channels = slice(None, None, -1) if card.colour_order == "BGR" else slice(None)
         self._mean = np.array(card.mean, np.float32)[:, None, None]
@@ -59,23 +62,23 @@ class PixelBuffer:
         """Scale the pixels of tiles into the buffer; what lies beyond the tiles stays zero.
 
         Args:
-            pictures: RGB, (tile, tile, 3) each; as many as the buffer holds, or fewer.
+            pictures: RGB, (height, width, 3) each; as many as the buffer holds, or fewer.
 
         Returns:
-            The buffer (batch, 3, side, side), valid until the next call; its first rows are those tiles.
+            The buffer (batch, 3, height, width), valid until the next call; its first rows are those tiles.
 
         Raises:
             UsageError: If the pixels are not RGB tiles of 8 bits of the announced size.
         """
+        height, width = self.shape
         for row, pixels in zip(self.array, pictures, strict=False):
-            if pixels.shape != (self.tile, self.tile, 3) or pixels.dtype != np.uint8:
+            if pixels.shape != (height, width, 3) or pixels.dtype != np.uint8:
                 raise UsageError(
-                    f"the detector was opened for 8-bit RGB tiles of {self.tile} x {self.tile} pixels and got an array "
-                    f"of shape {pixels.shape} and type {pixels.dtype}; pad the tile, or open the detector for another "
-                    "size"
+                    f"the detector was opened for 8-bit RGB tiles of {width} x {height} pixels and got an array of "
+                    f"shape {pixels.shape} and type {pixels.dtype}; pad the tile, or open the detector for another size"
                 )
             planes = pixels[:, :, self._channels].transpose(2, 0, 1)
-            target = row[:, : self.tile, : self.tile]
+            target = row[:, :height, :width]
             np.multiply(planes, self._scale, out=target, dtype=np.float32, casting="unsafe")
             if self._shifted:
                 np.subtract(target, self._mean, out=target)

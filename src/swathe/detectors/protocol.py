@@ -16,7 +16,7 @@ from swathe.detectors.card import ModelCard
 class Tile:
     """Pixels of one window of a scene, with the place they were taken from."""
 
-    pixels: npt.NDArray[np.uint8]  # (tile, tile, 3) RGB, padded at the right and bottom
+    pixels: npt.NDArray[np.uint8]  # RGB, padded at the right and bottom: (tile, tile, 3), or less if spec.fitted
     scene: str  # scene id
     scale: float  # level pixels per scene pixel
     col_off: int  # left edge of the window in level pixels
@@ -52,6 +52,7 @@ class DetectorSpec:
     keep: tuple[str, ...] = ()  # class names to report; empty means all
     threads: int = 1  # inference threads per worker
     tile: int = 1024  # side of the square tile it will be given, pixels
+    fitted: bool = False  # whether tiles may be smaller, and no squares; their sides are multiples of the card's stride
     batch: int = 1  # most tiles handed over at once; what is found does not depend on it
     device: str = "cpu"  # or "cuda": the last digits of the results differ
     card: ModelCard | None = None  # as the backend described the model; None for backends that need none

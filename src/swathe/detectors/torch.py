@@ -12,7 +12,7 @@ from swathe.detectors.card import ModelCard, make_card, values_beside
 from swathe.detectors.heads import ywcsl_head
 from swathe.detectors.heads.head import Outputs
 from swathe.detectors.heads.ywcsl import card_values
-from swathe.detectors.network import NetworkDetector
+from swathe.detectors.network import NetworkDetector, Run
 from swathe.detectors.pixels import PixelBuffer
 from swathe.detectors.protocol import DetectorSpec
 from swathe.errors import MissingExtraError, ModelError
@@ -69,12 +69,13 @@ class TorchBackend:
 BACKEND = TorchBackend()
 
 
-def around(network: YWCSL, spec: DetectorSpec) -> NetworkDetector:
+def around(network: YWCSL, spec: DetectorSpec, *, lazy: bool = True) -> NetworkDetector:
     """Make a detector of a network in memory.
 
     Args:
         network: In evaluation mode.
         spec: Lowest score, threshold of the suppression, side of the tiles.
+        lazy: Whether to compute the angle bins where something is found, instead of everywhere.
 
     Returns:
         The detector, which runs the network channels last.
@@ -85,18 +86,22 @@ def around(network: YWCSL, spec: DetectorSpec) -> NetworkDetector:
     """
     import torch
 
-    head = ywcsl_head(spec, network.info)
-    pixels = PixelBuffer(
-        spec.card or make_card(card_values(network.info), where=Path(spec.path)), spec.tile, spec.batch
-    )
-    network = network.to(memory_format=torch.channels_last)
+    layers, angles = network.split() if lazy else (network, [])
+    head = ywcsl_head(spec, network.info, angles)
+    card = spec.card or make_card(card_values(network.info), where=Path(spec.path))
+    layers = layers.to(memory_format=torch.channels_last)
 
-    def run() -> Outputs:
-        images = torch.from_numpy(pixels.array).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            return [level_map.numpy() for level_map in network(images)]
+    def prepare(height: int, width: int) -> tuple[PixelBuffer, Run]:
+        pixels = PixelBuffer(card, height, width, spec.batch)
 
-    return NetworkDetector(spec, head, pixels, run)
+        def run() -> Outputs:
+            images = torch.from_numpy(pixels.array).contiguous(memory_format=torch.channels_last)
+            with torch.inference_mode():
+                return [level_map.numpy() for level_map in layers(images)]
+
+        return pixels, run
+
+    return NetworkDetector(spec, head, prepare)
 
 
 def _need_torch() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from swathe.drawing.colours import Colour
+from swathe.colours import Colour
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from swathe.atomic import published_file
-from swathe.drawing.colours import class_colours
+from swathe.colours import class_colours
 from swathe.drawing.frame import Frame, View, frame_of, read_frame
 from swathe.drawing.shown import is_chosen, rows_in
 from swathe.errors import UsageError
@@ -160,13 +160,13 @@ def _page(data: dict[str, Any], title: str) -> bytes:
         title=html.escape(title),
         style=style,
         script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=element_hash(style),
+        script_hash=element_hash(script),
         data=text,
     )
     return page.encode("utf-8", errors="xmlcharrefreplace")
 
 
-def _hash(text: str) -> str:
+def element_hash(text: str) -> str:
     """Return the hash of an element's text as a content security policy has it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

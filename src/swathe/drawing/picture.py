@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swathe.atomic import published_file
-from swathe.drawing.colours import CHOSEN, class_colours
+from swathe.colours import CHOSEN, class_colours
 from swathe.drawing.frame import View, frame_of, read_frame
 from swathe.drawing.furniture import write_legend, write_north, write_scale_bar, write_scores
 from swathe.drawing.lines import outline

@@ -75,7 +75,7 @@ class WorkerProcess:
         # Standard output belongs to the caller (it may be machine-readable), so a library's chatter goes to the errors.
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "swathe.engine.process", str(theirs.fileno())],
+                [sys.executable, "-m", "swathe.engine.process", str(theirs.fileno()), str(time.monotonic())],
                 pass_fds=[theirs.fileno()],
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from swathe.engine.events import BatchFinished, BatchRetried, Progress, SceneFailed, SceneMerged
 from swathe.engine.identity import Stock, stored_scene
-from swathe.engine.job import BatchJob, Job, JobResult, Pool, Retry, SceneJob
+from swathe.engine.job import BatchJob, Job, JobResult, Pool, Retry, SceneJob, StripJob
 from swathe.engine.plan import Plan, ScenePlan
+from swathe.engine.strips import Strips
 from swathe.errors import StoreError
+from swathe.stages import STAGES
 from swathe.store.protocol import Store, StoredScene, Written
 
 # Scenes that are written within so many seconds become visible in one step.
@@ -26,7 +28,9 @@ class Driver:
         self._plan, self._store, self._progress = plan, store, progress
         self._names = stock.names
         self._todo = {scene.id: scene for scene in stock.todo}
-        self._ready: deque[ScenePlan] = deque()  # scenes whose parts are all there
+        self._ready: deque[SceneJob | StripJob] = deque()  # merges whose parts are all there
+        self._strips: dict[str, Strips] = {}  # scene id -> strips of a scene with many detections
+        self._left_strips: Counter[str] = Counter()  # scene id -> strips that are not merged
         self._left: dict[str, int] = {}  # scene id -> batches without a part
         self._left_windows: Counter[str] = Counter()  # scene id -> windows that are not done
         self._raw: dict[str, int] = {}  # id of a written scene -> detections before the merge
@@ -35,6 +39,7 @@ class Driver:
         self._next_commit = time.monotonic() + COMMIT_SECONDS
         self._done_windows = self._total_windows = 0
         self.full_windows = 0  # of this call, in which the model had no room for more boxes
+        self.stages = dict.fromkeys(STAGES, 0.0)  # seconds of all workers
         self.done = {scene.scene.id: scene for scene in stock.done}
         self.failed: dict[str, str] = {}
         self._take(stock)
@@ -75,7 +80,7 @@ class Driver:
                 self._left[scene.id] -= len(there)
                 self._left_windows[scene.id] -= sum(batch.count for batch in there)
             if not self._left[scene.id]:
-                self._ready.append(scene)
+                self._ready.append(SceneJob(scene, self._memory))
         self._ahead = self._unfinished()
 
     def _record(self, scene: ScenePlan) -> Written | None:
@@ -103,7 +108,9 @@ class Driver:
         """Yield what can be done now, merges first; those that become possible later are for the next round."""
         while True:
             if self._ready:
-                yield SceneJob(self._ready.popleft(), self._memory)
+                merge = self._ready.popleft()
+                if merge.scene.id not in self.failed:
+                    yield merge
             elif (job := next(self._ahead, None)) is not None:
                 yield job
             else:
@@ -112,6 +119,8 @@ class Driver:
     def _count(self, result: JobResult) -> None:
         """Take notice of a finished job."""
         scene = self._todo[result.scene]
+        for name, seconds in result.stages.items():
+            self.stages[name] += seconds
         if result.windows:
             self._done_windows += result.windows
             self.full_windows += result.full
@@ -134,8 +143,28 @@ class Driver:
         elif result.written is not None:
             self._written.append(result.written)
             self._raw[scene.id] = result.detections
+        elif result.strips is not None:
+            self._cut(scene, result.strips)
+        elif scene.id in self._strips:
+            self._left_strips[scene.id] -= 1
+            self._settle(scene)
         elif not self._left[scene.id] and scene.id not in self.failed:
-            self._ready.append(scene)
+            self._ready.append(SceneJob(scene, self._memory))
+
+    def _cut(self, scene: ScenePlan, strips: Strips) -> None:
+        """Have the strips of a scene merged, as far as no earlier call has done it."""
+        names = self._names.get(scene.key, frozenset())
+        self._strips[scene.id] = strips
+        for strip in strips.strips:
+            if not names.issuperset(f"{scene.key}/{name}" for name in strip.names):
+                self._left_strips[scene.id] += 1
+                self._ready.append(StripJob(scene, strip))
+        self._settle(scene)
+
+    def _settle(self, scene: ScenePlan) -> None:
+        """Have a scene written when its strips are merged."""
+        if not self._left_strips[scene.id]:
+            self._ready.append(SceneJob(scene, self._memory, self._strips[scene.id]))
 
     def _fail(self, scene: ScenePlan, reason: str) -> None:
         """Count a scene as failed; batches of it that are in work may still come in."""
@@ -143,6 +172,16 @@ class Driver:
             self.failed[scene.id] = reason
             self._failures.append(replace(stored_scene(self._plan.run, scene), state="failed", reason=reason))
             self._progress(SceneFailed(scene.id, reason, self._left_windows[scene.id]))
+
+    def _leftovers(self, scene: ScenePlan) -> Iterator[str]:
+        """Yield the names in the workspace that are of no use once a scene is committed."""
+        yield from self._names.get(scene.key, ())
+        if scene.batch_count > 1:
+            yield from map(scene.part, scene.batches())
+        strips = self._strips.pop(scene.id, None)
+        for strip in () if strips is None else strips.strips:
+            yield from (f"{scene.key}/{name}" for name in strip.names)
+        yield scene.record
 
     def _commit(self) -> None:
         """Make visible what is written, and clear away what is of no use after that."""
@@ -152,8 +191,7 @@ class Driver:
             return
         self._store.commit(self._plan.run, written, failures)
         scenes = [self._todo[one.scene.scene.id] for one in written]
-        parts = [scene.part(batch) for scene in scenes if scene.batch_count > 1 for batch in scene.batches()]
-        self._store.workspace(self._plan.run).drop([*parts, *(scene.record for scene in scenes)])
+        self._store.workspace(self._plan.run).drop(name for scene in scenes for name in self._leftovers(scene))
         for one in written:
             name = one.scene.scene.id
             self.done[name] = one.scene

@@ -29,6 +29,9 @@ class RunSummary:
     lost_windows: int = 0  # windows of failed scenes that are not done
     full_windows: int = 0  # windows of this call in which the model had no room for more boxes
     failed: Mapping[str, str] = field(default_factory=dict)  # scene id -> why it failed
+    stages: Mapping[str, float] = field(
+        default_factory=dict, compare=False
+    )  # seconds of all workers, see swathe.stages
 
     def raise_for_failures(self, detections: Detections | None = None) -> None:
         """Turn failed scenes into an error.

@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.plan import Batch, ScenePlan
 from swathe.engine.settings import RunSettings
+from swathe.engine.strips import MOST_ROWS, Strip, Strips
 from swathe.store.protocol import Written
 
 
@@ -19,6 +20,7 @@ class BatchJob:
 
     scene: ScenePlan
     batch: Batch
+    again: bool = False  # begun before by a worker that was lost: a part that is there is taken as it is
 
     @property
     def cost(self) -> float:
@@ -35,11 +37,13 @@ class BatchJob:
 @dataclass(frozen=True)
 class SceneJob:
     """Merge the parts of a scene and write it. A batch without a part is looked at first, so that a scene of one
-    batch is a single job and no part of it is ever written.
+    batch is a single job and no part of it is ever written. A scene with many detections is cut into strips instead,
+    and is written by a second job when these are merged.
     """
 
     scene: ScenePlan
     memory: int | None = None  # bytes that the merge may take; None: what is free then
+    strips: Strips | None = None  # that are merged already
 
     @property
     def cost(self) -> float:
@@ -51,7 +55,24 @@ class SceneJob:
         return f"scene {self.scene.id}, {self.scene.windows} windows together"
 
 
-Job = BatchJob | SceneJob
+@dataclass(frozen=True)
+class StripJob:
+    """Merge a strip of a scene as far as possible; what stays and what is open become parts in the workspace."""
+
+    scene: ScenePlan
+    strip: Strip
+
+    @property
+    def cost(self) -> float:
+        """Work that is enough in any case, in full windows through the model."""
+        return self.scene.cost
+
+    def describe(self) -> str:
+        """Name the job for a message."""
+        return f"scene {self.scene.id}, the strip from {self.strip.low:.0f} to {self.strip.high:.0f}"
+
+
+Job = BatchJob | StripJob | SceneJob
 
 
 @dataclass(frozen=True)
@@ -64,8 +85,10 @@ class JobResult:
     skipped: int = 0  # of these, without data
     detections: int = 0  # raw detections: of these windows, or those that were merged
     full: int = 0  # of these windows, those in which the model had no room for more boxes
+    strips: Strips | None = None  # into which a SceneJob has cut a scene, in place of writing it
     written: Written | None = None  # what a SceneJob has written
     error: str | None = None  # why the scene failed; then nothing was written
+    stages: Mapping[str, float] = field(default_factory=dict, compare=False)  # seconds by stage, see swathe.stages
 
 
 @dataclass(frozen=True)
@@ -87,6 +110,7 @@ class Work:
     store: str  # address of the store
     reader: str  # "package.module:factory" that opens a reader for a scene
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # credentials and options for reading
+    merge_rows: int = MOST_ROWS  # raw detections of a scene that one job merges, about
 
 
 class Pool(Protocol):

@@ -6,16 +6,18 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.boxes import hulls
-from swathe.detectors.pixels import square
-from swathe.detectors.protocol import Detector, Tile, TileDetections
+from swathe.detectors.pixels import padded
+from swathe.detectors.protocol import Detector, DetectorSpec, Tile, TileDetections
 from swathe.engine.parts import Part
 from swathe.engine.plan import Batch, Task
 from swathe.engine.prefetch import read_ahead
 from swathe.engine.raw import RawDetections
 from swathe.engine.settings import RunSettings
+from swathe.raster.grid import FITTED_STEP, Grid
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import Reader, TileRead
 from swathe.raster.window import Window
+from swathe.stages import stage
 
 
 def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, settings: RunSettings) -> Part:
@@ -35,6 +37,7 @@ def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, settin
         SourceError: If a window cannot be read.
         ModelError: If the detector fails.
     """
+    sides = _sides(batch.level.grid, detector.spec)
     found: list[tuple[Task, TileDetections]] = []
     waiting: list[tuple[Task, Tile]] = []
     skipped = 0
@@ -43,7 +46,8 @@ def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, settin
         return reader.read(task.level, task.window)
 
     def detect() -> None:
-        results = detector.detect([tile for _, tile in waiting]) if waiting else []
+        with stage("infer"):
+            results = detector.detect([tile for _, tile in waiting]) if waiting else []
         found.extend((task, result) for (task, _), result in zip(waiting, results, strict=True))
         waiting.clear()
 
@@ -51,7 +55,7 @@ def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, settin
         if tile_read.valid <= 0.0:
             skipped += 1
             continue
-        waiting.append((task, make_tile(task, tile_read.pixels, batch.level.grid.tile)))
+        waiting.append((task, make_tile(task, tile_read.pixels, *sides)))
         if len(waiting) >= detector.spec.batch:
             detect()
     detect()
@@ -63,20 +67,29 @@ def look_at(scene: str, batch: Batch, reader: Reader, detector: Detector, settin
     return Part(raw, skipped, sum(result.full for _, result in found))
 
 
-def make_tile(task: Task, pixels: npt.NDArray[np.uint8], side: int) -> Tile:
-    """Pad a window to the detector's square at the right and bottom.
+def _sides(grid: Grid, spec: DetectorSpec) -> tuple[int, int]:
+    """Return the height and width of the tiles that a detector is given: squares, or what its network takes."""
+    if not grid.fitted:
+        return grid.tile, grid.tile
+    stride = FITTED_STEP if spec.card is None else spec.card.stride
+    return -(-grid.window_height // stride) * stride, -(-grid.window_width // stride) * stride
+
+
+def make_tile(task: Task, pixels: npt.NDArray[np.uint8], height: int, width: int) -> Tile:
+    """Pad a window at the right and bottom.
 
     Args:
         task: The window.
         pixels: (window height, window width, 3) RGB.
-        side: Side of the square, pixels.
+        height: Rows of the tile.
+        width: Columns of the tile.
 
     Returns:
         The tile; its pixels are not copied if they fill it already.
     """
     window = task.window
     return Tile(
-        pixels=square(pixels, side),
+        pixels=padded(pixels, height, width),
         scene=task.scene,
         scale=task.level.scale,
         col_off=window.col_off,

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from swathe.detectors.card import ModelCard
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.settings import RunSettings
 from swathe.raster.reader import reader_memory
@@ -42,11 +43,16 @@ ANCHORS_PER_CELL = 3
 ANGLE_BINS = 180
 # The network's input: three float32 per pixel.
 INPUT_BYTES_PER_PIXEL = 12
+# Sides of windows to choose from, pixels; what the model of a worker may take for one; and what a network should see
+# around an object, pixels.
+WINDOW_SIDES = (1024, 1536, 2048)
+WINDOW_BYTES = 640 * MEBIBYTE
+AROUND_OBJECT = 32
 # Objects of a dense town: the scene of the demo has 100 to 134, at scales 0.75 and 1.
 OBJECTS_PER_MEGAPIXEL = 100
 # Columns, table and orders of an object from the merge until it is written (268 bytes measured for a million).
 BYTES_PER_OBJECT = 220
-# A round of the merge, and a chunk of footprints while they are written, hold this much for each of their rows.
+# A strip of the merge, and a chunk of footprints while they are written, hold this much for each of their rows.
 WORKING_BYTES_PER_ROW = 600
 WORKING_ROWS = 100_000
 
@@ -108,6 +114,28 @@ class Projection:
         """Return plain values for `json.dumps`."""
         parts = ("libraries", "driver", "merge", "worker", "reading", "windows", "model")
         return {f"{name}_bytes": getattr(self, name) for name in parts} | {"workers": self.workers}
+
+
+def choose_windows(card: ModelCard, detector: DetectorSpec) -> tuple[int, int] | None:
+    """Choose windows that look at little twice: as large as a worker's memory allows, with the least overlap.
+
+    The smallest overlap in which every object lies whole in some window is its largest objects' long side. What is free
+    now must not decide, since windows belong to what a run is: the model alone does.
+
+    Args:
+        card: The model.
+        detector: Its detector.
+
+    Returns:
+        Longest side and step between windows, pixels; None if the card does not tell how large objects are, or the
+        network takes no input of any shape.
+    """
+    if card.largest_object is None or card.layout != "ywcsl" or card.input_size is not None:
+        return None
+    overlap = math.ceil((card.largest_object + AROUND_OBJECT) / card.stride) * card.stride
+    sides = [side for side in WINDOW_SIDES if model_memory(detector, side) <= WINDOW_BYTES] or [min(WINDOW_SIDES)]
+    side = max(sides)
+    return side, side - min(overlap, side // 2)
 
 
 def project(

@@ -75,19 +75,34 @@ class LevelPlan:
     batch_windows: int  # windows per batch; the last batch of a row or of the level may be shorter
     row_windows: int  # windows after which a batch must end: one grid row, or all windows if batches span rows
     window_cost: float  # expected work of each window, in full windows through the model
+    last_windows: int  # windows of the pieces of the last batch; 0: it is left whole
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the batches in row order."""
+        """Yield the batches in row order, the last one in pieces, so that no worker waits long for another's end."""
         for row in range(0, len(self.windows), self.row_windows):
             end = min(row + self.row_windows, len(self.windows))
             for first in range(row, end, self.batch_windows):
-                yield Batch(self, first, min(self.batch_windows, end - first))
+                whole = min(self.batch_windows, end - first)
+                step = self.last_windows if first == self._last_batch else whole
+                for piece in range(first, first + whole, step):
+                    yield Batch(self, piece, min(step, first + whole - piece))
 
     @property
     def batch_count(self) -> int:
         """Number of batches."""
         rows, rest = divmod(len(self.windows), self.row_windows)
-        return rows * -(-self.row_windows // self.batch_windows) + -(-rest // self.batch_windows)
+        whole = rows * -(-self.row_windows // self.batch_windows) + -(-rest // self.batch_windows)
+        if self._last_batch is None:
+            return whole
+        return whole - 1 + -(-(len(self.windows) - self._last_batch) // self.last_windows)
+
+    @property
+    def _last_batch(self) -> int | None:
+        """Place of the first window of the last batch; None if that is not cut into pieces."""
+        last = len(self.windows) - 1
+        row = last // self.row_windows * self.row_windows
+        first = row + (last - row) // self.batch_windows * self.batch_windows
+        return first if self.last_windows and first > 0 else None
 
 
 @dataclass(frozen=True)
@@ -252,7 +267,7 @@ def make_plan(
     twice = sorted(name for name, count in Counter(scene.id for scene in scenes).items() if count > 1)
     if twice:
         raise UsageError(f"scene ids must be unique, these are not: {', '.join(twice)}")
-    spec = None if detector is None else replace(detector, tile=settings.tile)
+    spec = None if detector is None else replace(detector, tile=settings.tile, fitted=settings.fitted)
     planned = tuple(_plan_scene(scene, settings) for scene in scenes)
     if settings.region is not None:
         planned = tuple(scene for scene in planned if scene.windows)
@@ -289,7 +304,7 @@ def _plan_scene(scene: Scene, settings: RunSettings) -> ScenePlan:
 
 def _plan_level(scene: Scene, number: int, level: Level, settings: RunSettings) -> LevelPlan:
     """Cut a level into batches: whole rows where possible, since a row of windows shares its source rows."""
-    grid = Grid(level.width, level.height, settings.tile, settings.stride)
+    grid = Grid(level.width, level.height, settings.tile, settings.stride, settings.fitted)
     cols = grid.cols
     if cols < SHORTEST_BATCH:
         batch_windows, row_windows = -(-SHORTEST_BATCH // cols) * cols, len(grid)
@@ -303,7 +318,9 @@ def _plan_level(scene: Scene, number: int, level: Level, settings: RunSettings) 
     if settings.region is not None:
         windows = touched(settings.region, scene_info(scene), grid, level.scale)
         batch_windows = row_windows = min(batch_windows, LONGEST_BATCH)
-    return LevelPlan(number, level, grid, windows, batch_windows, row_windows, window_cost)
+    # An untiled source would be decoded anew for each piece.
+    last_windows = SHORTEST_BATCH // 2 if scene.tiled else 0
+    return LevelPlan(number, level, grid, windows, batch_windows, row_windows, window_cost, last_windows)
 
 
 def _source_pixels(scene: Scene, scale: float) -> float:

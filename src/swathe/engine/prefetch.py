@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from swathe.stages import stage
+
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
@@ -40,4 +42,5 @@ def read_ahead(read: Callable[[Item], Value], items: Iterable[Item], depth: int)
 
 def _oldest(waiting: deque[tuple[Item, Future[Value]]]) -> tuple[Item, Value]:
     item, future = waiting.popleft()
-    return item, future.result()
+    with stage("wait"):
+        return item, future.result()

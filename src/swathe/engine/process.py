@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import sys
+import time
 from multiprocessing.connection import Connection
 
 from swathe.engine.job import Work
 from swathe.engine.worker import Worker
 from swathe.errors import SwatheError
 from swathe.raster.environment import restore
+from swathe.stages import count
 
 # Code of a worker that could not get the memory it asked for: another one may be luckier.
 OUT_OF_MEMORY = 71
 
 
-def main(handle: int) -> int:
+def main(handle: int, began: float) -> int:
     """Take the work and then jobs from a pipe until it is closed.
 
     Args:
         handle: File descriptor of this end of the pipe.
+        began: When the parent started this process, seconds of the system's monotonic clock.
 
     Returns:
         The code to end with.
@@ -29,6 +32,7 @@ def main(handle: int) -> int:
         except (EOFError, ConnectionError):
             return 0
         try:
+            count("start", time.monotonic() - began)
             with restore(work.environment):
                 serve(connection, work)
         except MemoryError:
@@ -59,4 +63,4 @@ def serve(connection: Connection, work: Work) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(int(sys.argv[1]), float(sys.argv[2])))

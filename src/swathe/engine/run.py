@@ -118,4 +118,5 @@ def _summary(
         lost_windows=driver.lost_windows,
         full_windows=driver.full_windows,
         failed=dict(driver.failed),
+        stages=driver.stages,
     )

@@ -22,8 +22,9 @@ class RunSettings:
     The fields up to `value_range` change the result, and are part of the run's identity.
     """
 
-    tile: int = 1024  # side of the square windows, level pixels
+    tile: int = 1024  # side of the square windows, or the longest one if they are fitted, level pixels
     stride: int = 824  # step between neighbouring windows, level pixels; tile - stride is the overlap
+    fitted: bool = False  # whether windows may be smaller than the tile, and no squares; see `swathe.raster.grid`
     scales: tuple[float, ...] = (1.0,)  # one pass over a scene for each: level pixels per scene pixel, or factors
     resolution: float | None = None  # metres per level pixel that scales are factors of, where a scene knows its own
     merge_iou: float = 0.2  # of two boxes of a class that overlap more, only the better stays
@@ -53,6 +54,7 @@ class RunSettings:
         return {
             "tile": self.tile,
             "stride": self.stride,
+            "fitted": self.fitted,
             "scales": list(self.scales),
             "resolution": self.resolution,
             "merge_iou": self.merge_iou,

@@ -13,17 +13,19 @@ from swathe.detectors.protocol import Detector
 from swathe.detectors.registry import open_detector
 from swathe.engine.failure import describe_failure
 from swathe.engine.identity import stored_scene
-from swathe.engine.job import BatchJob, Job, JobResult, SceneJob, Work
+from swathe.engine.job import BatchJob, Job, JobResult, SceneJob, StripJob, Work
 from swathe.engine.limits import too_many_objects
 from swathe.engine.look import look_at
 from swathe.engine.parts import Part
 from swathe.engine.plan import Batch, ScenePlan, scene_info
+from swathe.engine.raw import RawDetections
 from swathe.engine.region import wanted
-from swathe.engine.sweep import MergedScene, merge_parts
+from swathe.engine.strips import MergedScene, Strip, Strips, merge_at_once, merge_or_cut, merge_strip, settle_open
 from swathe.errors import MissingExtraError, ModelError, SourceError, StoreError, UsageError
 from swathe.plugins import load
 from swathe.raster.reader import Reader
 from swathe.raster.scene import Scene
+from swathe.stages import stage, take
 from swathe.store import open_store
 from swathe.store.protocol import Written
 
@@ -64,11 +66,12 @@ class Worker:
         if isinstance(job, BatchJob) or job.scene.batch_count == 1:
             self._open_detector()
         try:
-            return self._look(job.scene, job.batch) if isinstance(job, BatchJob) else self._finish(job)
+            result = self._carry_out(job)
         except FATAL:
             raise
         except Exception as error:  # noqa: BLE001 whatever one scene causes must not end the others
-            return JobResult(job.scene.id, error=self._reason(job.scene, error))
+            result = JobResult(job.scene.id, error=self._reason(job.scene, error))
+        return replace(result, stages=take())
 
     def close(self) -> None:
         """Close the reader."""
@@ -76,34 +79,76 @@ class Worker:
             self._reader.close()
         self._reader = self._source = None
 
-    def _look(self, scene: ScenePlan, batch: Batch) -> JobResult:
+    def _carry_out(self, job: Job) -> JobResult:
+        if isinstance(job, BatchJob):
+            return self._look(job)
+        self.close()  # its memory is for the merge now
+        with stage("merge"):
+            if isinstance(job, StripJob):
+                self._strip(job.scene, job.strip)
+                return JobResult(job.scene.id)
+            return self._finish(job)
+
+    def _look(self, job: BatchJob) -> JobResult:
         """Look at a batch and put its part into the workspace."""
-        part = self._look_at(scene, batch)
-        self._workspace.put(scene.part(batch), part.pack())
-        return _looked_at(scene, batch, part)
+        part = (self._part if job.again else self._new_part)(job.scene, job.batch)
+        return _looked_at(job.scene, job.batch, part)
 
     def _finish(self, job: SceneJob) -> JobResult:
-        """Merge a scene and write it."""
-        scene = job.scene
-        batches = list(scene.batches())
-        if len(batches) == 1:
-            alone = self._look_at(scene, batches[0])
-            result = _looked_at(scene, batches[0], alone)
-            merged = merge_parts(lambda _: alone, batches, self._work.settings, single=scene.windows == 1)
+        """Merge a scene and write it, or cut it into strips."""
+        scene, settings = job.scene, self._work.settings
+        if scene.batch_count == 1:
+            (batch,) = scene.batches()
+            alone = self._look_at(scene, batch)
+            # A single window is stored as the detector gave it.
+            kept = alone.raw if scene.windows == 1 else merge_at_once(alone.raw, settings)
+            merged = MergedScene(kept, len(alone.raw), alone.skipped)
+            return replace(_looked_at(scene, batch, alone), written=self._write(job, merged))
+        if job.strips is None:
+            size = scene.source.width, scene.source.height
+            parts = (self._part(scene, batch) for batch in scene.batches())
+            outcome = merge_or_cut(parts, size, settings, self._work.merge_rows)
+            if isinstance(outcome, Strips):
+                return JobResult(scene.id, strips=outcome)
         else:
-            self.close()  # its memory is for the merge now
-            merged = merge_parts(lambda batch: self._part(scene, batch), batches, self._work.settings)
-            result = JobResult(scene.id, detections=merged.raw)
-        return replace(result, written=self._write(job, merged))
+            outcome = self._settle(scene, job.strips)
+        return JobResult(scene.id, detections=outcome.raw, written=self._write(job, outcome))
+
+    def _settle(self, scene: ScenePlan, strips: Strips) -> MergedScene:
+        """Decide about what is open in all strips of a scene."""
+        kept, opens = zip(*(self._strip(scene, strip) for strip in strips.strips), strict=True)
+        last = settle_open(strips.strips, opens, self._work.settings)
+        return MergedScene(RawDetections.concat([*kept, last]), strips.raw, strips.skipped)
+
+    def _strip(self, scene: ScenePlan, strip: Strip) -> tuple[RawDetections, ...]:
+        """Return what stays and what is open of a strip; it is merged unless that was done already."""
+        names = [f"{scene.key}/{name}" for name in strip.names]
+        there = [self._unpacked(name) for name in names]
+        if None not in there:
+            return tuple(part.raw for part in there if part is not None)
+        wanted_batches, batches = set(strip.batches), enumerate(scene.batches())
+        parts = (self._part(scene, batch) for place, batch in batches if place in wanted_batches)
+        rows = merge_strip(parts, strip, self._work.settings)
+        for name, raw in zip(names, rows, strict=True):
+            self._workspace.put(name, Part(raw, 0).pack())
+        return rows
 
     def _part(self, scene: ScenePlan, batch: Batch) -> Part:
         """Return the part of a batch; one that is not there, or damaged, is made again."""
-        data = self._workspace.get(scene.part(batch))
-        part = None if data is None else Part.unpack(data, len(self._work.detector.classes))
-        if part is None:
-            part = self._look_at(scene, batch)
+        part = self._unpacked(scene.part(batch))
+        return self._new_part(scene, batch) if part is None else part
+
+    def _new_part(self, scene: ScenePlan, batch: Batch) -> Part:
+        """Look at a batch, and put its part into the workspace."""
+        part = self._look_at(scene, batch)
+        with stage("write"):
             self._workspace.put(scene.part(batch), part.pack())
         return part
+
+    def _unpacked(self, name: str) -> Part | None:
+        """Return a part from the workspace; None if it is not there, or damaged."""
+        data = self._workspace.get(name)
+        return None if data is None else Part.unpack(data, len(self._work.detector.classes))
 
     def _look_at(self, scene: ScenePlan, batch: Batch) -> Part:
         detector, settings = self._open_detector(), self._work.settings
@@ -139,13 +184,15 @@ class Worker:
             cut=kept.cut,
             run_info=self._work.about,
         )
-        written = self._store.write(stored, found)
-        self._workspace.put(scene.record, written.to_json())
+        with stage("write"):
+            written = self._store.write(stored, found)
+            self._workspace.put(scene.record, written.to_json())
         return written
 
     def _open_detector(self) -> Detector:
         if self._detector is None:
-            self._detector = open_detector(self._work.detector)
+            with stage("start"):
+                self._detector = open_detector(self._work.detector)
         return self._detector
 
     def _reason(self, scene: ScenePlan, error: Exception) -> str:

@@ -15,6 +15,7 @@ from swathe.datasets.formats import LabelSet
 from swathe.datasets.sample import IMAGE_SUFFIXES, Sample
 from swathe.errors import Argument, SourceError, UsageError
 from swathe.evaluation.average_precision import area, best_working, precision_recall, voc07
+from swathe.evaluation.breakdown import break_down, confusion
 from swathe.evaluation.found import Found, read_found
 from swathe.evaluation.judged import JudgedImage, judged_class
 from swathe.evaluation.match import IGNORED, RIGHT, Matches, best_truths, judge
@@ -106,7 +107,10 @@ def evaluate_detections(
     undefined = [item.name for item in reports if item.truths == 0]
     if undefined:
         notes.append(f"no ground truth counts for {', '.join(undefined)}: undefined, and not part of the means")
-    return Report(reports, len(truth), difficult_as_normal, tuple(notes), _wrong_images(reports, truth, found))
+    least = {item.name: item.best.score for item in reports if item.best is not None}
+    taken = confusion(names, found, images, (labels.images, labels.classes, labels.polygons, labels.difficult), least)
+    wrong = _wrong_images(reports, truth, found)
+    return Report(reports, len(truth), difficult_as_normal, tuple(notes), wrong, taken)
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,11 @@ def _class_report(
     matches = best_truths(found_here[1], found_here[0], truth[1], truth[0])
     report = _with_precision(counted, matches, difficult, found.scores[rows])
     score = np.inf if report.best is None else report.best.score
-    return replace(report, judged=judged_class(matches, difficult, found_here, truth, score, THRESHOLDS[0]))
+    return replace(
+        report,
+        judged=judged_class(matches, difficult, found_here, truth, score, THRESHOLDS[0]),
+        breakdown=break_down(matches, difficult, found_here[1], truth[1], found_here[2]),
+    )
 
 
 def _with_precision(
@@ -238,6 +246,7 @@ def _with_precision(
         counted,
         map50_voc07=voc07(curves[0]),
         map50_area=area(curves[0]),
+        map75_area=area(curves[THRESHOLDS.index(0.75)]),
         map50_95_area=sum(area(curve) for curve in curves) / len(curves),
         curve=curves[0],
         best=best_working(curves[0], counted.truths),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from swathe.atomic import published_file
@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    import numpy as np
+    import numpy.typing as npt
     from matplotlib.figure import Figure
 
     from swathe.evaluation.average_precision import Curve, Working
+    from swathe.evaluation.breakdown import Breakdown
     from swathe.evaluation.judged import Judged, JudgedImage
 
-MEASURES = ("map50_voc07", "map50_area", "map50_95_area")
-_TITLES = ("AP50 VOC07", "AP50 area", "AP50:95 area")
+MEASURES = ("map50_voc07", "map50_area", "map75_area", "map50_95_area")
+TITLES = ("AP50 VOC07", "AP50 area", "AP75 area", "AP50:95 area")
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,12 @@ class ClassReport:
     detections: int  # detections in labelled images, those on difficult ground truth included
     map50_voc07: float | None = None  # IoU > 0.5, 11-point form
     map50_area: float | None = None  # IoU > 0.5, area form
+    map75_area: float | None = None  # IoU > 0.75, area form
     map50_95_area: float | None = None  # area form, mean over IoU > 0.50, 0.55, ..., 0.95
     curve: Curve | None = None  # precision over recall at IoU > 0.5
     best: Working | None = None  # at the score with the best balance of both; None if nothing is right
     judged: Judged | None = None  # the objects behind `best`
+    breakdown: Breakdown | None = None  # errors of the angle, precision by size and shape
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers without the curve, ready for `json.dumps`."""
@@ -47,6 +52,7 @@ class ClassReport:
             "best_score": None if best is None else best.score,
             "missed": self.missed,
             "false": self.false,
+            **({"angle": None, "sizes": {}, "aspects": {}} if self.breakdown is None else asdict(self.breakdown)),
         }
 
     @property
@@ -69,6 +75,7 @@ class Report:
     difficult_as_normal: bool  # whether difficult ground truth was counted, as DOTA v1.5 does
     notes: tuple[str, ...] = ()  # what was left out of the numbers, and why
     wrong: tuple[JudgedImage, ...] = ()  # images in which something is false or missed at the best scores
+    confusion: npt.NDArray[np.int64] | None = None  # at the best scores, see `swathe.evaluation.breakdown.confusion`
 
     @property
     def map50_voc07(self) -> float | None:
@@ -79,6 +86,11 @@ class Report:
     def map50_area(self) -> float | None:
         """Mean over the classes at IoU > 0.5, area form; None if no class has ground truth."""
         return _mean(item.map50_area for item in self.classes)
+
+    @property
+    def map75_area(self) -> float | None:
+        """Mean over the classes at IoU > 0.75, area form; None if no class has ground truth."""
+        return _mean(item.map75_area for item in self.classes)
 
     @property
     def map50_95_area(self) -> float | None:
@@ -93,12 +105,13 @@ class Report:
             "images": self.images,
             "difficult_as_normal": self.difficult_as_normal,
             "notes": list(self.notes),
+            "confusion": None if self.confusion is None else self.confusion.tolist(),
         }
 
     def as_table(self) -> str:
         """Return the report as lines of text, one per class and one for the means."""
         width = max([len("mean over classes"), *(len(item.name) for item in self.classes)])
-        titles = "".join(f"{title:>14}" for title in _TITLES)
+        titles = "".join(f"{title:>14}" for title in TITLES)
         lines = [f"{'class':<{width}}{'truths':>9}{'found':>9}{titles}{'best score':>12}{'missed':>9}{'false':>9}"]
         for item in (*self.classes, None):
             values = "".join(f"{_rounded(getattr(item or self, measure)):>14}" for measure in MEASURES)
@@ -125,20 +138,27 @@ class Report:
             MissingExtraError: If matplotlib is not installed.
             StoreError: If the picture cannot be written.
         """
-        try:
-            import matplotlib
-        except ImportError as error:
-            raise MissingExtraError(library="matplotlib", extra="plot") from error
-        with matplotlib.rc_context({"text.parse_math": False}):  # a class may have dollars in its name
-            figure = self._figure()
+        figure = self.figure()
         try:
             with published_file(path, overwrite=True) as stream:
                 figure.savefig(stream, format=path.suffix.lower()[1:] or "png")
         except ValueError as error:
             raise StoreError(f"{path}: cannot write the picture ({error}); use .png, .svg or .pdf") from error
 
+    def figure(self) -> Figure:
+        """Draw precision over recall at IoU > 0.5, a line per class.
+
+        Raises:
+            MissingExtraError: If matplotlib is not installed.
+        """
+        try:
+            import matplotlib
+        except ImportError as error:
+            raise MissingExtraError(library="matplotlib", extra="plot") from error
+        with matplotlib.rc_context({"text.parse_math": False}):  # a class may have dollars in its name
+            return self._figure()
+
     def _figure(self) -> Figure:
-        """Draw the curves."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(7, 5), layout="constrained")

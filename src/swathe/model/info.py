@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from swathe.arguments import is_label
 from swathe.errors import ModelError
 
 FORMAT_VERSION = 1
 ANGLE_BINS = 180
 METADATA_KEY = "swathe"
+ANGLES_KEY = "swathe-angles"  # what computes the angle bins, where the graph does not
 
 DEFAULT_STRIDES = (8, 16, 32)
 DEFAULT_ANCHORS = (
@@ -23,6 +27,9 @@ DEFAULT_ANCHORS = (
 )
 
 Anchors = tuple[tuple[tuple[float, float], ...], ...]
+# The rows of a level's last 1x1 convolution that give the angle bins: weights (anchors, features, bins), biases
+# (anchors, bins).
+Angles = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class ModelInfo:
     input_scale: float = 1.0 / 255.0  # factor from stored pixel values to network input
     scales: tuple[float, ...] = (1.0,)  # pyramid scales it was trained for, relative to native resolution
     ground_sample_distance: float | None = None  # metres per pixel of the training tiles, None if unknown
+    largest_object: float | None = None  # long side that 199 of 200 training objects do not exceed, pixels
     min_score: float = 0.25  # score below which detections are dropped unless told otherwise
     weights_sha256: str = ""  # hash of the tensors, filled in when the file is written
     extra: Mapping[str, Any] = field(default_factory=dict)  # data, licences, recipe: for people
@@ -72,6 +80,9 @@ class ModelInfo:
             raise ModelError(f"model {self.name!r} has a lowest score that is not from 0 to 1; export it again")
         if not self.scales or not all(math.isfinite(scale) and scale > 0 for scale in self.scales):
             raise ModelError(f"model {self.name!r} names no scales, or one that is none; export it again")
+        longest: object = self.largest_object
+        if longest is not None and not (isinstance(longest, int | float) and 0 < longest < math.inf):
+            raise ModelError(f"model {self.name!r} has an impossible size of its largest objects; export it again")
         if self.angle_bins < 1 or self.input_size < max(self.strides) or not self.input_scale > 0:
             raise ModelError(f"model {self.name!r} has an impossible input size, input scale or number of angle bins")
 

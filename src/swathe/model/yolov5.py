@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from swathe.errors import ModelError
-from swathe.model.info import ModelInfo
+from swathe.model.info import Angles, ModelInfo
 from swathe.model.layers import C3, SPPF, Convolution
 from swathe.model.lite import LiteBackbone
 from swathe.model.outputs import LazyOutput
@@ -123,6 +123,25 @@ class YWCSL(nn.Module):
         features = self.neck(*self.backbone(images))
         return [head(feature) for head, feature in zip(self.heads, features, strict=True)]
 
+    def split(self) -> tuple[SplitHeads, list[Angles]]:
+        """Take the angle bins out of the network, which are needed for objects alone.
+
+        Returns:
+            The network without them, which shares the weights of all other layers, and per level what computes them.
+        """
+        anchors, channels, bins = self.info.anchors_per_cell, self.info.channels, self.info.angle_bins
+        heads, angles = [], []
+        for head in self.heads:
+            weight = head.get_parameter("weight").detach().view(anchors, channels, -1)
+            bias = head.get_parameter("bias").detach().view(anchors, channels)
+            rest = nn.Conv2d(weight.shape[2], anchors * (channels - bins), 1)
+            rest.weight.data = weight[:, : channels - bins].flatten(0, 1)[:, :, None, None].clone()
+            rest.get_parameter("bias").data = bias[:, : channels - bins].flatten().clone()
+            heads.append(rest)
+            turned = weight[:, channels - bins :].transpose(1, 2).contiguous()
+            angles.append((turned.numpy(), bias[:, channels - bins :].contiguous().numpy()))
+        return SplitHeads(self, heads).eval(), angles
+
     def outputs(self, images: Tensor) -> list[LazyOutput]:
         """Compute what the loss needs; see `forward`.
 
@@ -138,6 +157,20 @@ class YWCSL(nn.Module):
             for head, feature in zip(self.heads, features, strict=True)
             if isinstance(head, nn.Conv2d)
         ]
+
+
+class SplitHeads(nn.Module):
+    """A detector whose maps have no angle bins; its features, from which these are computed, come after the maps."""
+
+    def __init__(self, network: YWCSL, heads: list[nn.Conv2d]) -> None:
+        """Share backbone and neck of a network."""
+        super().__init__()
+        self.backbone, self.neck, self.heads = network.backbone, network.neck, nn.ModuleList(heads)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(b, 3, h, w) -> per level, (b, anchors * (5 + classes), grid) maps; then (b, channels, grid) features."""
+        features = self.neck(*self.backbone(images))
+        return [*(head(feature) for head, feature in zip(self.heads, features, strict=True)), *features]
 
 
 def _logit(probability: float) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe import arguments
+from swathe.errors import Argument, UsageError
 from swathe.query import values
 from swathe.query.regions import Disc, Shapes, hulls_touch, hulls_within
 from swathe.times import parse_utc
@@ -31,15 +32,17 @@ class Query:
     """What to keep of a set of detections: what meets all conditions; those left out let everything pass.
 
     Box and polygon are given in geometry coordinates: longitude, latitude in degrees for scenes with georeference,
-    scene pixels for others. A detection lies in a region if its footprint touches it. Areas, `near`, length, width and
-    azimuth are on the ground: they never match a scene without georeference. `acquired` never matches one of unknown
-    time. A condition of a wrong type, or one that nothing could meet, is a `UsageError`.
+    scene pixels for others. A detection lies in a region if its footprint touches it, or with `within` if its centre
+    lies in it. Areas, `near`, length, width and azimuth are on the ground: they never match a scene without
+    georeference. `acquired` never matches one of unknown time. A condition of a wrong type, or one that nothing could
+    meet, is a `UsageError`.
     """
 
     box: Bounds | None = None  # xmin, ymin, xmax, ymax; west > east in degrees is a box across the antimeridian
     polygon: tuple[tuple[float, float], ...] | None = None  # ring of three or more corners x, y; closing it is optional
     areas: tuple[Area, ...] | None = None  # named areas, of which a detection touches one at least
     near: tuple[float, float, float] | None = None  # longitude, latitude in degrees, geodesic radius in metres
+    within: bool = False  # whether the centre must lie in these regions; touching them is not enough then
     acquired: Period | None = None  # begin (inclusive) and end (exclusive), UTC; None for an open end
     length: Range | None = None  # smallest and largest length on the ground, metres; None for an open end
     width: Range | None = None  # smallest and largest width on the ground, metres; None for an open end
@@ -71,6 +74,8 @@ class Query:
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, check(given))
+        if arguments.flag("within", self.within) and not self.regions:
+            raise UsageError(Argument("within"), " needs a region: give a box, a polygon, areas or a place, too")
 
     @property
     def measured(self) -> bool:
@@ -146,14 +151,29 @@ class Query:
             hulls: Rectangles (n, 4) as xmin, ymin, xmax, ymax in geometry coordinates.
 
         Returns:
-            Mask (n,), true where every geometry with this hull touches all regions; false if it is not known.
+            Mask (n,), true where every geometry with this hull, and its centre, lies in all regions; false if it is not
+            known.
         """
         if self.box is None or len(self.regions) > 1:
             return np.full(len(hulls), not self.regions)
         return hulls_within(hulls, self.regions[0].rectangles())
 
+    def place_mask(self, detections: Detections) -> Mask:
+        """Tell which detections lie in all regions: touch them, or have their centre `within` them.
+
+        Args:
+            detections: Of scenes that the query `admits`.
+
+        Returns:
+            Mask (n,).
+
+        Raises:
+            SourceError: If a footprint has no longitude and latitude.
+        """
+        return self.touch_mask(detections.centre_points() if self.within else detections.footprints())
+
     def touch_mask(self, geometries: npt.NDArray[Any]) -> Mask:
-        """Tell which footprints touch all regions.
+        """Tell which geometries touch all regions.
 
         Args:
             geometries: Shapely geometries (n,) in geometry coordinates, of scenes that the query `admits`.
@@ -228,9 +248,8 @@ class Query:
 
         chosen = detections.take(self.column_mask(detections))
         if self.regions:
-            footprints = chosen.footprints()
-            near = np.flatnonzero(self.hull_mask(shapely.bounds(footprints).reshape(-1, 4)))
-            chosen = chosen.take(near[self.touch_mask(footprints[near])])
+            chosen = chosen.take(self.hull_mask(shapely.bounds(chosen.footprints()).reshape(-1, 4)))
+            chosen = chosen.take(self.place_mask(chosen))
         return self.finish(chosen)
 
     def finish(self, matches: Detections) -> Detections:

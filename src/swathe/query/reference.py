@@ -36,7 +36,7 @@ def reference_filter(detections: Detections, query: Query) -> Detections:
         SourceError: If a footprint has no longitude and latitude.
     """
     detections = detections.sorted()
-    footprints = detections.footprints()
+    places = detections.centre_points() if query.within else detections.footprints()
     measures = detections.measures().tolist()
     kept: list[int] = []
     for number, row in enumerate(detections.table.to_pylist()):
@@ -44,7 +44,7 @@ def reference_filter(detections: Detections, query: Query) -> Detections:
         if (
             _names_fit(query, row)
             and _scene_fits(query, scene)
-            and _place_fits(query, scene, footprints[number])
+            and _place_fits(query, scene, places[number])
             and _size_fits(query, scene, measures[number])
         ):
             kept.append(number)

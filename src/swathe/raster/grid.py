@@ -1,7 +1,9 @@
 """The windows of a level by index arithmetic: a level of a million windows takes four numbers.
 
 Windows step by `stride` from the top left; the last one of a row or column is shifted back inside. A level that is
-smaller than the tile in a direction has one window of the level's own size there.
+smaller than the tile in a direction has one window of the level's own size there. A fitted grid has as many windows,
+but they are only as wide and as high as they must be to overlap by as much, and spread evenly: nothing is looked at for
+the shift of the last one alone.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 from swathe.errors import UsageError
 from swathe.raster.window import Window
 
+FITTED_STEP = 32  # sides of fitted windows are multiples of this, pixels, as those of networks are
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -21,6 +25,7 @@ class Grid:
     height: int  # rows of the level
     tile: int  # side of the square windows, level pixels
     stride: int  # step between windows, level pixels
+    fitted: bool = False  # whether windows are made smaller than the tile where they need not be as large
 
     def __post_init__(self) -> None:
         """Refuse sizes that leave pixels uncovered."""
@@ -30,6 +35,16 @@ class Grid:
             raise UsageError(f"tile {self.tile}: must be at least 1 pixel")
         if not 0 < self.stride <= self.tile:
             raise UsageError(f"stride {self.stride}: must be 1 up to the tile size, {self.tile}, to miss no pixel")
+
+    @property
+    def window_width(self) -> int:
+        """Columns of every window."""
+        return self._side(self.width)
+
+    @property
+    def window_height(self) -> int:
+        """Rows of every window."""
+        return self._side(self.height)
 
     @property
     def cols(self) -> int:
@@ -68,9 +83,22 @@ class Grid:
         if not 0 <= index < len(self):
             raise UsageError(f"window {index}: the grid has windows 0 to {len(self) - 1}")
         row, col = divmod(index, self.cols)
-        width, height = min(self.tile, self.width), min(self.tile, self.height)
-        col_off, row_off = min(col * self.stride, self.width - width), min(row * self.stride, self.height - height)
+        width, height = self.window_width, self.window_height
+        if self.fitted:
+            col_off = col * (self.width - width) // max(1, self.cols - 1)
+            row_off = row * (self.height - height) // max(1, self.rows - 1)
+        else:
+            col_off, row_off = min(col * self.stride, self.width - width), min(row * self.stride, self.height - height)
         return Window(col_off, row_off, width, height)
+
+    def _side(self, size: int) -> int:
+        """Side of the windows along an axis of the level."""
+        side = self.tile
+        if self.fitted:
+            count = _count(size, self.tile, self.stride)
+            least = -(-(size + (count - 1) * (self.tile - self.stride)) // count)
+            side = min(side, -(-least // FITTED_STEP) * FITTED_STEP)
+        return min(side, size)
 
 
 def _count(size: int, tile: int, stride: int) -> int:

@@ -26,6 +26,7 @@ from swathe.raster.resample import Chunk, Resampling, Span
 from swathe.raster.scene import Scene
 from swathe.raster.source import Source
 from swathe.raster.window import Window
+from swathe.stages import stage
 
 SLAB_BYTES = 32 << 20  # source pixels in work at once; larger windows are put together from slabs of rows
 
@@ -163,9 +164,11 @@ class RasterReader:
         for top in range(0, window.height, step):
             height = min(step, window.height - top)
             rows = Span.of(window.row_off + top, height, way.y_ratio, source.height, y_margin)
-            stored = source.read(Window(columns.first, rows.first, columns.count, rows.count))
-            chunk = Chunk(convert(stored), stored.valid)
-            parts.append(way.apply(chunk, columns, rows, window.width, height))
+            with stage("read"):
+                stored = source.read(Window(columns.first, rows.first, columns.count, rows.count))
+                chunk = Chunk(convert(stored), stored.valid)
+            with stage("resize"):
+                parts.append(way.apply(chunk, columns, rows, window.width, height))
         return parts[0] if len(parts) == 1 else _stack(parts)
 
 

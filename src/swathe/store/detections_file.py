@@ -172,7 +172,8 @@ class DetectionsFile:
         owners, places = self._rows(groups)
         passing = self._first_mask(query, groups)
         groups = np.unique(owners[passing]).tolist()
-        measured, regional = MEASURES if query.measured else (), ("bbox",) if query.regions else ()
+        measured = MEASURES if query.measured else ()
+        regional = ("bbox", *(SCHEMA.names if query.within else ())) if query.regions else ()
         table = self._read(groups, list(dict.fromkeys([*columns, *measured, *regional])))
         table = table.filter(pa.array(passing[np.isin(owners, groups)]))
         passed = np.ones(len(table), dtype=np.bool_)
@@ -181,7 +182,10 @@ class DetectionsFile:
         if regional:
             owners, places = owners[passing], places[passing]
             doubtful = np.flatnonzero(passed & ~query.sure_mask(_hulls(table)))
-            passed[doubtful] = query.touch_mask(self._footprints(owners[doubtful], places[doubtful]))
+            if query.within:
+                passed[doubtful] = query.place_mask(self._detections(table.select(SCHEMA.names).take(doubtful)))
+            else:
+                passed[doubtful] = query.touch_mask(self._footprints(owners[doubtful], places[doubtful]))
         return table.select(columns) if passed.all() else table.select(columns).filter(pa.array(passed))
 
     @cached_property

@@ -67,7 +67,7 @@ def write_detections(
     ) as writer:
         for start in range(0, len(order), row_group_rows):
             rows = order[start : start + row_group_rows]
-            writer.write_table(_file_rows(detections.take(rows), hulls[rows], schema), row_group_rows)
+            writer.write_table(file_rows(detections.take(rows)).replace_schema_metadata(metadata), row_group_rows)
     return [*hulls[:, :2].min(axis=0).tolist(), *hulls[:, 2:].max(axis=0).tolist()] if len(hulls) else None
 
 
@@ -89,8 +89,18 @@ def _survey(detections: Detections) -> tuple[FloatArray, list[str]]:
     return hulls, [name for name, kind in named.items() if kind in kinds] or ["Polygon"]
 
 
-def _file_rows(detections: Detections, hulls: FloatArray, schema: pa.Schema) -> pa.Table:
-    """Return the columns of a file."""
+def file_rows(detections: Detections) -> pa.Table:
+    """Return the columns of a file of detections.
+
+    Args:
+        detections: The rows; as many as may have their footprints in memory.
+
+    Returns:
+        A table of `FILE_SCHEMA`.
+
+    Raises:
+        SourceError: If a footprint has no longitude and latitude.
+    """
     import shapely
 
     columns = dict(zip(SCHEMA.names, detections.table.columns, strict=True))
@@ -100,6 +110,8 @@ def _file_rows(detections: Detections, hulls: FloatArray, schema: pa.Schema) -> 
     for number, name in enumerate(MEASURES):
         columns[name] = pa.array(measures[:, number], from_pandas=True)  # NaN becomes null
     columns["acquired"] = acquired_column(detections)
+    footprints = detections.footprints()
+    hulls = shapely.bounds(footprints).reshape(-1, 4)
     columns["bbox"] = pa.StructArray.from_arrays([pa.array(hulls[:, n]) for n in range(4)], fields=list(BBOX_TYPE))
-    columns["geometry"] = pa.array(shapely.to_wkb(detections.footprints(), byte_order=1), pa.binary())
-    return pa.table([columns[name] for name in schema.names], schema=schema)
+    columns["geometry"] = pa.array(shapely.to_wkb(footprints, byte_order=1), pa.binary())
+    return pa.table([columns[name] for name in FILE_SCHEMA.names], schema=FILE_SCHEMA)

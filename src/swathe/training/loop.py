@@ -144,7 +144,9 @@ class _Run:
         self.total = self.per_epoch * schedule.epochs
         tensors, self.progress = self._earlier()
         self.info = replace(
-            _info(config, self.progress.anchors), ground_sample_distance=self.data.ground_sample_distance()
+            _info(config, self.progress.anchors),
+            ground_sample_distance=self.data.ground_sample_distance(),
+            largest_object=self._largest_object(),
         )
         torch.manual_seed(config.run.seed)
         self.model = YWCSL(self.info).to(memory_format=torch.channels_last)
@@ -189,6 +191,11 @@ class _Run:
                 f"{self.folder}: holds a run of another configuration; choose another output, or delete the folder"
             )
         return tensors, progress
+
+    def _largest_object(self) -> float | None:
+        """Long side that hardly any object exceeds, pixels; windows of a detection overlap by as much."""
+        sizes = self.data.sizes()
+        return float(np.percentile(sizes[:, 0], LARGEST_PERCENTILE)) if len(sizes) else None
 
     def _anchors(self) -> Anchors:
         sizes = self.data.sizes()
@@ -330,6 +337,9 @@ class _Run:
         tensors = {key: value.cpu().numpy() for key, value in self.average.state.items()}
         extra = {**self.info.extra, "validation": dict(scores)}
         save_safetensors(self.folder / name, tensors, replace(self.info, extra=extra))
+
+
+LARGEST_PERCENTILE = 99.5  # the few larger ones are labels of rare kinds, or wrong
 
 
 def _fingerprint(config: TrainingConfig) -> str:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from swathe import boxes as box_room
 from swathe.datasets.augment import TrainingImage
 from swathe.datasets.sample import Sample
-from swathe.detectors.pixels import square
+from swathe.detectors.pixels import padded
 from swathe.detectors.protocol import Detector, DetectorSpec, Tile, TileDetections
 from swathe.detectors.torch import around
 from swathe.evaluation.evaluate import evaluate_detections
@@ -38,10 +38,29 @@ def validate(model: YWCSL, crops: CropSet) -> dict[str, float]:
     Raises:
         SourceError: If an image cannot be read.
     """
-    names = model.info.classes
-    side = max((max(item.window.width, item.window.height) for item in crops.crops), default=1)
-    spec = DetectorSpec("torch", model.info.name, names, "", MIN_SCORE, SUPPRESSION, tile=side)
-    detector = around(model, spec)
+    spec = DetectorSpec("torch", model.info.name, model.info.classes, "", MIN_SCORE, SUPPRESSION, tile=side_of(crops))
+    return judge(around(model, spec), crops)
+
+
+def side_of(crops: CropSet) -> int:
+    """Return the side of the squares that all crops fit into, pixels."""
+    return max((max(item.window.width, item.window.height) for item in crops.crops), default=1)
+
+
+def judge(detector: Detector, crops: CropSet) -> dict[str, float]:
+    """Judge a detector on labelled crops.
+
+    Args:
+        detector: Opened for squares that all crops fit into.
+        crops: Labelled crops.
+
+    Returns:
+        As `validate`.
+
+    Raises:
+        SourceError: If an image cannot be read.
+    """
+    names = detector.spec.classes
     truth: list[Sample] = []
     columns: list[
         tuple[npt.NDArray[np.str_], npt.NDArray[np.str_], npt.NDArray[np.float64], npt.NDArray[np.float64]]
@@ -60,7 +79,7 @@ def validate(model: YWCSL, crops: CropSet) -> dict[str, float]:
 def _detect(detector: Detector, image: TrainingImage) -> TileDetections:
     """Detect in one crop as in a scene, and leave out what its labels cannot judge."""
     height, width = image.ignore.shape
-    pixels = square(image.pixels, detector.spec.tile)
+    pixels = padded(image.pixels, detector.spec.tile, detector.spec.tile)
     (found,) = detector.detect([Tile(pixels, "", 1.0, 0, 0, width, height)])
     col, row = found.boxes[:, 0].astype(np.int64), found.boxes[:, 1].astype(np.int64)
     known = (image.ignore[row, col] == 0) & image.labelled[found.classes]

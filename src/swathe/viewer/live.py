@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from swathe.drawing.colours import class_colours
+from swathe.colours import class_colours
 from swathe.engine.plan import scene_key
 from swathe.errors import StoreError
 from swathe.store.exports.rows import json_text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from swathe.detectors.card import SUFFIX, ModelCard, make_card, values_beside
@@ -12,7 +13,7 @@ from swathe.detectors.heads.layouts import LAYOUTS
 from swathe.detectors.heads.recognise import metadata_values, shape_values
 from swathe.detectors.protocol import DetectorSpec
 from swathe.errors import ModelError
-from swathe.model.info import METADATA_KEY, ModelInfo
+from swathe.model.info import ANGLES_KEY, METADATA_KEY, Angles, ModelInfo
 
 
 def describe_graph(path: Path, graph: Graph) -> ModelCard:
@@ -64,15 +65,18 @@ def open_head(spec: DetectorSpec, graph: Graph, side: int) -> Head:
     """
     if spec.card is not None and spec.card.layout in LAYOUTS:
         return ForeignHead(spec.card, graph, side)
-    return ywcsl_head(spec, ModelInfo.from_json(graph.metadata.get(METADATA_KEY, ""), where=spec.path))
+    info = ModelInfo.from_json(graph.metadata.get(METADATA_KEY, ""), where=spec.path)
+    text = graph.metadata.get(ANGLES_KEY)
+    return ywcsl_head(spec, info, () if text is None else ywcsl.unpack_angles(text, info, graph, where=spec.path))
 
 
-def ywcsl_head(spec: DetectorSpec, info: ModelInfo) -> ywcsl.YwcslHead:
+def ywcsl_head(spec: DetectorSpec, info: ModelInfo, angles: Sequence[Angles] = ()) -> ywcsl.YwcslHead:
     """Open the head of a YWCSL network.
 
     Args:
         spec: What was planned.
         info: What the file says about itself.
+        angles: Per level, what computes the angle bins outside of the network; nothing if the network does.
 
     Returns:
         The head.
@@ -85,7 +89,7 @@ def ywcsl_head(spec: DetectorSpec, info: ModelInfo) -> ywcsl.YwcslHead:
             f"{spec.path}: the model finds {', '.join(info.classes)}, but {', '.join(spec.classes)} were planned; "
             "plan the run again with this model"
         )
-    return ywcsl.YwcslHead(info)
+    return ywcsl.YwcslHead(info, angles)
 
 
 def check_graph(spec: DetectorSpec, head: Head, graph: Graph, images: tuple[int, ...]) -> None:
@@ -105,7 +109,7 @@ def check_graph(spec: DetectorSpec, head: Head, graph: Graph, images: tuple[int,
             f"{spec.path}: the graph takes {dict(graph.inputs)} and cannot be given images of shape {images}; use the "
             "tile size it was made for, or export the model again"
         )
-    shapes = head.shapes(images[0], images[-1]) or (None,) * len(head.outputs)
+    shapes = head.shapes(images) or (None,) * len(head.outputs)
     for name, expected in zip(head.outputs, shapes, strict=True):
         declared = graph.outputs.get(name)
         if declared is None or (expected is not None and not _fits(declared, expected)):

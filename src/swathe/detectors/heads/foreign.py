@@ -25,7 +25,7 @@ class ForeignHead:
         if card.layout == "detr-obb":  # logits before boxes
             self.outputs = tuple(sorted(graph.outputs, key=lambda name: ("box" in name, graph.outputs[name][-1] == 5)))
 
-    def shapes(self, batch: int, side: int) -> None:
+    def shapes(self, images: tuple[int, ...]) -> None:
         """Return nothing: only the graph knows."""
 
     def decode(self, outputs: Outputs, min_score: float) -> Candidates:

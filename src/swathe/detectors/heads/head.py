@@ -34,8 +34,8 @@ class Head(Protocol):
     outputs: tuple[str, ...]  # names of the outputs that it takes, in their order
     batched: bool  # whether the first axis of the outputs counts images; if not, they are of one image
 
-    def shapes(self, batch: int, side: int) -> tuple[tuple[int, ...], ...] | None:
-        """Return the shapes of the outputs for square inputs; None if only the graph knows."""
+    def shapes(self, images: tuple[int, ...]) -> tuple[tuple[int, ...], ...] | None:
+        """Return the shapes of the outputs for images (batch, 3, height, width); None if only the graph knows."""
         ...
 
     def decode(self, outputs: Outputs, min_score: float) -> Candidates:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from typing import TYPE_CHECKING
 
 from swathe.atomic import published_file, published_folder
@@ -24,12 +25,12 @@ def write_dota_task1(
 
     Args:
         detections: What to write; the images are the scene ids, the corners scene pixels. Nothing is rounded.
-        folder: A folder that does not exist or is empty.
+        folder: A folder that does not exist or is empty; or a file that ends in .zip, as the server of DOTA takes it.
         classes: Classes that get a file, also if nothing of them was found; the model's if not given.
         overwrite: Whether a folder that holds such files alone may be replaced.
 
     Returns:
-        The files, in the order of the classes.
+        The files, in the order of the classes; or the .zip file.
 
     Raises:
         UsageError: If a class or scene has a name that these files cannot hold, or a found class is not in `classes`.
@@ -39,12 +40,20 @@ def write_dota_task1(
     ordered = detections.sorted()
     found = ordered.classes
     _check_task1_names(names, set(found.tolist()), set(ordered.scene_ids.tolist()))
+    lines = {_task1_name(name): _task1_lines(ordered.take(found == name)) for name in names}
+    if folder.suffix.lower() == ".zip":
+        with published_file(folder, overwrite=overwrite) as stream, zipfile.ZipFile(stream, "w") as archive:
+            for name, content in lines.items():
+                entry = zipfile.ZipInfo(name)  # of no date, so that the same results are the same file
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                with archive.open(entry, "w", force_zip64=True) as member:
+                    member.writelines(line.encode() for line in content)
+        return [folder]
     with published_folder(folder, replaceable=_holds_task1_alone if overwrite else None) as hidden:
-        for name in names:
-            with published_file(hidden / _task1_name(name), overwrite=False) as stream:
-                for line in _task1_lines(ordered.take(found == name)):
-                    stream.write(line.encode())
-    return [folder / _task1_name(name) for name in names]
+        for name, content in lines.items():
+            with published_file(hidden / name, overwrite=False) as stream:
+                stream.writelines(line.encode() for line in content)
+    return [folder / name for name in lines]
 
 
 def _task1_lines(detections: Detections) -> Iterator[str]:

@@ -173,7 +173,7 @@ class Reader:
         passed = query.column_mask(found)
         if query.regions:
             doubtful = np.flatnonzero(passed & ~query.sure_mask(rows.values["hull"]))
-            passed[doubtful] = query.touch_mask(found.take(doubtful).footprints())
+            passed[doubtful] = query.place_mask(found.take(doubtful))
         return found.take(passed)
 
 

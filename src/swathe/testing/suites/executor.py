@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from swathe.engine.job import BatchJob, Executor, Job, JobResult, Retry, SceneJob, Work
+from swathe.engine.job import BatchJob, Executor, Job, JobResult, Retry, SceneJob, StripJob, Work
 from swathe.engine.local import SerialExecutor
 from swathe.engine.parts import Part
 from swathe.engine.plan import Plan, make_plan
@@ -143,6 +143,32 @@ class ExecutorSuite:
         assert result.written is not None
         assert result.written.scene.detections == len(example.truth[0].boxes)
         assert (workspace.get(first), workspace.get(second)) == whole
+
+    def test_a_scene_with_many_detections_is_merged_in_strips(self, executor: Executor, example: Example) -> None:
+        plan, workspace = example.plan, example.store.workspace(example.plan.run)
+        north, work = plan.scenes[0], replace(example.work(), merge_rows=10)
+        with executor.open(work) as pool:
+
+            def answers(jobs: Iterable[Job]) -> list[JobResult]:
+                return [answer for answer in pool.run(jobs) if isinstance(answer, JobResult)]
+
+            answers(BatchJob(north, batch) for batch in north.batches())
+            (cut,) = answers([SceneJob(north)])
+            assert cut.written is None
+            assert cut.strips is not None
+            assert len(cut.strips.strips) > 3
+            jobs = [StripJob(north, strip) for strip in cut.strips.strips]
+            assert all(result.error is None for result in answers(jobs))
+            names = [f"{north.key}/{name}" for strip in cut.strips.strips for name in strip.names]
+            first = {name: workspace.get(name) for name in names}
+            assert None not in first.values()
+            answers(jobs[:2])
+            workspace.drop(names[-2:])  # made again
+            (result,) = answers([SceneJob(north, strips=cut.strips)])
+            assert {name: workspace.get(name) for name in names} == first
+        (whole,) = results_of(SerialExecutor(), example.work(), [SceneJob(north)])
+        assert result.written is not None
+        assert result == replace(whole, strips=None)
 
     def test_no_jobs_no_results(self, executor: Executor, example: Example) -> None:
         assert results_of(executor, example.work(), [], []) == []

@@ -46,7 +46,8 @@ def _queries(draw: st.DrawFn, detections: Detections, corners: npt.NDArray[np.fl
         "limit": st.integers(1, 30),
     }
     names = draw(st.lists(st.sampled_from(list(conditions)), unique=True, max_size=4))
-    return Query(**{name: draw(conditions[name]) for name in names})
+    within = bool({"box", "polygon", "areas", "near"} & set(names)) and draw(st.booleans())
+    return Query(**{name: draw(conditions[name]) for name in names}, within=within)
 
 
 def _area(triangle: list[list[float]]) -> Area:

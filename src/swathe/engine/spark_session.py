@@ -1,0 +1,97 @@
+"""Spark as Swathe starts it: Java is there, its log does not cover the progress, executors run this Python."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from swathe.errors import MissingExtraError, SwatheError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+OLDEST_JAVA = 17
+LOG = Path(__file__).with_name("log4j2.properties")
+# What a caller, spark-submit or spark-defaults.conf has not set.
+DEFAULTS = {
+    "spark.app.name": "Swathe",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG.as_uri()}",
+    # Work begins when the executors that were asked for are there, so that it is cut for all of them.
+    "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+}
+
+
+@contextmanager
+def spark_session(master: str | None = None, configuration: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
+    """Start Spark, or join the session of `spark-submit`; what was started here ends with the block.
+
+    Args:
+        master: Where Spark runs: "local[4]", "spark://host:7077", "yarn"; as configured elsewhere if not given, or
+            on all cores of this machine.
+        configuration: Settings of Spark by name.
+
+    Yields:
+        The session.
+
+    Raises:
+        MissingExtraError: If PySpark or Java is missing.
+        SwatheError: If Spark does not start.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MissingExtraError(library="PySpark", extra="spark") from error
+    check_java()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder, active = SparkSession.builder, SparkSession.getActiveSession()
+    for name, value in {**DEFAULTS, **(configuration or {})}.items():
+        builder = builder.config(name, value)
+    try:
+        session = (builder.master(master) if master else builder).getOrCreate()
+    except Exception as error:
+        raise SwatheError(f"Spark does not start ({reason_of(error)}); check master and settings") from error
+    try:
+        yield session
+    finally:
+        if session is not active:
+            session.stop()
+
+
+def check_java() -> None:
+    """Make sure that there is a Java that Spark runs on.
+
+    Raises:
+        MissingExtraError: If there is none, or it is too old.
+    """
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
+    words = "" if java is None else _said([java, "-version"])
+    version = re.search(r'version "(?:1\.)?(\d+)', words)
+    if version is not None and int(version[1]) >= OLDEST_JAVA:
+        return
+    there = f"{java} is Java {version[1]}" if version else f"there is none in {home or 'the search path'}"
+    raise MissingExtraError(
+        f"Spark needs Java {OLDEST_JAVA} or newer, and {there}; on Debian and Ubuntu get it by `sudo apt-get install "
+        f"openjdk-{OLDEST_JAVA}-jre-headless`, elsewhere from https://adoptium.net, and set JAVA_HOME if there are "
+        "several",
+        library="Java",
+    )
+
+
+def _said(command: list[str]) -> str:
+    return subprocess.run(command, check=False, capture_output=True, text=True).stderr
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the line of an error of Spark that says what happened."""
+    java = getattr(error, "java_exception", None)
+    text = str(error if java is None else java.getMessage()).strip()
+    return text.splitlines()[0] if text else type(error).__name__
