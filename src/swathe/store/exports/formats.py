@@ -92,7 +92,6 @@ WRITERS: dict[Format, Callable[..., object]] = {
     Format.LABEL_STUDIO: write_label_studio,
     Format.QGIS_STYLE: write_style,
     Format.STAC: write_stac,
-    Format.PMTILES: lambda *given, **named: load("swathe.viewer.page:write_map")(*given, **named),
 }
 VECTOR_SUFFIXES = {
     Format.GEOPACKAGE: ".gpkg",
@@ -176,6 +175,8 @@ def export(
         write_csv(ordered, path, names, overwrite=overwrite)
     elif chosen is Format.GEOJSON:
         write_geojson(ordered, path, names, overwrite=overwrite)
+    elif chosen is Format.PMTILES:
+        load("swathe.viewer.page:write_map")(detections, path, overwrite=overwrite)
     elif chosen is Format.PARQUET:
         with published_file(path, overwrite=overwrite) as stream:
             write_detections(detections, stream)
