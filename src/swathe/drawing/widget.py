@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from swathe.drawing.colours import class_colours
+from swathe.colours import class_colours
 from swathe.errors import MissingExtraError, UsageError
 from swathe.store.exports.rows import attributes
 

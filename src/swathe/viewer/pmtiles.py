@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from swathe.atomic import published_file
-from swathe.drawing.colours import class_colours
+from swathe.colours import class_colours
 from swathe.errors import UsageError
 from swathe.store.exports.rows import json_text
 from swathe.viewer.boxes import MOST_BOXES, Placed
