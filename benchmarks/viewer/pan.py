@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LAYOUTS = ((1_000_000, 1), (5_000_000, 500))  # detections, scenes
 ZOOMS = (13, 15, 16, 17, 18)
-PLACES = 4  # at each zoom
+PLACES = 3  # at each zoom
 WIDTH, HEIGHT = 1280, 800
 MOVE = """([call, argument]) => new Promise((done) => {
   const begun = performance.now();
