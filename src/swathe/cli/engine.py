@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from swathe.engine.job import Executor
     from swathe.engine.plan import Plan
 
-Engine = Annotated[Literal["local", "spark"], typer.Option(help="Who does the work: this machine, or Apache Spark.")]
+Engine = Annotated[Literal["local", "spark"], typer.Option(help="Who does the work: this machine or Spark.")]
 Master = Annotated[
     str | None,
     typer.Option(
@@ -25,7 +25,7 @@ Master = Annotated[
     ),
 ]
 Partitioner = Annotated[
-    str, typer.Option(metavar="NAME", help="Which windows go into which task of Spark: cost, strips, rank or hash.")
+    Literal["cost", "strips", "rank", "hash"], typer.Option(help="How windows are shared out among the tasks of Spark.")
 ]
 Settings = Annotated[
     list[str] | None,
@@ -73,7 +73,7 @@ def chosen_engine(
 
     pairs = [setting.partition("=") for setting in spark or ()]
     if odd := [name for name, sign, _ in pairs if not sign or not name.startswith("spark.")]:
-        raise UsageError(argument="spark", value=odd[0], accepted="a setting, such as spark.executor.cores=4")
+        raise UsageError(Argument("spark"), f" {odd[0]!r}: must be a setting, such as spark.executor.cores=4")
     settings = {name: value for name, _, value in pairs}
     with spark_session(master, settings, plan.memory(1).slot) as session:
         executor = SparkExecutor(session, partitioner=partitioner)

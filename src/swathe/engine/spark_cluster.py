@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,11 +16,13 @@ JAVA_BYTES = 256 * MEBIBYTE
 # What containers have beside the heap if nothing is set: a share of the heap, and at least so much.
 OVERHEAD_SHARE, LEAST_OVERHEAD = "0.1", "384m"
 LEAST_OVERHEAD_SETTING = "spark.executor.minMemoryOverhead"
+EXECUTOR_SECONDS = 60.0  # that executors may take to come; later ones only find the work cut for fewer
 LIMITING = ("yarn", "k8s")  # masters that end an executor which takes more than it was promised
 
 
 def slots(context: Any) -> int:
-    """Return how many tasks run at once."""
+    """Return how many tasks run at once, once the executors that were asked for are there."""
+    _wait_for_executors(context)
     return max(1, int(context.defaultParallelism) // int(context.getConf().get("spark.task.cpus", "1")))
 
 
@@ -36,15 +39,12 @@ def memory_per_slot(context: Any) -> int | None:
         Bytes; None if all share the memory of this machine.
     """
     settings = context.getConf()
-    if context.master.startswith("local") and not context.master.startswith("local-cluster"):
+    if _is_local(context):
         return None
     given = settings.get("spark.executor.memoryOverhead")
     limited = context.master.startswith(LIMITING)
-    if limited:  # not all executors may be there at this moment
-        tasks = _tasks(settings)
-    else:
-        executors = len(context._jsc.sc().statusTracker().getExecutorInfos()) - 1  # noqa: SLF001 - one is the driver
-        tasks = -(-slots(context) // max(1, executors))
+    # Where containers are limited the settings tell it: not all executors may be there at this moment.
+    tasks = _tasks(settings) if limited else -(-slots(context) // max(1, _executors(context)))
     if given is not None:
         share = _bytes(given)
     elif limited:
@@ -85,6 +85,26 @@ def room_for(worker_bytes: int, settings: Mapping[str, str]) -> dict[str, str]:
 def _tasks(settings: Any) -> int:
     """Return how many tasks an executor in a container does at once."""
     return max(1, int(settings.get("spark.executor.cores", "1")) // int(settings.get("spark.task.cpus", "1")))
+
+
+def _is_local(context: Any) -> bool:
+    """Tell whether the tasks run in the driver itself."""
+    return bool(context.master.startswith("local") and not context.master.startswith("local-cluster"))
+
+
+def _executors(context: Any) -> int:
+    return len(context._jsc.sc().statusTracker().getExecutorInfos()) - 1  # noqa: SLF001 - one is the driver
+
+
+def _wait_for_executors(context: Any) -> None:
+    """Wait until Spark would begin; a cluster that gives no executors is waited for by Spark, which says so."""
+    comes_later = context.getConf().get("spark.dynamicAllocation.enabled", "false") == "true"
+    backend = context._jsc.sc().schedulerBackend()  # noqa: SLF001
+    end = time.monotonic() + EXECUTOR_SECONDS
+    while not _is_local(context) and not (backend.isReady() and (comes_later or _executors(context))):
+        if time.monotonic() > end:
+            return
+        time.sleep(0.1)
 
 
 def _bytes(text: str) -> int:
