@@ -163,7 +163,7 @@ def detect(
     spec, card = chosen.detector(model)
     settings = chosen.settings(card)
     known = {} if overwrite else looked_at(output, settings, spec)
-    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known)
+    scenes, unopened, done = open_readable(sources, settings.bands, limits, acquired, resolution, scene_prefix, known)
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
     plan = make_plan(scenes, settings, spec, done)
     with chosen_engine(engine, master, partitioner, spark, json=json, quiet=quiet) as executor:

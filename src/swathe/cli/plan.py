@@ -65,7 +65,7 @@ def plan(
     chosen = Choices(looks, tile, stride, workers=workers, memory=memory, bands=shown, value_range=limits)
     spec, card = (None, None) if model is None else chosen.detector(model)
     settings = chosen.settings(card)
-    scenes, unopened, _ = open_readable(sources, shown, limits, resolution=resolution)
+    scenes, unopened, _ = open_readable(sources, settings.bands, limits, resolution=resolution)
     planned = make_plan(scenes, settings, spec)
     processes = worker_count(workers)
     projection = planned.memory(processes)

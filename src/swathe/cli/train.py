@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +41,8 @@ def train(
 
     with training_progress(json=json) as watch:
         result = train_from_config(config, watch)
+    if os.environ.get("RANK", "0") != "0":  # one of the processes that torchrun starts speaks for all
+        return
     if json:
         print_json(
             {

@@ -39,7 +39,7 @@ class NetworkDetector:
         """Run the network on as many pictures as its buffer holds, or fewer.
 
         Args:
-            pictures: RGB, (tile, tile, 3) each.
+            pictures: (tile, tile, bands) each, RGB for three bands.
 
         Returns:
             The head's outputs, one row for each place of the buffer, valid until the next call.
@@ -55,7 +55,7 @@ class NetworkDetector:
         """Find everything in pictures, before any suppression.
 
         Args:
-            pictures: RGB, (tile, tile, 3) each, as many as the buffer holds, or fewer.
+            pictures: (tile, tile, bands) each, as many as the buffer holds, or fewer.
 
         Returns:
             Per picture, canonical boxes (n, 5), scores (n,) and classes (n,).

@@ -17,16 +17,16 @@ def square(pixels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     """Pad a picture with grey at the right and bottom.
 
     Args:
-        pixels: (height, width, 3), neither side longer than the square's.
+        pixels: (height, width, bands), neither side longer than the square's.
         side: Side of the square, pixels.
 
     Returns:
-        (side, side, 3); the same array if it fills the square already.
+        (side, side, bands); the same array if it fills the square already.
     """
-    height, width = pixels.shape[:2]
+    height, width, bands = pixels.shape
     if (height, width) == (side, side):
         return pixels
-    padded = np.full((side, side, 3), PADDING, dtype=np.uint8)
+    padded = np.full((side, side, bands), PADDING, dtype=np.uint8)
     padded[:height, :width] = pixels
     return padded
 
@@ -48,7 +48,7 @@ class PixelBuffer:
         card.check_tile(tile)
         side = card.input_size or -(-tile // card.stride) * card.stride
         self.tile = tile
-        self.array: npt.NDArray[np.float32] = np.zeros((batch, 3, side, side), np.float32)
+        self.array: npt.NDArray[np.float32] = np.zeros((batch, card.bands, side, side), np.float32)
         self._scale = np.float32(card.input_scale)
         self._channels = slice(None, None, -1) if card.colour_order == "BGR" else slice(None)
         self._mean = np.array(card.mean, np.float32)[:, None, None]
@@ -59,20 +59,22 @@ class PixelBuffer:
         """Scale the pixels of tiles into the buffer; what lies beyond the tiles stays zero.
 
         Args:
-            pictures: RGB, (tile, tile, 3) each; as many as the buffer holds, or fewer.
+            pictures: (tile, tile, bands) each, RGB for three bands; as many as the buffer holds, or fewer.
 
         Returns:
-            The buffer (batch, 3, side, side), valid until the next call; its first rows are those tiles.
+            The buffer (batch, bands, side, side), valid until the next call; its first rows are those tiles.
 
         Raises:
-            UsageError: If the pixels are not RGB tiles of 8 bits of the announced size.
+            UsageError: If the pixels are not tiles of 8 bits of the announced size and bands.
         """
         for row, pixels in zip(self.array, pictures, strict=False):
-            if pixels.shape != (self.tile, self.tile, 3) or pixels.dtype != np.uint8:
+            bands = self.array.shape[1]
+            if pixels.shape != (self.tile, self.tile, bands) or pixels.dtype != np.uint8:
+                kind = "RGB" if bands == 3 else f"{bands}-band"
                 raise UsageError(
-                    f"the detector was opened for 8-bit RGB tiles of {self.tile} x {self.tile} pixels and got an array "
-                    f"of shape {pixels.shape} and type {pixels.dtype}; pad the tile, or open the detector for another "
-                    "size"
+                    f"the detector was opened for 8-bit {kind} tiles of {self.tile} x {self.tile} pixels and got an "
+                    f"array of shape {pixels.shape} and type {pixels.dtype}; pad the tile, or open the detector for "
+                    "another size"
                 )
             planes = pixels[:, :, self._channels].transpose(2, 0, 1)
             target = row[:, : self.tile, : self.tile]

@@ -16,7 +16,7 @@ from swathe.detectors.card import ModelCard
 class Tile:
     """Pixels of one window of a scene, with the place they were taken from."""
 
-    pixels: npt.NDArray[np.uint8]  # (tile, tile, 3) RGB, padded at the right and bottom
+    pixels: npt.NDArray[np.uint8]  # (tile, tile, bands), RGB for three bands, padded at the right and bottom
     scene: str  # scene id
     scale: float  # level pixels per scene pixel
     col_off: int  # left edge of the window in level pixels

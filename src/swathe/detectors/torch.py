@@ -90,11 +90,12 @@ def around(network: YWCSL, spec: DetectorSpec) -> NetworkDetector:
         spec.card or make_card(card_values(network.info), where=Path(spec.path)), spec.tile, spec.batch
     )
     network = network.to(memory_format=torch.channels_last)
+    device = next(network.parameters()).device
 
     def run() -> Outputs:
-        images = torch.from_numpy(pixels.array).contiguous(memory_format=torch.channels_last)
+        images = torch.from_numpy(pixels.array).to(device).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            return [level_map.numpy() for level_map in network(images)]
+            return [level_map.cpu().numpy() for level_map in network(images)]
 
     return NetworkDetector(spec, head, pixels, run)
 

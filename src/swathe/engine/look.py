@@ -68,7 +68,7 @@ def make_tile(task: Task, pixels: npt.NDArray[np.uint8], side: int) -> Tile:
 
     Args:
         task: The window.
-        pixels: (window height, window width, 3) RGB.
+        pixels: (window height, window width, bands).
         side: Side of the square, pixels.
 
     Returns:

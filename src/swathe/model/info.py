@@ -38,6 +38,7 @@ class ModelInfo:
     angle_bins: int = ANGLE_BINS  # classes of 1 degree
     angle_convention: str = "le90"
     colour_order: str = "RGB"
+    bands: int = 3  # of the images it sees: red, green, blue, or more
     input_scale: float = 1.0 / 255.0  # factor from stored pixel values to network input
     scales: tuple[float, ...] = (1.0,)  # pyramid scales it was trained for, relative to native resolution
     ground_sample_distance: float | None = None  # metres per pixel of the training tiles, None if unknown
@@ -72,6 +73,8 @@ class ModelInfo:
             raise ModelError(f"model {self.name!r} has a lowest score that is not from 0 to 1; export it again")
         if not self.scales or not all(math.isfinite(scale) and scale > 0 for scale in self.scales):
             raise ModelError(f"model {self.name!r} names no scales, or one that is none; export it again")
+        if not self.bands >= 3 or (self.bands > 3 and self.colour_order != "RGB"):
+            raise ModelError(f"model {self.name!r} sees {self.bands} bands; it must be 3, or more in the order RGB")
         if self.angle_bins < 1 or self.input_size < max(self.strides) or not self.input_scale > 0:
             raise ModelError(f"model {self.name!r} has an impossible input size, input scale or number of angle bins")
 

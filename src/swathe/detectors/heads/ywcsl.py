@@ -28,6 +28,7 @@ def card_values(info: ModelInfo) -> dict[str, Any]:
         "scales": (1.0,) if info.ground_sample_distance is not None and len(info.scales) == 1 else info.scales,
         "min_score": info.min_score,
         "stride": max(info.strides),
+        "bands": info.bands,
         "colour_order": info.colour_order,
         "input_scale": info.input_scale,
         "licence": None if (licence := info.extra.get("licence")) is None else str(licence),
