@@ -162,9 +162,10 @@ def main() -> None:
         for name, run in ways.items():
             seconds[name].append(run()["seconds"])
             print(f"{name:40s} {seconds[name][-1]:7.1f} s", flush=True)
-    held["runs"].append(
-        {"windows": 84, "rounds": options.rounds, "seconds": seconds}
-    )  # ratios hold within one run only
+    if options.rounds:
+        held["runs"].append(
+            {"windows": 84, "rounds": options.rounds, "seconds": seconds}
+        )  # ratios hold within one run only
     RESULT.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(held))
 
