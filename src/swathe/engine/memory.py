@@ -22,6 +22,7 @@ from swathe.raster.reader import reader_memory
 from swathe.raster.scene import Scene
 
 MEBIBYTE = 1 << 20
+LITE = "lite0"  # on the card of a model
 # Pages of Python, NumPy, numba with LLVM, GDAL, Arrow and PROJ that are used; mapped by several processes, there once.
 LIBRARY_BYTES = 180 * MEBIBYTE
 # What the driver allocates by importing, and by its first commit.
@@ -35,6 +36,9 @@ WORKER_BYTES = 45 * MEBIBYTE
 # width of the network, given here for size n. Sizes n, s and m took 83, 139 and 251 under ONNX Runtime.
 ACTIVATION_BYTES_PER_PIXEL = 10.0
 ACTIVATION_BYTES_PER_PIXEL_OF_N = 74.0
+# The same of size lite0, whose width does not follow from its weights, and what loading it takes besides.
+ACTIVATION_BYTES_PER_PIXEL_OF_LITE = 330.0
+LOADING_BYTES_OF_LITE = 42 * MEBIBYTE
 # The file of a network of size n. Weights grow with the square of the width, and so their root tells the width.
 WEIGHTS_OF_N = 8.1e6
 # Output cells per tile pixel at strides 8, 16 and 32.
@@ -204,5 +208,7 @@ def model_memory(detector: DetectorSpec, tile: int) -> int:
     if detector.backend not in RUNTIMES:
         # Nobody knows the network of a plug-in. Its file tells something of its size: no file, no network.
         common *= min(1.0, width)
-    pixel = common + ACTIVATION_BYTES_PER_PIXEL_OF_N * width
-    return runtime.private + int(runtime.copies * weights + pixel * tile * tile * detector.batch)
+    pixel, loading = common + ACTIVATION_BYTES_PER_PIXEL_OF_N * width, 0
+    if detector.card is not None and detector.card.size == LITE:
+        pixel, loading = common + ACTIVATION_BYTES_PER_PIXEL_OF_LITE, LOADING_BYTES_OF_LITE
+    return runtime.private + loading + int(runtime.copies * weights + pixel * tile * tile * detector.batch)
