@@ -62,6 +62,22 @@ def queries(result: Mapping[str, Any], axes: Any) -> None:
     axes[0].legend(frameon=False, fontsize=8, loc="upper left")
 
 
+def simulation(result: Mapping[str, Any], axes: Any) -> None:
+    """Draw efficiency against the best single process over the number of cores, one picture for each workload."""
+    colours = {"rank": OTHER, "hash": OTHER_PALE, "strips": OURS_PALE, "cost": OURS}
+    for side, workload in zip(axes, dict.fromkeys(one["workload"] for one in result["results"]), strict=True):
+        for name, colour in colours.items():
+            found = [one for one in result["results"] if (one["workload"], one["partitioner"]) == (workload, name)]
+            cores = [one["cores"] for one in found]
+            side.plot(cores, [one["against_process"] for one in found], color=colour, marker="o", label=name)
+        side.set(xscale="log", xlabel="cores", ylim=(0, 1.05))
+        side.set_xticks(cores, [f"{count}" for count in cores])
+        side.minorticks_off()
+        side.set_title(f"{found[0]['windows']:,} windows", fontsize=10, color=INK)
+    axes[0].set_ylabel("rate of a core, over one process")
+    axes[0].legend(frameon=False, fontsize=9, loc="lower left")
+
+
 def rivals(result: Mapping[str, Any], axes: Any) -> None:
     """Draw the seconds that each way takes for a scene, those of the first run of the benchmark."""
     taken = result["runs"][0]["seconds"]
@@ -78,6 +94,7 @@ CHARTS = {
     "scale-memory": Chart(
         "Peak memory stays at one gibibyte while the decoded scene grows a hundredfold", (6.6, 3.4), 1, memory
     ),
+    "scale-simulate": Chart("Efficiency of simulated clusters by number of cores", (8.4, 3.4), 2, simulation),
     "scale-query": Chart("Times of queries over five million detections, beside DuckDB", (9.6, 3.2), 3, queries),
 }
 

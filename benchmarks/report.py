@@ -108,6 +108,32 @@ class Section:
     table: Callable[[Mapping[str, Any]], list[list[str]]]  # rows of cells, column heads first
 
 
+STRIPS = """\
+One scene of 30,000 x 30,000 pixels with five million raw detections, of which each of 1.4 million objects has 3.6: two
+scales, and windows that overlap by a quarter. It is merged at once by one job, and in strips by several, into files
+that are equal byte for byte. The windows are those of a detector that looks at no pixels. Peak memory is that of the
+worker process that takes most. Finding the strips, merging them, and writing the file after what is open is settled
+are jobs of their own; how long each kind takes is known of a lone worker. Most of the memory and time is the writing.
+"""
+
+PLANNING = """\
+What the driver of a run takes when all workers have done their jobs already: from scenes that are open to the plan, the
+jobs, which are packed for sending, and the commit. Peak memory includes the libraries, 140 MiB.
+"""
+
+SIMULATION = """\
+Times that were measured on this machine, put on clusters that are not here: `benchmarks/scale/simulate.py` says how.
+Efficiency is the rate for each core, over that of the best single process without Spark, and over that of one core
+with Spark. Scenes are of very different sizes, one in five without tiles. The model is fast, so that all else weighs
+most: {check[window_ms]:.0f} ms a window. A real run on two cores took {check[measured_seconds]:.0f} s, its
+simulation {check[simulated_seconds]:.0f} s.
+
+Start-up, stages, tasks that drag on, and merges are in it, and that a core is slower beside another one than alone, as
+on this machine; that is most of what eight cores lack. It is not in it that many cores compete for memory and disks,
+that a machine is slower than others, or is lost.
+"""
+
+
 def whole_runs(result: Mapping[str, Any]) -> list[list[str]]:
     """Tabulate windows per second of whole runs beside the bare model."""
     heads = ["model", "windows", "whole run, windows/s", "bare model, windows/s", "whole run / bare model"]
@@ -192,6 +218,45 @@ def queries(result: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
+def strips(result: Mapping[str, Any]) -> list[list[str]]:
+    """Tabulate time and memory of merging one scene at once and in strips."""
+    kinds = {"cut": "finding strips, s", "strip": "strips, s", "write": "writing, s"}
+    rows = [["merge", "strips", "seconds", *kinds.values(), "peak of a worker, MiB"]]
+    for case in result["cases"]:
+        spent = [sum(case["job_seconds"][kind]) if kind in case["job_seconds"] else None for kind in kinds]
+        cells = ["–" if seconds is None else f"{seconds:.1f}" for seconds in spent]
+        count = f"{case['jobs'].get('strips', 0)}"
+        rows.append([case["case"], count, f"{case['merge_seconds']:.1f}", *cells, f"{case['worker_mib']:,.0f}"])
+    return rows
+
+
+def planning(result: Mapping[str, Any]) -> list[list[str]]:
+    """Tabulate time and memory of the driver."""
+    rows = [["run", "jobs", "plan, s", "first job after, s", "all, s", "bytes of a job", "peak, MiB"]]
+    for case in result["cases"]:
+        times = [f"{case[name]:.1f}" for name in ("plan_seconds", "first_job_seconds", "all_seconds")]
+        rows.append(
+            [case["case"], f"{case['jobs']:,}", *times, f"{case['job_bytes']:,.0f}", f"{case['peak_mib']:,.0f}"]
+        )
+    return rows
+
+
+def simulation(result: Mapping[str, Any]) -> list[list[str]]:
+    """Tabulate what simulated clusters do."""
+    heads = ["windows", "cores", "partitioner", "windows/s", "against one process", "against one core of Spark"]
+    rows = [[*heads, "fullest core / mean", "merging, s"]]
+    for one in result["results"]:
+        rates = [
+            f"{one['windows_per_second']:,.0f}",
+            f"{one['against_process']:.2f}",
+            f"{one['against_one_executor']:.2f}",
+        ]
+        merging = f"{one['seconds'] - one['look_seconds']:,.0f}"
+        first = [f"{one['windows']:,}", str(one["cores"]), one["partitioner"]]
+        rows.append([*first, *rates, f"{one['imbalance']:.2f}", merging])
+    return rows
+
+
 def rivals(result: Mapping[str, Any]) -> list[list[str]]:
     """Tabulate whole detections beside another tool's, each run of the benchmark by itself, and suppression."""
     rows = [["", "seconds, median", "least to most", "times as long as Swathe, openvino-bf16"]]
@@ -212,6 +277,9 @@ SECTIONS = {
     "reads-windows": Section("Reading windows", READS, reads),
     "scale-query": Section("Queries", QUERIES, queries),
     "scale-memory": Section("Memory", MEMORY, memory),
+    "scale-strips": Section("A scene with five million raw detections", STRIPS, strips),
+    "scale-plan": Section("Planning", PLANNING, planning),
+    "scale-simulate": Section("Clusters that are not here, simulated", SIMULATION, simulation),
 }
 
 

@@ -202,3 +202,36 @@ def test_areas_are_joined_and_left_out() -> None:
 def test_areas_are_values() -> None:
     assert hash(NESTED["Banepa"]) == hash(pickle.loads(pickle.dumps(NESTED["Banepa"])))
     assert pickle.loads(pickle.dumps(NESTED)) == NESTED
+
+
+@pytest.mark.parametrize("name", ["areas.gpkg", "areas.shp", "areas.fgb"])
+@pytest.mark.parametrize("code", [4326, 32645])
+def test_files_of_geopandas_hold_areas(tmp_path: Path, name: str, code: int) -> None:
+    shapes = [
+        shapely.box(85, 27, 85.1, 27.1),
+        shapely.MultiPolygon([shapely.box(86, 27, 87, 28), shapely.box(88, 27, 89, 28)]),
+    ]
+    frame = geopandas.GeoDataFrame({"name": ["a", "b/c"], "n": [1, 2]}, geometry=shapes, crs=4326).to_crs(code)
+    frame.to_file(tmp_path / name)
+    areas = Areas.open(tmp_path / name)
+    assert [area.name for area in areas] == ["a", "b/c"]
+    for area, shape in zip(areas, shapes, strict=True):
+        assert shapely.hausdorff_distance(area.geometry, shape) < 1e-9
+
+
+def test_layers_that_are_no_areas_are_told(tmp_path: Path) -> None:
+    frame = geopandas.GeoDataFrame({"name": ["a"]}, geometry=[shapely.box(0, 0, 1, 1)])
+    frame.to_file(tmp_path / "bare.shp")
+    frame.set_crs(4326).to_file(tmp_path / "two.gpkg", layer="one")
+    frame.set_crs(4326).to_file(tmp_path / "two.gpkg", layer="two")
+    frame.set_crs(4326).set_geometry(frame.centroid).to_file(tmp_path / "points.gpkg")
+    (tmp_path / "broken.gpkg").write_text("nothing")
+    for name, told in {
+        "bare.shp": "names no reference system",
+        "two.gpkg": r"2 layers \(one, two\)",
+        "points.gpkg": "is a Point",
+        "broken.gpkg": "cannot be read",
+        "missing.gpkg": "cannot be read",
+    }.items():
+        with pytest.raises(SourceError, match=told):
+            Areas.open(tmp_path / name)

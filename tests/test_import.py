@@ -10,7 +10,7 @@ import pytest
 
 HEAVY = (
     "cv2", "geopandas", "llvmlite", "matplotlib", "numba", "onnx", "onnxruntime", "openvino", "pandas", "PIL",
-    "pyarrow", "pyogrio", "rasterio", "scipy", "shapely", "torch",
+    "pyarrow", "pyogrio", "pyspark", "rasterio", "scipy", "shapely", "torch",
 )  # fmt: skip
 
 

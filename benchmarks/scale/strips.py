@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -26,11 +27,13 @@ from benchmarks._machine import processor
 from benchmarks.scale import _detectors
 from benchmarks.scale._tree import PROC, tree
 from swathe.detectors.protocol import DetectorSpec
-from swathe.engine.job import BatchJob, Job, JobResult, Pool, Retry, SceneJob, StripJob, Work
+from swathe.engine.job import BatchJob, Executor, Job, JobResult, Pool, Retry, SceneJob, StripJob, Work
 from swathe.engine.plan import Plan, make_plan
 from swathe.engine.processes import ProcessExecutor
 from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
+from swathe.engine.spark import SparkExecutor
+from swathe.engine.spark_session import spark_session
 from swathe.engine.strips import MOST_ROWS
 from swathe.store import open_store
 from swathe.testing.fakes import BLANK_READER
@@ -40,6 +43,7 @@ SIDE = 30_000  # of the scene, pixels
 SETTINGS = RunSettings(tile=1024, stride=768, scales=(0.5, 1.0))
 VIEWS = 2 * (1024 / 768) ** 2  # of each object
 PLACE = (0.5, 0.0, 500_000.0, 0.0, -0.5, 3_000_000.0)
+SPARK = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 PERIOD = 0.1  # seconds between looks at the processes
 AT_ONCE = 10**9  # detections
 MEBIBYTE = 1 << 20
@@ -52,6 +56,7 @@ class Case:
     name: str
     workers: int
     merge_rows: int  # detections of a merge
+    spark: bool = False  # whether the workers are those of Spark
 
 
 CASES = (
@@ -59,24 +64,25 @@ CASES = (
     Case("in strips, one worker", 1, MOST_ROWS),
     Case("in strips, two workers", 2, MOST_ROWS),
     Case("in strips of a million, two workers", 2, 1_000_000),
+    Case("in strips, two workers of Spark", 2, MOST_ROWS, spark=True),
 )
 
 
 class Timed:
-    """Worker processes whose merges hold so many detections, with the times of jobs."""
+    """Workers whose merges hold so many detections, with the times of jobs."""
 
     memory_per_slot = None
 
-    def __init__(self, case: Case) -> None:
-        self.slots, self._case = case.workers, case
+    def __init__(self, case: Case, executor: Executor) -> None:
+        self.slots, self._rows, self._executor = case.workers, case.merge_rows, executor
         self.first: dict[str, float] = {}
         self.last: dict[str, float] = {}
         self.jobs: Counter[str] = Counter()
         self.seconds: dict[str, list[float]] = defaultdict(list)  # of each merging job; only of a lone worker
 
     def open(self, work: Work) -> Pool:
-        """Prepare the processes."""
-        self._pool = ProcessExecutor(self._case.workers).open(replace(work, merge_rows=self._case.merge_rows))
+        """Prepare the workers."""
+        self._pool = self._executor.open(replace(work, merge_rows=self._rows))
         return self
 
     def __enter__(self) -> Self:
@@ -118,11 +124,16 @@ def plan_of(detections: int) -> Plan:
 
 def carry_out(case: Case, detections: int) -> dict[str, Any]:
     """Detect and merge, and return what was done when."""
-    with tempfile.TemporaryDirectory() as folder:
-        store, executor = open_store(Path(folder) / "store", create=True), Timed(case)
-        plan = plan_of(detections)
+    plan = plan_of(detections)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        store = open_store(Path(folder) / "store", create=True)
+        workers: Executor = ProcessExecutor(case.workers)
+        if case.spark:
+            workers = SparkExecutor(stack.enter_context(spark_session(f"local[{case.workers}]", SPARK)))
+        executor = Timed(case, workers)
         summary = run_plan(plan, store, executor=executor, reader=BLANK_READER)
-        file = Path(summary.files[0]).read_bytes()
+        with Path(summary.files[0]).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "windows_seconds": executor.last["windows"] - executor.first["windows"],
         "merge_seconds": executor.last["merge"] - executor.first["merge"],
@@ -130,7 +141,7 @@ def carry_out(case: Case, detections: int) -> dict[str, Any]:
         "job_seconds": dict(executor.seconds),
         "windows": summary.windows,
         "detections": summary.detections,
-        "sha256": hashlib.sha256(file).hexdigest(),
+        "sha256": digest,
     }
 
 
@@ -141,15 +152,21 @@ def measure(case: Case, detections: int) -> dict[str, Any]:
     peaks: dict[int, int] = defaultdict(int)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         while child.poll() is None:
-            for process in tree(child.pid):
+            for process in filter(is_worker, tree(child.pid)):
                 peaks[process] = max(peaks[process], peak(process))
             time.sleep(PERIOD)
         lines = list(child.stdout or ())
     if child.returncode != 0:
         raise RuntimeError(f"{case.name}: the run ended with code {child.returncode}")
-    driver = peaks.pop(child.pid)
-    told = json.loads(lines[-1])
-    return {"case": case.name, **told, "driver_mib": driver / MEBIBYTE, "worker_mib": max(peaks.values()) / MEBIBYTE}
+    return {"case": case.name, **json.loads(lines[-1]), "worker_mib": max(peaks.values()) / MEBIBYTE}
+
+
+def is_worker(process: int) -> bool:
+    """Tell whether a process carries out jobs."""
+    try:
+        return b"swathe.engine.process" in (PROC / str(process) / "cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def peak(process: int) -> int:

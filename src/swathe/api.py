@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from swathe.arguments import address, file_path, names, number, several, text, whole_number
 from swathe.engine.settings import LEAST_SCALE, MOST_SCALE, RunSettings
-from swathe.errors import Argument, SourceError, StoreError, UsageError
-from swathe.times import parse_utc, utc_text
+from swathe.errors import Argument, SourceError, UsageError
+from swathe.opened import Opened, looked_at, open_readable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from swathe.engine.job import Executor
     from swathe.query import Query
     from swathe.raster.opening import ValueRange
-    from swathe.raster.scene import Scene
-    from swathe.store.protocol import Store, StoredScene
+    from swathe.store.protocol import Store
 
     Source: TypeAlias = str | Path | npt.NDArray[np.generic] | Image
 
@@ -303,7 +302,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         if engine is None and backend == "auto" and not exact:  # machines of a cluster may differ from this one
             spec = choose_backend(spec, settings, output, sources).detector
         known = looked_at(output, settings, spec)
-        opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known)
+        opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known, region)
         return _carried_out(opened, settings, spec, output, Path(folder), name, engine)
 
 
@@ -378,97 +377,6 @@ def detections_of(summary: RunSummary, store: Store) -> Detections:
     if not summary.scenes:
         return Detections.empty()
     return read(store, Query(runs=(summary.run,), scenes=summary.scenes))
-
-
-class Opened(NamedTuple):
-    """Scenes that were found."""
-
-    scenes: tuple[Scene, ...]  # those that could be opened
-    unopened: Mapping[str, str]  # scene id -> why it cannot be opened
-    done: tuple[StoredScene, ...]  # those that need not be opened, because a run has looked at them already
-
-
-def looked_at(output: str | Path | None, settings: RunSettings, detector: DetectorSpec) -> dict[str, StoredScene]:
-    """Find out what a store has of a run already, so that thousands of files need not be opened to add one.
-
-    Args:
-        output: The store; None, or one that is not there yet, has nothing.
-        settings: Settings of the run.
-        detector: Its model.
-
-    Returns:
-        Complete scenes by address.
-    """
-    from swathe.engine.plan import Plan
-    from swathe.store import open_store
-
-    place = None if output is None else address("output", output, "the folder or address of a store")
-    try:
-        stored = () if place is None else open_store(place).scenes(Plan((), settings, detector).run)
-    except StoreError:
-        return {}
-    return {scene.scene.uri: scene for scene in stored if scene.state == "complete"}
-
-
-def open_readable(
-    sources: Sequence[str | Path],
-    bands: Sequence[int] | None = None,
-    value_range: ValueRange | None = None,
-    acquired: str | datetime | None = None,
-    resolution: float | None = None,
-    prefix: str = "",
-    known: Mapping[str, StoredScene] | None = None,
-) -> Opened:
-    """Find and open scenes; one bad file among good ones does not stop them. Pixels are not looked at yet.
-
-    Args:
-        sources: Files, folders, patterns, addresses.
-        bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
-        value_range: Values to show as 0 and 255, or "percentile" to measure them, see `open_scene`.
-        acquired: When the scenes were taken, ISO 8601 or a datetime, in UTC; None to leave what their files say.
-        resolution: Metres per pixel on the ground of scenes that have no georeference; None if nobody knows.
-        prefix: What to put before the ids of all scenes.
-        known: Scenes that a run has looked at, by address; those that did not change are not opened.
-
-    Returns:
-        What was found, without mosaics of other scenes.
-
-    Raises:
-        SourceError: If nothing is found, or no file can be opened.
-        UsageError: If the bands do not exist, the value range does not rise, or the time or the resolution is none.
-    """
-    from swathe.engine.failure import describe_failure
-    from swathe.engine.identity import is_known
-    from swathe.raster.fingerprint import stamp
-    from swathe.raster.opening import open_scene
-    from swathe.raster.sources import find_sources, scene_ids, without_mosaics
-
-    time = None if acquired is None else utc_text(parse_utc(acquired, "acquired"))
-    if resolution is not None:
-        resolution = number("resolution", resolution, "metres per pixel, such as 0.3", 1e-6, 1e6)
-    scenes: list[Scene] = []
-    done: list[StoredScene] = []
-    unopened: dict[str, str] = {}
-    paths = find_sources([str(source) for source in sources])
-    mosaics = any(path.lower().endswith(".vrt") for path in paths)  # left out if they show the others
-    for name, path in zip((prefix + name for name in scene_ids(paths)), paths, strict=True):
-        mark, before = stamp(path, time, resolution), None if mosaics else (known or {}).get(path)
-        if before is not None and is_known(before, mark):
-            done.append(before)
-            continue
-        try:
-            scene = open_scene(path, bands=bands, value_range=value_range, scene_id=name)
-            metres = None if scene.georeferenced else resolution
-            scenes.append(replace(scene, acquired=time or scene.acquired, resolution=metres, stamp=mark))
-        except UsageError:
-            raise
-        except Exception as error:  # noqa: BLE001 whatever one file causes must not end the others
-            unopened[name] = describe_failure(path, error)
-    if not scenes and not done:
-        first, *others = unopened.values()
-        more = f" (and {len(others)} more that cannot be opened)" if others else ""
-        raise SourceError(f"{first}{more}")
-    return Opened(without_mosaics(scenes), unopened, tuple(done))
 
 
 def with_unopened(summary: RunSummary, unopened: Mapping[str, str]) -> RunSummary:

@@ -83,11 +83,11 @@ class Areas:
 
     @classmethod
     def open(cls, path: Path | str, *, name_property: str = NAME_PROPERTY) -> Self:
-        """Read areas from a GeoJSON file.
+        """Read areas from a file of polygons.
 
         Args:
-            path: A FeatureCollection (or one Feature) of polygons or multipolygons, in longitude and latitude; or a
-                store, for the areas that it holds.
+            path: GeoJSON: a FeatureCollection (or one Feature) of polygons or multipolygons; a GeoPackage, a Shapefile,
+                FlatGeobuf or KML with one layer; or a store, for the areas that it holds.
             name_property: Property that holds the names. A property "parent" may name the area around it: another
                 feature, or a whole name.
 
@@ -97,8 +97,9 @@ class Areas:
         Raises:
             UsageError: If the path is not a path.
             SourceError: If the file cannot be read, or an area is unnamed, named twice, or has no valid outline.
+            MissingExtraError: If it is read by pyogrio, and that is not installed.
         """
-        given = file_path("path", path, "a GeoJSON file, or a store")
+        given = file_path("path", path, "a file of polygons, or a store")
         path = given / FILE_NAME if given.is_dir() else given
         if given.is_dir() and not path.exists():
             raise SourceError(f"there are no areas in {given}; add some with `swathe areas`")

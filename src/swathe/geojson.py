@@ -1,4 +1,4 @@
-"""Polygons on the ground from GeoJSON: labels, areas and the outline of a query are read here."""
+"""Polygons on the ground from GeoJSON and files of GDAL: labels, areas and the outline of a query are read here."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from swathe.errors import SourceError
+from swathe.errors import MissingExtraError, SourceError
 from swathe.inputs import read_input
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 LONGITUDE_LATITUDE = "OGC:CRS84"  # what RFC 7946 allows alone; other systems are named as files of 2008 do
+VECTORS = (".gpkg", ".shp", ".fgb", ".kml")  # suffixes of files that pyogrio reads
+KINDS = ("Polygon", "MultiPolygon")
 ENDINGS = ("CRS84", "EPSG::4326", "EPSG:4326")  # how names end that mean it
 
 Ring = npt.NDArray[np.float64]  # (k, 2) corners, the last one is the first
@@ -41,10 +43,11 @@ class Polygons:
 
 
 def read_polygons(path: Path, what: str) -> Polygons:
-    """Read a GeoJSON file of polygons.
+    """Read a file of polygons.
 
     Args:
-        path: A FeatureCollection, a feature, or a bare geometry.
+        path: GeoJSON: a FeatureCollection, a feature, or a bare geometry; or a file of one layer whose name ends in one
+            of `VECTORS`.
         what: What the file holds, for messages, such as "areas".
 
     Returns:
@@ -52,7 +55,10 @@ def read_polygons(path: Path, what: str) -> Polygons:
 
     Raises:
         SourceError: If the file cannot be read, is not GeoJSON, or holds anything but polygons.
+        MissingExtraError: If it is read by pyogrio, and that is not installed.
     """
+    if path.suffix.lower() in VECTORS:
+        return _read_layer(path, f"{what} {path}")
     try:
         document = json.loads(read_input(path).decode("utf-8-sig"))
     except OSError as error:
@@ -60,6 +66,36 @@ def read_polygons(path: Path, what: str) -> Polygons:
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{what} {path}: is not GeoJSON ({error}); fetch or export it again") from error
     return parse_polygons(document, f"{what} {path}")
+
+
+def _read_layer(path: Path, where: str) -> Polygons:
+    """Read the layer of a GeoPackage, Shapefile or the like."""
+    try:
+        import pyogrio
+    except ImportError as error:
+        raise MissingExtraError(f"{where}: ", library="pyogrio", extra="geo") from error
+    import shapely
+
+    try:
+        layers = pyogrio.list_layers(path)[:, 0].tolist()
+        if len(layers) != 1:
+            hint = "save the one that is meant in a file of its own, for instance with ogr2ogr"
+            raise SourceError(f"{where}: has {len(layers)} layers ({', '.join(layers)}); {hint}")
+        about, _, shapes, columns = pyogrio.raw.read(path, force_2d=True)
+        geometries = [None if shape is None else shapely.from_wkb(shape) for shape in shapes]
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, shapely.errors.ShapelyError) as error:
+        raise SourceError(f"{where}: cannot be read ({error}); check it, or save it as GeoJSON") from error
+    crs = about["crs"]
+    if crs is None:
+        raise SourceError(f"{where}: names no reference system; set one, for instance with ogr2ogr -a_srs EPSG:4326")
+    features = []
+    for number, geometry in enumerate(geometries):
+        place = f"{where}, feature {number + 1}"
+        if geometry is not None and geometry.geom_type not in KINDS:
+            raise SourceError(f"{place}: is a {geometry.geom_type}, not a Polygon or MultiPolygon; keep the polygons")
+        values = {name: column[number] for name, column in zip(about["fields"], columns, strict=True)}
+        features.append(Feature(place, values, geometry))
+    return Polygons(LONGITUDE_LATITUDE if crs.endswith(ENDINGS) else crs, tuple(features))
 
 
 def parse_polygons(document: Any, where: str) -> Polygons:
@@ -110,7 +146,7 @@ def _feature(feature: Mapping[str, Any], where: str) -> Feature:
     if geometry is None:
         return Feature(where, known, None)
     kind = geometry.get("type") if isinstance(geometry, dict) else None
-    if kind not in ("Polygon", "MultiPolygon"):
+    if kind not in KINDS:
         raise SourceError(f"{where}: is a {kind}, not a Polygon or MultiPolygon; keep only the polygons")
     try:
         parts = [geometry["coordinates"]] if kind == "Polygon" else geometry["coordinates"]

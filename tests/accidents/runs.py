@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from red_cells import write_red_cells
-from swathe.api import Choices, open_readable
+from swathe.api import Choices
 from swathe.engine.identity import take_stock
 from swathe.engine.plan import Plan, make_plan
 from swathe.errors import SwatheError
+from swathe.opened import open_readable
 from swathe.store import open_store, read
 
 TILE, STRIDE = 128, 96

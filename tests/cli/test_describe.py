@@ -7,6 +7,10 @@ from pathlib import Path
 from shutil import copy
 from typing import TYPE_CHECKING
 
+import pystac
+import pystac.validation
+from pystac.extensions.mlm import MLMExtension
+
 from known_graphs import OBB, rows, write_graph
 from requirements import need
 from swathe.detectors.registry import resolve_model
@@ -58,3 +62,17 @@ def test_windows_with_no_room_for_more_boxes_are_told(command: Command, scene: R
     line = command(*words, tmp_path / "json", "--json").lines[-1]
     assert line["full_windows"] == line["windows"] - line["skipped"] > 1
     assert f"in {line['full_windows']} windows the model gave all boxes" in command(*words, tmp_path / "text").out
+
+
+def test_a_model_is_a_stac_item(command: Command, tiny_model: Path, tmp_path: Path) -> None:
+    assert command("describe", tiny_model, "-o", tmp_path / "model.json").code == 0
+    item = pystac.Item.from_file(str(tmp_path / "model.json"))
+    pystac.validation.validate_dict(item.to_dict(include_self_link=False), extensions=[])
+    spec, card = resolve_model(tiny_model)
+    told = MLMExtension.ext(item)
+    assert (told.mlm_name, told.tasks, told.framework) == (card.name, ["object-detection"], "ONNX")
+    assert [one.to_dict()["title"] for one in told.output[0].classes or ()] == list(card.classes)
+    scaling = told.input[0].to_dict()["value_scaling"]
+    assert [(one["mean"], one["stddev"]) for one in scaling] == [(0.0, 1.0 / card.input_scale)] * 3
+    model = item.assets["model"]
+    assert (model.href, model.extra_fields["file:checksum"]) == (str(tiny_model), f"1220{spec.sha256}")

@@ -13,7 +13,9 @@ import pytest
 from rich.console import Console
 
 from red_cells import RedCells
+from requirements import need
 from swathe.cli.progress import DetectionLines
+from swathe.cli.steps import TrainingLines
 from swathe.cli.tally import Tally, in_words
 from swathe.engine.events import BatchFinished, ProgressEvent, RunPlanned, SceneFailed, SceneMerged
 
@@ -117,3 +119,22 @@ def test_a_terminal_gets_a_bar(scene: RedCells, tiny_model: Path, tmp_path: Path
     assert run.returncode == 0, shown
     assert b"windows" in shown
     assert b"found" in shown
+
+
+def test_a_training_says_how_long_an_epoch_takes_and_prints_a_line_a_minute() -> None:
+    need("torch")
+    from swathe.training.loop import TrainingEvent
+
+    clock, console = Clock(), Console(file=io.StringIO(), width=40)
+    lines = TrainingLines(console, clock)
+    for step in range(41, 81):
+        clock.now += 3.0
+        lines(TrainingEvent(step, 200, (step - 1) // 40 + 1, 5, {"total": 1.5}))
+    lines(TrainingEvent(80, 200, 2, 5, {"map50_area": 0.25}))
+    assert console.file.getvalue().splitlines() == [
+        "Resuming: 40 of 200 steps are done",
+        "An epoch of 40 steps takes about 2.0 minutes, validation not counted; 0:07:42 left of 5 epochs",
+        "step 60 of 200, epoch 2 of 5, loss 1.500, 0:07:00 left",
+        "step 80 of 200, epoch 2 of 5, loss 1.500, 0:06:00 left",
+        "epoch    2  map50_area 0.250",
+    ]

@@ -216,6 +216,15 @@ def test_metres_are_not_taken_for_degrees(command: Command, store: Path, tmp_pat
         assert "is not in longitude and latitude" in outcome.err
 
 
+def test_latitude_before_longitude_is_told(command: Command, store: Path, everything: Detections) -> None:
+    west, south, east, north = region_of(everything, 3)
+    outcome = command("query", store, "--box", south, west, north, east, "--count")
+    assert "1 detection with longitude and latitude exchanged; longitude comes first" in outcome.err
+    assert "exchanged" not in command("query", store, "--box", 1, 1, 2, 2, "--count").err
+    outcome = command("query", store, "--box", 35, 139, 36, 140)
+    assert (outcome.code, "longitude comes first" in outcome.err) == (2, True)
+
+
 def test_a_polygon_in_another_reference_system_matches_the_same(
     command: Command, store: Path, scene: RedCells, tmp_path: Path
 ) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
@@ -18,7 +20,7 @@ from swathe.areas import Area
 from swathe.boxes import iou_matrix, nms, to_polygons
 from swathe.engine.plan import make_plan, scene_info
 from swathe.engine.raw import RawDetections
-from swathe.engine.region import touched, wanted
+from swathe.engine.region import Stretches, touched, wanted
 from swathe.engine.seam import merge
 from swathe.engine.settings import RunSettings
 from swathe.errors import UsageError
@@ -90,6 +92,23 @@ def test_windows_are_those_that_touch_the_box(scale: float) -> None:
             expected.append(index)
     assert list(found) == expected
     assert 0 < len(found) < len(grid)
+
+
+@given(st.sets(st.integers(0, 60)), st.slices(70))
+def test_stretches_are_a_list_of_numbers(numbers: set[int], part: slice) -> None:
+    expected = sorted(numbers)
+    stretches = Stretches.of(np.array(expected, dtype=np.int64))
+    assert list(stretches) == expected
+    assert len(stretches) == len(expected)
+    assert list(stretches[part]) == expected[part]
+    assert len(stretches.firsts) == sum(number - 1 not in numbers for number in numbers)
+
+
+def test_many_windows_are_looked_at_by_and_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid, scene = Grid(2000, 1500, 64, 48), scene_info(empty_scene(2000, 1500))
+    at_once = list(touched(SQUARE, scene, grid, 1.0))
+    monkeypatch.setattr("swathe.engine.region.AT_ONCE", 7)
+    assert list(touched(SQUARE, scene, grid, 1.0)) == at_once
 
 
 def test_a_plan_has_only_those_windows_and_scenes() -> None:

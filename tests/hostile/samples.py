@@ -179,10 +179,11 @@ def _write_configuration(samples: Samples) -> Path:
 
 def _write_unfinished(samples: Samples) -> None:
     """Leave a run after its first batch, then resume a copy of it."""
-    from swathe.api import Choices, open_readable
+    from swathe.api import Choices
     from swathe.engine.events import BatchFinished, ProgressEvent
     from swathe.engine.plan import make_plan
     from swathe.engine.run import run_plan
+    from swathe.opened import open_readable
     from swathe.store import open_store
 
     def stop(event: ProgressEvent) -> None:

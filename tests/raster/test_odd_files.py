@@ -15,8 +15,8 @@ from PIL import Image
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
-from swathe.api import open_readable
 from swathe.errors import SourceError
+from swathe.opened import open_readable
 from swathe.raster.convert import convert
 from swathe.raster.fingerprint import fingerprint
 from swathe.raster.opening import open_scene

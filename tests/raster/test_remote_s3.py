@@ -11,8 +11,8 @@ import pytest
 
 from requirements import need
 from servers import file_server, s3_server
-from swathe.api import open_readable
 from swathe.errors import SourceError
+from swathe.opened import open_readable
 from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import RasterReader

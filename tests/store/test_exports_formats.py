@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 import shapely
 from pycocotools.coco import COCO
 
+from requirements import need_program
 from swathe.colours import class_colours
 from swathe.detections import Detections, SceneInfo
 from swathe.errors import SourceError, StoreError, UsageError
@@ -132,13 +132,20 @@ def test_geopandas_reads_geopackage_and_flatgeobuf(
 
 def ogr_features(path: Path) -> list[dict[str, Any]]:
     """What the `ogr2ogr` of another build of GDAL reads."""
-    words = ["ogr2ogr", "-f", "GeoJSON", "/vsistdout/", str(path), "-lco", "COORDINATE_PRECISION=15"]
+    words = [
+        need_program("ogr2ogr", "gdal-bin"),
+        "-f",
+        "GeoJSON",
+        "/vsistdout/",
+        str(path),
+        "-lco",
+        "COORDINATE_PRECISION=15",
+    ]
     text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     features: list[dict[str, Any]] = json.loads(text)["features"]
     return features
 
 
-@pytest.mark.skipif(shutil.which("ogr2ogr") is None, reason="needs the programs of GDAL")
 @pytest.mark.parametrize("name", ["a.shp", "a.kml"])
 @pytest.mark.parametrize("found", [GROUND, ACROSS], ids=["ground", "across"])
 def test_gdal_reads_shapefile_and_kml(tmp_path: Path, name: str, found: Detections) -> None:

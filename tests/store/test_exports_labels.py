@@ -141,3 +141,29 @@ def test_files_are_not_replaced_unless_asked(ending: str, found: Detections, tmp
     with pytest.raises(StoreError, match="exists already"):
         export(found, path)
     assert export(found, path, overwrite=True).read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["dota-labels", "dior-r"])
+def test_labels_come_back(tmp_path: Path, kind: str) -> None:
+    found = Detections.concat(
+        [random_detections(BEACH, 20, 1, classes=("ship", "plane")), random_detections(EMPTY, 0, 3)]
+    )
+    folder = export(found, tmp_path / "labels", Format(kind))
+    samples = LabelSet(folder, kind.removesuffix("-labels")).read()
+    assert [sample.name for sample in samples] == ["beach", "empty"]
+    names, corners = expected(found, BEACH)
+    assert list(samples[0].classes) == names
+    np.testing.assert_array_equal(samples[0].polygons, corners)
+    assert len(samples[1].polygons) == 0
+    with pytest.raises(StoreError, match="exists already"):
+        export(found, folder, Format(kind))
+    export(found, folder, Format(kind), overwrite=True)
+    twins = Detections.concat([found, random_detections(TWIN, 3, 2, classes=("ship",))])
+    with pytest.raises(UsageError, match="rename the image"):
+        export(twins, tmp_path / "twins", Format(kind))
+
+
+def test_blanks_in_names_of_classes_are_refused_by_dota(found: Detections, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="blanks"):
+        export(found, tmp_path / "labels", Format("dota-labels"))
+    assert list(tmp_path.iterdir()) == []

@@ -78,7 +78,7 @@ def test_leaves_a_described_model_a_log_and_curves(labelled: Path, tmp_path: Pat
     assert info.classes == ("bar",)
     assert info.input_size == 96
     assert all(np.isfinite(tensor).all() for tensor in tensors.values())
-    assert set(result.scores) == {"map50_voc07", "map50_area", "map50_95_area"}
+    assert set(result.scores) == {"map50_voc07", "map50_area", "map75_area", "map50_95_area"}
     assert [event.step for event in events if "total" in event.values] == [1, 2, 3, 4]
     rows = [json.loads(line) for line in (result.folder / "scores.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [2]

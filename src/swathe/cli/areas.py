@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def areas(
     store: StoreAddress,
     add: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep the areas of this GeoJSON file in the store.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the areas of this file, .geojson .gpkg .shp, in the store."),
     ] = None,
     name_property: NameProperty = None,
     overwrite: Overwrite = False,

@@ -24,12 +24,15 @@ AreaNames = Annotated[
     list[str] | None,
     typer.Option("--area", metavar="NAME", help="Only what touches this area of the store, or of --areas; repeatable."),
 ]
-AreaFile = Annotated[Path | None, typer.Option("--areas", metavar="FILE", help="GeoJSON file to take the areas from.")]
+AreaFile = Annotated[
+    Path | None,
+    typer.Option("--areas", metavar="FILE", help="File of polygons to take the areas from: .geojson .gpkg .shp"),
+]
 Within = Annotated[
     bool, typer.Option("--within", help="Only what has its centre in these regions; touching is not enough.")
 ]
 PolygonFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Only what touches the polygon of this GeoJSON file.")
+    Path | None, typer.Option(metavar="FILE", help="Only what touches the polygon of this file, .geojson .gpkg .shp")
 ]
 Period = Annotated[
     str | None, typer.Option("--acquired", metavar="FROM..TO", help="Only scenes taken in this time, TO excluded; UTC.")

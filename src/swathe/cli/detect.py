@@ -88,7 +88,7 @@ Box = Annotated[
         help="Look only here, and keep what has its centre here: lon/lat, or pixels.",
     ),
 ]
-Polygon = Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the polygon of this GeoJSON file.")]
+Polygon = Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the polygon of this file.")]
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one per core by default, 0 for none.")]
 BatchTimeout = Annotated[
     float | None,
@@ -158,10 +158,11 @@ def detect(
     json: Json = False,
 ) -> None:
     """Find objects in scenes and add them to a store; what is done already is not done again."""
-    from swathe.api import Choices, looked_at, open_readable, raise_for_failures
+    from swathe.api import Choices, raise_for_failures
     from swathe.engine.backend import choose_backend
     from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
+    from swathe.opened import looked_at, open_readable
 
     _check_store_name(output)
     targets = _targets(export or (), geojson, overwrite=overwrite)
@@ -178,7 +179,7 @@ def detect(
     if engine == "local" and backend == "auto" and not exact:  # machines of a cluster may differ from this one
         spec, reason = choose_backend(spec, settings, None if overwrite else output, sources)
     known = {} if overwrite else looked_at(output, settings, spec)
-    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known)
+    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known, region)
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
     plan = make_plan(scenes, settings, spec, done)
     with chosen_engine(engine, master, partitioner, spark, json=json, quiet=quiet) as executor:

@@ -26,7 +26,7 @@ def check_target(path: Path, name: str | None, *, overwrite: bool) -> Format:
     """Make sure, before the work, that detections can be written to a place.
 
     Args:
-        path: A file, or a folder for the files of DOTA.
+        path: A file, or a folder for formats of several files.
         name: Name of the format; seen from the end of the path if not given.
         overwrite: Whether what exists may be replaced.
 
@@ -38,10 +38,10 @@ def check_target(path: Path, name: str | None, *, overwrite: bool) -> Format:
         MissingExtraError: If the format needs a library that is not installed.
         StoreError: If the path exists and may not be replaced, or its folder does not exist.
     """
-    from swathe.store.exports import Format, chosen_format
+    from swathe.store.exports import chosen_format
 
     chosen = chosen_format(path, name)
-    if chosen is not Format.DOTA or (path.exists() and not path.is_dir()):
+    if not chosen.is_folder or (path.exists() and not path.is_dir()):
         free_output(path, overwrite=overwrite)
     return chosen
 

@@ -32,6 +32,7 @@ from swathe.cli.runs import runs
 from swathe.cli.scenes import scenes
 from swathe.cli.serve import serve
 from swathe.cli.slice import slice as slice_
+from swathe.cli.split import split
 from swathe.cli.stats import stats
 from swathe.cli.train import train
 from swathe.errors import PartialError, StoreError, SwatheError, UsageError
@@ -72,6 +73,7 @@ for command in (
     serve,
     stats,
     evaluate,
+    split,
     train,
     export,
     models,

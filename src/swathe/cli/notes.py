@@ -42,11 +42,17 @@ def answer(held: Held, condition: Query, *, one_of_several: bool = False) -> Det
     placed = condition.on_ground or condition.acquired is not None
     scenes = [one.scene for one in held.scenes()] if placed or outside or condition.scenes is not None else []
     if outside and scenes and all(scene.georeferenced for scene in scenes):
+        hint = "convert it to EPSG:4326" if _exchanged(condition) is None else "longitude comes first"
         raise UsageError(
             Argument(outside, getattr(condition, outside)),
-            ": is not in longitude and latitude, by which all scenes here are placed; convert it to EPSG:4326",
+            f": is not in longitude and latitude, by which all scenes here are placed; {hint}",
         )
     found = read(held, condition)
+    if not len(found) and (other := _exchanged(condition)) is not None and (count := sum(held.count(other).values())):
+        lines.append(
+            f"nothing is found there, but {counted(count, 'detection')} with longitude and latitude exchanged; "
+            "longitude comes first"
+        )
     lines += _unknown("scene", condition.scenes, {scene.id for scene in scenes})
     lines += _unknown("class", condition.classes, found.class_names) if found.scenes else []
     say([*lines, *(_unmatched(condition, scenes) if placed else [])])
@@ -130,6 +136,22 @@ def _beyond_degrees(condition: Query) -> str | None:
     box, polygon = condition.box, condition.polygon
     corners = {"box": () if box is None else (box[:2], box[2:]), "polygon": polygon or ()}
     return next((name for name, places in corners.items() if any(abs(x) > 360 or abs(y) > 90 for x, y in places)), None)
+
+
+def _exchanged(condition: Query) -> Query | None:
+    """Return the same query with the axes of box and polygon exchanged; None if that makes no degrees either."""
+    if condition.box is None and condition.polygon is None:
+        return None
+    box = None
+    if condition.box is not None:
+        xmin, ymin, xmax, ymax = condition.box
+        box = (ymin, xmin, ymax, xmax)
+    polygon = None if condition.polygon is None else tuple((y, x) for x, y in condition.polygon)
+    try:
+        other = replace(condition, box=box, polygon=polygon)
+    except UsageError:
+        return None
+    return None if _beyond_degrees(other) else other
 
 
 def _unknown(kind: str, wanted: Sequence[str] | None, known: Iterable[str]) -> list[str]:

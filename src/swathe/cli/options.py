@@ -15,7 +15,7 @@ from swathe.errors import StoreError, UsageError
 
 Sources = Annotated[
     list[str],
-    typer.Argument(metavar="SOURCES...", help="Scenes: files, folders, patterns in quotes, addresses, or @LIST."),
+    typer.Argument(metavar="SOURCES...", help="Scenes: files, folders, patterns in quotes, addresses, STAC, or @LIST."),
 ]
 StoreAddress = Annotated[
     str, typer.Argument(metavar="STORE", help="A store: the folder or the address that `swathe detect -o` wrote to.")

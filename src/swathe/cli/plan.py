@@ -52,11 +52,12 @@ def plan(
     json: Json = False,
 ) -> None:
     """Count the windows of scenes and project the memory, which must be there; without a model at scale 1."""
-    from swathe.api import Choices, open_readable
+    from swathe.api import Choices
     from swathe.engine.backend import choose_backend
     from swathe.engine.limits import check_memory, memory_limit
     from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
+    from swathe.opened import open_readable
 
     looks, limits, shown = (
         numbers("scales", scales),

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from swathe.engine.events import Progress as RunProgress
     from swathe.engine.events import ProgressEvent
-    from swathe.training.loop import TrainingEvent
 
 MEBIBYTE = 1 << 20
 SECONDS_PER_LINE = 30.0  # where there is no terminal
@@ -48,23 +47,6 @@ def detection_progress(*, json: bool, quiet: bool = False) -> Iterator[RunProgre
         yield _DetectionBar(bar)
 
 
-@contextmanager
-def training_progress(*, json: bool) -> Iterator[Callable[[TrainingEvent], None]]:
-    """Show the progress of a training run.
-
-    Args:
-        json: Print events for machines instead of a bar.
-
-    Yields:
-        What the run calls with its events.
-    """
-    if json:
-        yield lambda event: print_json({"event": "training", **asdict(event)})
-        return
-    with _bar("steps") as bar:
-        yield _TrainingBar(bar)
-
-
 def stderr_console() -> Console:
     """Return the console for people's eyes; the standard output stays for results."""
     from rich.console import Console
@@ -82,7 +64,7 @@ def print_event(event: ProgressEvent) -> None:
     print_json({"event": name, **asdict(event)})
 
 
-def _bar(unit: str) -> Bar:
+def rate_bar(unit: str) -> Bar:
     """Make a bar with counts, rate and remaining time."""
     from rich.progress import (
         BarColumn,
@@ -205,25 +187,3 @@ def _lines_about(event: ProgressEvent) -> list[str]:
             lines.insert(0, f"Resuming: {event.resumed_windows:,} of {event.windows:,} windows are done")
         return lines
     return [printable(f"failed {event.scene}: {event.reason}")] if isinstance(event, SceneFailed) else []
-
-
-class _TrainingBar:
-    """Moves the bar with each optimiser step."""
-
-    def __init__(self, bar: Bar) -> None:
-        self._bar = bar
-
-    def __call__(self, event: TrainingEvent) -> None:
-        """Take notice of an event."""
-        if not self._bar.tasks:
-            before = event.step - 1
-            if before:
-                self._bar.console.print(f"Resuming: {before} of {event.steps} steps are done")
-            self._bar.add_task("Train", total=event.steps, completed=before, before=before, note="")
-        if "map50_area" in event.values:
-            scores = "  ".join(f"{name} {value:.3f}" for name, value in event.values.items() if name.startswith("map"))
-            self._bar.console.print(f"epoch {event.epoch:4d}  {scores}")
-        note = f"epoch {event.epoch}/{event.epochs}"
-        if "total" in event.values:
-            note += f", loss {event.values['total']:.3f}"
-        self._bar.update(self._bar.tasks[0].id, completed=event.step, note=note)

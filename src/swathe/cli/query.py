@@ -43,7 +43,7 @@ Output = Annotated[
     typer.Option(
         "-o",
         "--output",
-        help="File to write: .geojson .gpkg .shp .kml .csv .coco.json ...; a folder (DOTA, YOLO); or - for CSV lines.",
+        help="File to write: .geojson .gpkg .shp .csv .coco.json ...; a folder (DOTA, YOLO, STAC); or - for CSV.",
     ),
 ]
 FormatName = Annotated[
@@ -51,8 +51,8 @@ FormatName = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="geojson, gpkg, fgb, shp, kml, qml, csv, coco, dota, yolo-obb, cvat, label-studio, parquet; else by the "
-        "name.",
+        help="geojson, gpkg, fgb, shp, kml, qml, csv, coco, dota, dota-labels, dior-r, yolo-obb, cvat, "
+        "label-studio, stac, parquet; else by the name.",
     ),
 ]
 Sort = Annotated[

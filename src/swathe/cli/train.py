@@ -11,7 +11,7 @@ import typer
 
 from swathe.cli.options import Json, print_json
 from swathe.cli.output import echo
-from swathe.cli.progress import training_progress
+from swathe.cli.steps import training_progress
 from swathe.counts import counted
 from swathe.errors import MissingExtraError
 
@@ -36,10 +36,15 @@ def train(
     if check:
         _check(config, json=json)
         return
-    from swathe.training.loop import train_from_config
+    from swathe.training.check import unlabelled_images
+    from swathe.training.config import load_config
+    from swathe.training.loop import train as train_with
 
+    settings = load_config(config)
+    if count := unlabelled_images(settings):
+        echo(f"note: {_unused(count)}", err=True)
     with training_progress(json=json) as watch:
-        result = train_from_config(config, watch)
+        result = train_with(settings, watch)
     if json:
         print_json(
             {
@@ -59,6 +64,11 @@ def train(
     echo(f"Next     swathe export {result.folder}")
 
 
+def _unused(count: int) -> str:
+    """Say what becomes of images without labels."""
+    return f"{counted(count, 'image')} without labels: not used; an empty file means no object"
+
+
 def _check(path: Path, *, json: bool) -> None:
     """Print what a run would do."""
     from swathe.training.check import check_config
@@ -73,7 +83,7 @@ def _check(path: Path, *, json: bool) -> None:
         held_out = f", {found.held_out_objects[name]:,} held out" if found.held_out_objects else ""
         echo(f"         {count:,} {name}{held_out}")
     if found.unlabelled:
-        echo(f"Note     {counted(found.unlabelled, 'image')} without labels: not used; an empty file means no object")
+        echo(f"Note     {_unused(found.unlabelled)}")
     if found.flat:
         echo(f"Note     {counted(found.flat, 'object')} without any area (a point or a line): left out")
     echo(f"Validate {found.held_out_crops:,} crops; an object counts in each crop that holds it")

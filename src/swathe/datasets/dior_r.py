@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from swathe.datasets.dota import Labels
 
-_CORNERS = ("left_top", "right_top", "right_bottom", "left_bottom")
+CORNERS = ("left_top", "right_top", "right_bottom", "left_bottom")
 
 
 def read_labels(path: Path) -> Labels:
@@ -101,7 +101,7 @@ def _corners(item: ElementTree.Element, where: str) -> list[float]:
             f"{where} has no <robndbox>; DIOR with horizontal boxes is another set: take DIOR-R's oriented annotations"
         )
     values: list[float] = []
-    for corner in _CORNERS:
+    for corner in CORNERS:
         for tag in (f"x_{corner}", f"y_{corner}"):
             text = _required(box, tag, where)
             try:

@@ -56,7 +56,7 @@ AROUND_OBJECT = 32
 OBJECTS_PER_MEGAPIXEL = 100
 # Columns, table and orders of an object from the merge until it is written (268 bytes measured for a million).
 BYTES_PER_OBJECT = 220
-# A round of the merge, and a chunk of footprints while they are written, hold this much for each of their rows.
+# A strip of the merge, and a chunk of footprints while they are written, hold this much for each of their rows.
 WORKING_BYTES_PER_ROW = 600
 WORKING_ROWS = 100_000
 

@@ -173,6 +173,18 @@ def reaches_wgs84(crs: str) -> bool:
     return bool(known.is_geographic or known.is_projected)
 
 
+def code_of(crs: str | None) -> str | None:
+    """Return the code of a reference system, such as "EPSG:32645"; None if it has none, or nobody knows it."""
+    from rasterio.crs import CRS
+    from rasterio.errors import CRSError
+
+    try:
+        authority = None if crs is None else CRS.from_user_input(crs).to_authority()
+    except CRSError:
+        return None
+    return None if authority is None else ":".join(authority)
+
+
 def _in_degrees(crs: str) -> bool:
     """Whether a reference system that is known to exist has longitude and latitude as coordinates."""
     from rasterio.crs import CRS

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from swathe.counts import counted
 from swathe.errors import SourceError
 from swathe.raster.georeference import Transform, reaches_wgs84, to_lonlat
+
+if TYPE_CHECKING:
+    from swathe.raster.scene import Scene
+    from swathe.raster.stac import Told
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)  # what GDAL gives for a file without a transform
 TOLERANCE = 1.0  # pixels by which the fitted transform may miss a ground control point
@@ -51,6 +55,35 @@ def place(dataset: Any) -> Placement:
     except (CRSError, CPLE_BaseError, SourceError) as error:
         note = f"not georeferenced: its reference system cannot be used ({error}); {WAY_OUT}name another with gdal_edit"
         return Placement(None, None, f"{note} -a_srs")
+
+
+def placed_by_item(scene: Scene, told: Told | None) -> Scene:
+    """Place a scene that does not say where it lies by its STAC item.
+
+    Args:
+        scene: The scene as its file describes it.
+        told: What the item tells, if there is one.
+
+    Returns:
+        The scene; as it was if it is placed, or no item has no transform and reference system for its size.
+    """
+    from rasterio.crs import CRS
+    from rasterio.errors import CRSError
+
+    if told is None:
+        return scene
+    fits = told.shape in (None, (scene.height, scene.width))
+    if scene.georeferenced or told.crs is None or told.transform is None or not fits:
+        return scene
+    a, b, _, d, e, _ = told.transform
+    try:
+        wkt = CRS.from_user_input(told.crs).to_wkt()
+        usable = math.isfinite(sum(told.transform)) and a * e - b * d != 0 and reaches_wgs84(wkt)
+    except (CRSError, SourceError):
+        usable = False
+    if not usable:
+        return replace(scene, notes=(*scene.notes, f"the place that STAC item {told.name!r} tells cannot be used"))
+    return replace(scene, crs=wkt, transform=told.transform, notes=(*scene.notes, "placed by its STAC item"))
 
 
 def _place(dataset: Any) -> Placement:

@@ -16,6 +16,7 @@ from swathe.raster import mosaics
 from swathe.raster.formats import MANIFEST, is_manifest
 from swathe.raster.origins import is_remote, origin_of
 from swathe.raster.scene import Scene
+from swathe.raster.stac import Told, is_stac, read_stac
 
 LIST_MARK = "@"
 
@@ -30,6 +31,8 @@ def find_sources(sources: Sequence[str | Path]) -> list[str]:
     stands for the sources that a text file lists, one per line; lines that begin with # are left out.
     `GTIFF_DIR:2:FILE` is the second image of a TIFF. A folder of slices, with their manifest, is one scene.
 
+    Names that end in .json or .geojson are documents of STAC, which list images, see `swathe.raster.stac`.
+
     Args:
         sources: Files, folders, patterns, addresses and lists.
 
@@ -38,20 +41,43 @@ def find_sources(sources: Sequence[str | Path]) -> list[str]:
 
     Raises:
         SourceError: If a source does not exist, a folder holds no raster, or a pattern matches none.
+        MissingExtraError: If a library is needed that is not installed.
+    """
+    return list(find_described(sources))
+
+
+def find_described(sources: Sequence[str | Path]) -> dict[str, Told | None]:
+    """Find the rasters that are meant, see `find_sources`, with what a STAC item tells of each.
+
+    Args:
+        sources: Files, folders, patterns, addresses and lists.
+
+    Returns:
+        By absolute path or address; None where no item is.
+
+    Raises:
+        SourceError: If a source does not exist, a folder holds no raster, or a pattern matches none.
+        MissingExtraError: If a library is needed that is not installed.
     """
     if not sources:
         raise SourceError("no sources: give at least one file, folder, pattern or address")
     paths: set[str] = set()
     addresses: set[str] = set()
+    told: dict[str, Told] = {}
     for source in _listed(map(str, sources)):
+        if is_stac(source):
+            told |= read_stac(source)
+            continue
         (addresses if is_remote(source) else paths).update(origin_of(source).expand(source))
+    for found in told:
+        (addresses if is_remote(found) else paths).add(found)
     # Unlike Path.resolve, realpath takes links that lead in a ring; opening them fails, one scene among others.
     manifests = [found for found in (*paths, *addresses) if is_manifest(found)]
     for place in [found.removesuffix(MANIFEST) for found in manifests]:  # slices are not scenes of their own
         for held in (paths, addresses):
             held -= {found for found in held if found.startswith(place) and not is_manifest(found)}
     once = {os.path.realpath(path): path for path in sorted(paths, reverse=True)}
-    return [*sorted(once.values(), key=Path), *sorted(addresses)]
+    return {found: told.get(found) for found in (*sorted(once.values(), key=Path), *sorted(addresses))}
 
 
 def without_mosaics(scenes: Sequence[Scene]) -> tuple[Scene, ...]:
@@ -103,6 +129,25 @@ def _listed(sources: Iterable[str]) -> Iterator[str]:
         if not found:
             raise SourceError(f"{path}: lists no sources; write one per line")
         yield from found
+
+
+def named(ids: Sequence[str], told: Iterable[Told | None]) -> list[str]:
+    """Give scenes the ids of their STAC items, where these are different from each other and from all others.
+
+    Args:
+        ids: Of all scenes, by their files.
+        told: What an item tells of each.
+
+    Returns:
+        An id for each scene.
+    """
+    names = [None if one is None else unicodedata.normalize("NFC", one.name) for one in told]
+    counts = Counter(names)
+    taken = {own for own, name in zip(ids, names, strict=True) if name is None}
+    return [
+        own if name is None or counts[name] > 1 or name in taken or not name else name
+        for own, name in zip(ids, names, strict=True)
+    ]
 
 
 def scene_ids(sources: Sequence[str | Path]) -> list[str]:

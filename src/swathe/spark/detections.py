@@ -210,7 +210,7 @@ def _described(place: str) -> dict[str, SceneInfo]:
     """Describe scenes by id, as a store knows them, or as their images do."""
     if is_store(place):
         return {scene.scene.id: scene.scene for scene in open_store(place).scenes()}
-    from swathe.api import open_readable
     from swathe.engine.plan import scene_info
+    from swathe.opened import open_readable
 
     return {scene.id: scene_info(scene) for scene in open_readable([place]).scenes}

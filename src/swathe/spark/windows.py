@@ -9,10 +9,10 @@ import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from swathe.api import open_readable
 from swathe.engine.plan import Batch, Task, make_plan
 from swathe.engine.settings import RunSettings
 from swathe.errors import SourceError
+from swathe.opened import open_readable
 from swathe.raster.environment import capture, restore
 from swathe.raster.opening import open_reader
 from swathe.raster.origins import redacted

@@ -57,10 +57,25 @@ def check_config(config: TrainingConfig) -> TrainingCheck:
         crops=len(training),
         objects=objects,
         flat=flat,
-        unlabelled=sum(map(_unlabelled, config.train)),
+        unlabelled=unlabelled_images(config),
         held_out_crops=0 if held_out is None else len(held_out),
         held_out_objects={} if held_out is None else _count(held_out, config),
     )
+
+
+def unlabelled_images(config: TrainingConfig) -> int:
+    """Count images that are not used, because they lie beside labelled ones and have no label file themselves.
+
+    Args:
+        config: The checked configuration.
+
+    Returns:
+        Images of all training sets.
+
+    Raises:
+        SourceError: If a folder is missing.
+    """
+    return sum(map(_unlabelled, config.train))
 
 
 def _unlabelled(entry: DataSettings) -> int:

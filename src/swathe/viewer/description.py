@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request
 
 import swathe
+from swathe.stac import STAC_VERSION
 from swathe.viewer.features import CRS84, GEOJSON
 from swathe.viewer.snapshot import UnknownError
-from swathe.viewer.stac import STAC_VERSION, footprint
+from swathe.viewer.stac import footprint
 
 if TYPE_CHECKING:
     from swathe.viewer.library import Library

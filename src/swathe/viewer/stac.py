@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from swathe.detections.footprints import cut_at_antimeridian
-from swathe.errors import SourceError
+from swathe.detections.outline import outline_of
+from swathe.stac import EARLIEST, STAC_VERSION
 from swathe.store.exports.rows import json_text
 from swathe.viewer.features import GEOJSON, Limit, Offset, page_links
 from swathe.viewer.frames import pixel_zoom
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from swathe.store.protocol import StoredScene
     from swathe.viewer.library import Library
     from swathe.viewer.snapshot import Snapshot
-
-STAC_VERSION = "1.1.0"
-EARLIEST = "1858-01-01T00:00:00Z"  # before the first photograph from the air
-POINTS_PER_SIDE = 8  # of an outline, whose sides are curves in degrees
 
 
 class ScenesParameters(Basics):
@@ -109,16 +105,7 @@ def _outlines(snapshot: Snapshot) -> tuple[STRtree, list[StoredScene]]:
 @lru_cache(maxsize=1 << 15)
 def footprint(scene: SceneInfo) -> BaseGeometry | None:
     """Return what a scene covers, in longitude and latitude; None without georeference."""
-    if not scene.georeferenced:
-        return None
-    shares = np.linspace(0.0, 1.0, POINTS_PER_SIDE, endpoint=False)
-    zeros, ones = np.zeros_like(shares), np.ones_like(shares)
-    sides = [(shares, zeros), (ones, shares), (1.0 - shares, ones), (zeros, 1.0 - shares)]
-    ring = np.concatenate([np.column_stack(side) for side in sides]) * (scene.width, scene.height)
-    try:
-        return cut_at_antimeridian(scene.place(ring, "lonlat")[None])[0]
-    except SourceError:
-        return None
+    return outline_of(scene)
 
 
 def item(key: str, stored: StoredScene, snapshot: Snapshot, base: str) -> dict[str, Any]:

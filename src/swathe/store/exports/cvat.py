@@ -46,7 +46,7 @@ def _lines(detections: Detections) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="utf-8"?>'
     yield "<annotations><version>1.1</version><meta><task><labels>"
     for label in detections.class_names:
-        yield f"<label><name>{escape(_storable(label))}</name><attributes></attributes></label>"
+        yield f"<label><name>{escape(storable(label))}</name><attributes></attributes></label>"
     yield "</labels></task></meta>"
     for number, (scene, name, found) in enumerate(by_image(detections)):
         yield f'<image id="{number}" name={_quoted(name)} width="{scene.width}" height="{scene.height}">'
@@ -59,11 +59,11 @@ def _lines(detections: Detections) -> Iterator[str]:
 
 def _quoted(text: str) -> str:
     """Write an attribute of XML."""
-    return quoteattr(_storable(text))
+    return quoteattr(storable(text))
 
 
-def _storable(text: str) -> str:
-    """Refuse a name that XML cannot hold."""
+def storable(text: str) -> str:
+    """Return a name, or raise a `UsageError` if XML cannot hold it."""
     if FORBIDDEN.search(text):
         raise UsageError(f"{text!r}: XML cannot hold this name; rename it and detect again")
     return text

@@ -15,7 +15,9 @@ from swathe.store.exports.cvat import write_cvat
 from swathe.store.exports.dota import write_dota_task1
 from swathe.store.exports.geojson import write_geojson
 from swathe.store.exports.label_studio import write_label_studio
+from swathe.store.exports.labels import write_dior_r, write_dota_labels
 from swathe.store.exports.rows import check_columns
+from swathe.store.exports.stac import write_stac
 from swathe.store.exports.style import write_style
 from swathe.store.exports.vector import load_pyogrio, write_vector
 from swathe.store.exports.yolo import write_yolo
@@ -35,9 +37,12 @@ class Format(StrEnum):
     SHAPEFILE = "shp"
     KML = "kml"
     QGIS_STYLE = "qml"
+    STAC = "stac"
     CSV = "csv"
     COCO = "coco"
     DOTA = "dota"
+    DOTA_LABELS = "dota-labels"
+    DIOR_R = "dior-r"
     YOLO_OBB = "yolo-obb"
     CVAT = "cvat"
     LABEL_STUDIO = "label-studio"
@@ -47,6 +52,11 @@ class Format(StrEnum):
     def on_ground(self) -> bool:
         """Whether places are written in degrees, so that scenes without georeference need a file of their own."""
         return self in {Format.GEOJSON, Format.PARQUET, *VECTOR_SUFFIXES}
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of files."""
+        return self in {Format.DOTA, Format.DOTA_LABELS, Format.DIOR_R, Format.YOLO_OBB, Format.STAC}
 
     @property
     def has_columns(self) -> bool:
@@ -72,10 +82,13 @@ ENDINGS = {  # of names, in lower case; the first that fits counts
 WRITERS: dict[Format, Callable[..., object]] = {
     Format.COCO: write_coco,
     Format.DOTA: write_dota_task1,
+    Format.DOTA_LABELS: write_dota_labels,
+    Format.DIOR_R: write_dior_r,
     Format.YOLO_OBB: write_yolo,
     Format.CVAT: write_cvat,
     Format.LABEL_STUDIO: write_label_studio,
     Format.QGIS_STYLE: write_style,
+    Format.STAC: write_stac,
 }
 VECTOR_SUFFIXES = {
     Format.GEOPACKAGE: ".gpkg",
@@ -131,7 +144,7 @@ def export(
 
     Args:
         detections: What to write.
-        path: A file, or a folder for the files of DOTA or YOLO.
+        path: A file, or a folder for formats of several files.
         chosen: The format; seen from the end of the path's name if not given.
         columns: What a table shall hold, of the columns of CSV; all that the format has if not given.
         keep_order: Whether a table keeps the order of the detections; it has the canonical one otherwise.
