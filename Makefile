@@ -23,11 +23,11 @@ DEMO := build/demo
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
-setup: $(STAMPS)/core ## install what detection needs (no PyTorch)
+setup: $(STAMPS)/core ## install what detection needs: 1 GB (no PyTorch)
 
-setup-train: $(STAMPS)/train ## install what training and export need, PyTorch among it
+setup-train: $(STAMPS)/train ## install what training and export need, PyTorch among it: 6 GB more
 
-setup-dev: $(STAMPS)/dev ## install everything that tests and checks need
+setup-dev: $(STAMPS)/dev ## install everything that tests and checks need: 8 GB in all
 
 $(STAMPS)/base: requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -109,6 +109,16 @@ def test_boxes_are_drawn_where_they_are_and_follow_the_zoom(page: Page) -> None:
     assert np.ptp(near, axis=2).max() > 60
 
 
+def test_nothing_is_framed_before_a_key_moves_the_focus(page: Page) -> None:
+    assert page.evaluate("document.activeElement === document.body")
+    page.keyboard.press("+")
+    drawn(page)
+    assert float(page.locator("#view").get_attribute("data-zoom") or 0) == pytest.approx(3.0)
+    page.keyboard.press("Tab")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert page.locator("#detail").inner_text() == ""
+
+
 def test_classes_and_scores_are_filtered(page: Page) -> None:
     page.get_by_label("ship").uncheck()
     assert drawn(page) == 1

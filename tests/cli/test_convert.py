@@ -30,11 +30,13 @@ def test_several_become_a_folder_and_a_bad_one_does_not_stop_the_others(
     outcome = command("convert", tmp_path / "in", "-o", tmp_path / "out", "--json")
     assert outcome.code == 6
     assert "bad.png" in outcome.err
-    assert [line["file"] for line in outcome.lines] == [str(tmp_path / "out" / "good.tif")]
+    assert [line["file"] for line in outcome.lines[:-1]] == [str(tmp_path / "out" / "good.tif")]
+    assert (outcome.lines[-1]["event"], outcome.lines[-1]["images"]) == ("summary", 1)
+    assert "bad.png" in outcome.lines[-1]["failed"][0]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.tif"]
     shutil.copy(scene.path, tmp_path / "in" / "bad.png")
     again = command("convert", tmp_path / "in", "-o", tmp_path / "out", "--json", "--skip-existing")
-    assert [line["file"] for line in again.lines] == [str(tmp_path / "out" / "bad.tif")]
+    assert [line["file"] for line in again.lines[:-1]] == [str(tmp_path / "out" / "bad.tif")]
 
 
 def test_wrong_use_is_one_line(command: Command, scene: RedCells, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_corrected_card_is_obeyed(command: Command, tiny_model: Path, tmp_path
     model, card = tmp_path / "tiny.onnx", tmp_path / "tiny.toml"
     copy(tiny_model, model)
     command("describe", model, "-o", card)
-    card.write_text(card.read_text().replace("# resolution is not known", "resolution = 0.3"))
+    card.write_text(card.read_text().replace("# not known: resolution", "resolution"))
     assert command("describe", model, "--json").lines[0]["resolution"] == 0.3
     card.write_text("resolution = 'large'\n")
     outcome = command("describe", model)

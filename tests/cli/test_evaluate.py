@@ -38,6 +38,7 @@ def test_json_has_the_documented_keys(command: Command, labels: Path, found: Pat
     assert outcome.code == 0
     (report,) = outcome.lines
     expected = {"map50_voc07": 1.0, "map50_area": 1.0, "map50_95_area": 1.0}
+    assert report["event"] == "summary"
     assert {key: report[key] for key in expected} == pytest.approx(expected)
     assert {key: report["classes"]["ship"][key] for key in expected} == pytest.approx(expected)
 
@@ -145,7 +146,7 @@ def test_a_page_needs_nothing_else_and_has_its_numbers_beside_it(
     outcome = command(*words, "--images", tmp_path / "images")
     assert outcome.code == 0
     page = (tmp_path / "page.html").read_text()
-    assert json.loads((tmp_path / "page.json").read_text()) == outcome.lines[0]
+    assert {"event": "summary", **json.loads((tmp_path / "page.json").read_text())} == outcome.lines[0]
     assert "sh&amp;ip" in page
     assert "P&lt;2&gt;: 0 right, 0 false, 1 missed" in page
     assert page.count("data:image/jpeg") == 1

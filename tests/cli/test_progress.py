@@ -70,8 +70,20 @@ def test_windows_of_failed_scenes_are_no_longer_waited_for() -> None:
     tally.count(SceneFailed("broken", "damaged", lost_windows=150))
     assert tally.total == 50
     tally.count(batch(10, 50, skipped=4))
-    tally.count(SceneMerged("whole", 3, 2, 1, 2))
-    assert tally.note == "3 found, 4 empty, 1 of 2 scenes stored, 2 failed"
+    tally.count(SceneMerged("scene", 3, 2, 1, 2))
+    assert tally.note == "2 found, 4 empty, 1 of 2 scenes stored, 2 failed"
+
+
+def test_boxes_are_found_when_they_are_merged() -> None:
+    tally = Tally(Clock())
+    tally.count(planned(40, scenes=2))
+    tally.count(batch(10, 40))
+    assert tally.note == "0 found, 3 to merge, 0 of 2 scenes stored"
+    tally.count(BatchFinished("other", 1.0, 10, 0, 5, 20, 40))
+    tally.count(SceneMerged("scene", 3, 2, 1, 2))
+    assert tally.note == "2 found, 5 to merge, 1 of 2 scenes stored"
+    tally.count(SceneMerged("other", 5, 4, 2, 2))
+    assert tally.note == "6 found, 2 of 2 scenes stored"
 
 
 def lines_of(events: list[ProgressEvent], *, seconds: float, quiet: bool = False) -> list[str]:

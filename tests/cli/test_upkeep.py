@@ -140,7 +140,7 @@ def test_runs_and_scenes_are_removed(command: Command, filled: Store) -> None:
     assert [run.detections for run in filled.runs() if run.id == "run-a"] == [20]
     filled.workspace("c-run").put("a/part", b"")
     (told,) = command("remove", filled.address, "--unfinished", "--yes", "--json").lines
-    assert told == {"event": "removed", "runs": ["run-b", "c-run"], "scene": None, "detections": 0}
+    assert told == {"event": "summary", "runs": ["run-b", "c-run"], "scene": None, "detections": 0}
     assert [(run.id, run.complete, run.pending) for run in filled.runs()] == [("run-a", 2, 0), ("run-b", 1, 0)]
     assert not filled.workspace("c-run").names()
     assert "nothing to remove" in command("remove", filled.address, "--unfinished", "-y").out
@@ -181,7 +181,7 @@ def test_what_is_not_there_cannot_be_removed(
 def test_files_are_merged(command: Command, filled: Store) -> None:
     before = read(filled).table.to_pylist()
     (told,) = command("compact", filled.address, "--json").lines
-    assert (told["event"], told["files_before"], told["files_after"]) == ("compacted", 4, 3)
+    assert (told["event"], told["files_before"], told["files_after"]) == ("summary", 4, 3)
     assert read(filled).table.to_pylist() == before
     left = len(list(Path(filled.address).glob("detections/run-*/*.parquet")))
     assert "3 files before, 3 now" in command("compact", filled.address, "--older", "0h").out

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from swathe import drawing
 from swathe.boxes import to_polygons
-from swathe.drawing import lines
+from swathe.detections import Detections, SceneInfo
+from swathe.drawing import lines, picture
 from swathe.errors import UsageError
+from swathe.raster.opening import open_scene
 
 COLOUR = (255, 221, 51)
 
@@ -55,8 +60,22 @@ def test_no_box_changes_nothing() -> None:
     assert (pixels == 128).all()
 
 
+def test_lines_grow_with_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    widths: list[float] = []
+    monkeypatch.setattr(picture, "outline", lambda *given: widths.append(given[-1]))
+    Image.new("RGB", (5000, 20), (90, 90, 90)).save(tmp_path / "scene.png")
+    scene = open_scene(tmp_path / "scene.png")
+    info = SceneInfo(scene.id, scene.uri, scene.width, scene.height)
+    found = Detections.from_arrays([[40, 10, 8, 4, 0.1]], [0.9], [0], ("ship",), info, "run")
+    views = [drawing.View(), drawing.View(longest_side=5000), drawing.View(longest_side=5000, line_width=0.7)]
+    for view in views:
+        drawing.draw(found, scene, tmp_path / "picture.png", view)
+    assert widths == [1.6, 4.0, 0.7]
+
+
 @pytest.mark.parametrize(
-    "values", [{"box": (5, 5, 5, 9)}, {"box": (5, 9, 6, 9)}, {"longest_side": 1}, {"line_width": 0.0}]
+    "values",
+    [{"box": (5, 5, 5, 9)}, {"box": (5, 9, 6, 9)}, {"longest_side": 1}, {"line_width": 0.0}, {"line_width": np.nan}],
 )
 def test_views_that_show_nothing_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(UsageError):

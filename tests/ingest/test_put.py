@@ -86,7 +86,8 @@ def test_a_bad_source_does_not_stop_the_others(command: Command, scene: RedCells
     (tmp_path / "bad.png").write_text("no picture")
     outcome = command("put", tmp_path / "bad.png", scene.path, tmp_path / "scenes", "--json")
     assert outcome.code == 6
-    assert [line["event"] for line in outcome.lines if line.get("event") == "put"] == ["put"]
+    assert [line["event"] for line in outcome.lines] == ["put", "summary"]
+    assert outcome.lines[-1]["scenes"] == 1
     assert sorted(path.name for path in (tmp_path / "scenes").iterdir()) == ["harbour.scene.json", "harbour.tif"]
 
 

@@ -25,6 +25,6 @@ def compact(
     done = open_store(store).compact(read_age("older", older))
     if json:
         values = {"files_before": done.before, "files_after": done.after, "deleted": done.deleted}
-        print_json({"event": "compacted", **values})
+        print_json({"event": "summary", **values})
     else:
         echo(f"{store}: {done.before:,} files before, {done.after:,} now; {done.deleted:,} old ones deleted")

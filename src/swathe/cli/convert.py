@@ -66,6 +66,8 @@ def convert(
                 if len(pairs) == 1:
                     raise
                 failed[source] = str(error)
+    if json:
+        print_json({"event": "summary", "images": len(pairs) - len(failed), "failed": list(failed.values())})
     if failed:
         raise PartialError(
             f"{len(failed)} of {len(pairs)} images could not be converted: " + "; ".join(failed.values())

@@ -186,7 +186,7 @@ def detect(
         _check_before(plan, executor)
         store = _open_output(output, plan, overwrite=overwrite)
         if not json and not quiet:
-            echo(*_model_lines(card, spec, settings, reason), describe(plan), *notes(plan))
+            echo(*_model_lines(card, spec, settings, reason), describe(plan), *notes(plan, None if looks else card))
         summary = _run(plan, store, unopened, name, executor, json=json, quiet=quiet)
     _write(store, summary, targets, overwrite=overwrite)
     _report(summary, [str(path) for path in (*summary.files, *targets)], json=json, quiet=quiet)
@@ -248,8 +248,16 @@ def _range(scales: Sequence[float]) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
-def notes(plan: Plan) -> list[str]:
-    """Return lines with what is to know about how scenes are read, each once with the first scene that it is about."""
+def notes(plan: Plan, card: ModelCard | None) -> list[str]:
+    """Return lines with what is to know about how scenes are read, each once with the first scene that it is about.
+
+    Args:
+        plan: The scenes, and how they are looked at.
+        card: The model, if its card and not the caller says the scales.
+
+    Returns:
+        The lines.
+    """
     from swathe.engine.scale import scale_note
 
     about: dict[str, list[str]] = {}
@@ -260,7 +268,13 @@ def notes(plan: Plan) -> list[str]:
         for note in (*filter(None, [reason]), *scene.source.notes):
             about.setdefault(note, []).append(scene.id)
     more = {note: f" and {len(ids) - 1:,} more" if len(ids) > 1 else "" for note, ids in about.items()}
-    return [f"Note     {ids[0]}{more[note]}: {note}" for note, ids in about.items()]
+    assumed = []
+    if card is not None and card.resolution is None:
+        assumed.append(
+            f"Note     {card.name} does not say how large its pixels were on the ground, so scenes are looked at as "
+            "they are; if you know it, write `resolution` on its card (`swathe describe MODEL -o`)"
+        )
+    return assumed + [f"Note     {ids[0]}{more[note]}: {note}" for note, ids in about.items()]
 
 
 def _targets(exports: Sequence[Path], geojson: Path | None, *, overwrite: bool) -> dict[Path, Format]:

@@ -76,6 +76,10 @@ def draw(
     size: Annotated[
         int | None, typer.Option(metavar="PIXELS", help="Longest side; 2000 by default, of a page 4096.")
     ] = None,
+    line_width: Annotated[
+        float | None,
+        typer.Option(metavar="PIXELS", help="Of the outlines in a picture; thicker in large ones by default."),
+    ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Write scores beside boxes, where there is room.")] = False,
     bands: Bands = None,
     value_range: ValueRange = None,
@@ -96,7 +100,9 @@ def draw(
         raise UsageError(f"--margin {margin} is for a detection; name it with --id")
     is_page = output.suffix.lower() in SUFFIXES
     side = size if size is not None else PAGE_SIDE if is_page else PICTURE_SIDE
-    view = View(pixels, box, north_up=north_up, longest_side=side, scores=scores, chosen=detection)
+    view = View(
+        pixels, box, north_up=north_up, longest_side=side, scores=scores, chosen=detection, line_width=line_width
+    )
     wanted_runs = names("runs", runs) or None
     if detection is not None:
         run, scene = _run_and_scene(detection)

@@ -81,7 +81,7 @@ def evaluate(
     if curves is not None:
         report.draw_curves(curves)
     if json:
-        print_json(report.to_json())
+        print_json({"event": "summary", **report.to_json()})
     else:
         echo(*report.as_table().split("\n"))
 

@@ -58,7 +58,7 @@ def export(
         source, output or source.with_suffix(".onnx"), overwrite=overwrite, half=half, lazy=not full_head
     )
     if json:
-        print_json(asdict(report))
+        print_json({"event": "summary", **asdict(report)})
         return
     echo(
         f"{report.path}: {report.boxes} boxes in {report.images} images equal PyTorch's on "

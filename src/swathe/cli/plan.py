@@ -82,7 +82,7 @@ def plan(
         found = {"workers": processes, **told, "advice": [asdict(gain) for gain in gains], "failed": unopened}
         print_json({"event": "summary", **planned.to_json(), **found})
     else:
-        echo(describe(planned), *notes(planned))
+        echo(describe(planned), *notes(planned, None if looks else card))
         levels = planned.to_json()["levels"]
         unit = "scale" if settings.resolution is None else "scale factor"
         for level in levels if len(levels) > 1 else ():

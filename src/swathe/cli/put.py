@@ -59,6 +59,8 @@ def put(
             )
         elif not quiet:
             echo(f"{address}  {record.bytes / MEBIBYTE:,.1f} MiB{'' if done else ', is there already'}")
+    if json:
+        print_json({"event": "summary", "scenes": len(found) - len(failed), "failed": list(failed.values())})
     if failed:
         raise PartialError(
             f"{len(failed)} of {len(found)} scenes could not be put: {'; '.join(failed.values())}", failed

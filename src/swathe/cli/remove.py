@@ -90,7 +90,7 @@ def _carry_out(
         deed(store, run, [entry for entry in chosen if entry.run == run.id])
     if json:
         removed = [entry.id for entry in runs]
-        print_json({"event": "removed", "runs": removed, "scene": scene, "detections": detections})
+        print_json({"event": "summary", "runs": removed, "scene": scene, "detections": detections})
     else:
         echo(f"removed {question}" if runs else "there is nothing to remove")
 

@@ -41,6 +41,6 @@ def slice(  # noqa: A001 - the command is called so
             progress=lambda done, total: status.update(f"Slice  {done:,} of {total:,}"),
         )
     if json:
-        print_json({"event": "sliced", "folder": target.address, "slices": len(manifest.slices)})
+        print_json({"event": "summary", "folder": target.address, "slices": len(manifest.slices)})
     elif not quiet:
         echo(f"{target.address}  {len(manifest.slices):,} slices")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ class Tally:
         self.before = 0  # windows done by earlier calls
         self.done = 0  # windows done, those of earlier calls included
         self.skipped = 0  # windows of this call without data
-        self.found = 0  # detections of this call before the merge
+        self.found = 0  # detections of the scenes that this call has stored
+        self.unmerged: Counter[str] = Counter()  # boxes by scene id that the merge will thin out
         self.scenes = 0  # scenes of the run
         self.done_scenes = 0  # scenes published, by earlier calls too
         self.failed: dict[str, str] = {}  # scene id -> reason
@@ -53,12 +55,15 @@ class Tally:
             self._batches += 1
             self.done, self.total = event.done_windows, event.total_windows
             self.skipped += event.skipped
-            self.found += event.detections
+            self.unmerged[event.scene] += event.detections
         elif isinstance(event, SceneMerged):
             self.done_scenes = event.done_scenes
+            self.found += event.detections
+            del self.unmerged[event.scene]
         elif isinstance(event, SceneFailed):
             self.failed[event.scene] = event.reason
             self.total -= event.lost_windows
+            del self.unmerged[event.scene]
 
     @property
     def seconds(self) -> float:
@@ -82,8 +87,10 @@ class Tally:
 
     @property
     def note(self) -> str:
-        """What was found, what was empty and what failed, in words."""
+        """What was found, what waits for the merge, what was empty and what failed, in words."""
         parts = [f"{self.found:,} found"]
+        if self.unmerged.total():
+            parts.append(f"{self.unmerged.total():,} to merge")
         if self.skipped:
             parts.append(f"{self.skipped:,} empty")
         if self.scenes > 1:

@@ -76,7 +76,7 @@ def _check(path: Path, *, json: bool) -> None:
 
     found = check_config(load_config(path))
     if json:
-        print_json({"event": "check", **asdict(found)})
+        print_json({"event": "summary", **asdict(found)})
         return
     echo(f"Train    {found.steps:,} steps, {found.views:,} views per epoch, from {found.crops:,} crops")
     for name, count in found.objects.items():

@@ -80,9 +80,12 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         known = (
             f"{name} = {msgspec.json.encode(value).decode()}" for name, value in values.items() if value is not None
         )
-        unknown = (
-            f"# {name} is not known" for name in ("resolution", "largest_object", "licence") if values[name] is None
-        )
+        examples = {
+            "resolution": "0.3 # metres per pixel on the ground of the images that it was trained on",
+            "largest_object": "300.0 # the longer side that hardly any object exceeds, in pixels of a window",
+            "licence": '"AGPL-3.0"',
+        }
+        unknown = (f"# not known: {name} = {example}" for name, example in examples.items() if values[name] is None)
         return "\n".join((*known, *unknown, ""))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from swathe.arguments import number
 from swathe.errors import Argument, UsageError
 from swathe.raster.ground import metres_per_pixel
 
@@ -33,7 +34,9 @@ class View:
     lonlat: Bounds | None = None  # west, south, east, north in degrees, instead of `box`; west > east crosses 180
     north_up: bool = False  # turn the picture so that true north in its middle is up
     longest_side: int = 2000  # of the picture, pixels
-    line_width: float = 1.6  # of the outlines, picture pixels
+    line_width: float | None = (
+        None  # of the outlines, picture pixels; follows from the size of the picture if not given
+    )
     scores: bool = False  # write the score beside each box, where there is room
     chosen: str | None = None  # id of a detection that stands out: white, and twice as thick
 
@@ -54,8 +57,8 @@ class View:
             raise UsageError("a box in pixels and one in degrees; give one of them")
         if not 16 <= self.longest_side <= 20_000:
             raise UsageError(f"a picture of {self.longest_side} pixels: choose 16 to 20000")
-        if not self.line_width > 0:
-            raise UsageError(f"lines of {self.line_width} pixels: choose a positive width")
+        if self.line_width is not None:
+            number("line_width", self.line_width, "a width in pixels, from 0.3 to 100", 0.3, 100)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from swathe.raster.scene import Scene
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+LEAST_WIDTH = 1.6  # of a line, pixels
+LINES_PER_SIDE = 1250  # a line is so many times thinner than a large picture is long
 SMALLEST_WITH_FURNITURE = 160  # pixels of the shorter side; below, legend and scale bar would hide the picture
 
 
@@ -48,10 +50,11 @@ def draw(detections: Detections, scene: Scene, path: Path, view: View | None = N
     rows, polygons = rows_in(detections, scene, frame)
     names, colours = rows.classes, class_colours(detections.class_names)
     shown = sorted(set(names.tolist()))
+    width = view.line_width or max(LEAST_WIDTH, max(frame.width, frame.height) / LINES_PER_SIDE)
     for name in shown:
-        outline(pixels, polygons[names == name], colours[name], view.line_width)
+        outline(pixels, polygons[names == name], colours[name], width)
     if view.chosen is not None:
-        outline(pixels, polygons[is_chosen(rows, view.chosen)], CHOSEN, 2 * view.line_width)
+        outline(pixels, polygons[is_chosen(rows, view.chosen)], CHOSEN, 2 * width)
     picture = Image.fromarray(pixels)
     if view.scores:
         write_scores(picture, polygons, rows.scores)

@@ -216,14 +216,15 @@
     });
   canvas.addEventListener("pointerleave", () => { hovered = null; element("tip").hidden = true; redraw(); });
 
-  canvas.addEventListener("keydown", (event) => {
+  // Keys work wherever the focus is, so that nothing has to be focused, and framed, at the start.
+  window.addEventListener("keydown", (event) => {
     const step = 80;
     const act = {
       "+": () => zoomBy(1.5, ...middle()), "=": () => zoomBy(1.5, ...middle()), "-": () => zoomBy(1 / 1.5, ...middle()),
       "0": showAll, ArrowLeft: () => moveBy(step, 0), ArrowRight: () => moveBy(-step, 0),
       ArrowUp: () => moveBy(0, step), ArrowDown: () => moveBy(0, -step),
     }[event.key];
-    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!act || event.target === slider || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     act();
   });
@@ -245,6 +246,8 @@
 
   // ----- panel
   element("title").textContent = data.scene;
+  const percent = Math.floor(100 * data.scale);
+  element("detail").textContent = percent < 100 ? `picture at ${percent} % of the scene's resolution` : "";
   const counts = new Map();
   for (const box of data.boxes) counts.set(box[CLASS], (counts.get(box[CLASS]) || 0) + 1);
   data.classes.forEach((entry, number) => {
@@ -279,5 +282,4 @@
   window.addEventListener("resize", redraw);
   filter();
   showAll();
-  canvas.focus();
 })();
