@@ -18,7 +18,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-train setup-spark lock frontend demo map test cluster cluster-down ogr-parquet fuzz check format accidents bench gauges rivals docs train-buildings clean
+.PHONY: help setup setup-dev setup-train setup-spark lock frontend demo map test test-spark cluster cluster-down ogr-parquet fuzz check format accidents bench gauges rivals docs train-buildings clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -98,6 +98,9 @@ demo: setup ## find the buildings of the scene that ships with the project
 
 test: setup-dev $(if $(shell command -v npm),frontend) ## run all tests (PYTEST_FLAGS='--ignore tests/cluster' leaves Hadoop and HBase out)
 	$(BIN)/pytest -n $(JOBS) $(PYTEST_FLAGS)
+
+test-spark: $(STAMPS)/spark ## run the tests of Spark (Java 17 or newer)
+	SWATHE_NO_SKIP=1 $(BIN)/pytest tests/spark
 
 cluster: ## start HDFS, YARN and HBase on this machine (make cluster-down stops them)
 	cluster/swathe-cluster up

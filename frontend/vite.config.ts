@@ -8,7 +8,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0, // nothing inline: the content policy allows files of this server only
     chunkSizeWarningLimit: 1500, // MapLibre
-    rollupOptions: { input: ["index.html", "api.html"] },
+    rollupOptions: { input: ["index.html", "api.html", "map.html"] },
   },
   server: { proxy: { "/api": "http://127.0.0.1:8765" } },
 });

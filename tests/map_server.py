@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ PATIENCE = 60_000  # milliseconds: pixels are drawn by the processor, and others
 
 
 @contextmanager
-def serve(store: Path) -> Iterator[str]:
+def serve(store: Path | str) -> Iterator[str]:
     """Serve a store; yields the address of the page."""
     need_page()
     command = [sys.executable, "-c", "from swathe.cli.main import run; run()", "serve", str(store), "--port", "0"]
@@ -55,15 +56,22 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def browse(browser: Browser, address: str, width: int = 1280, height: int = 800, **options: Any) -> Iterator[Page]:
     """Open the map; complaints, and requests to any other host, fail the test."""
-    complaints: list[str] = []
     page = browser.new_page(viewport={"width": width, "height": height}, **options)
     page.set_default_timeout(PATIENCE)
+    with watched(page, address):
+        page.goto(address)
+        page.wait_for_selector("#map[data-idle][data-counted]")
+        yield page
+
+
+@contextmanager
+def watched(page: Page, address: str) -> Iterator[None]:
+    """Close a page at the end; complaints, and requests to any other host, fail the test."""
+    complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: _check(request.url, address, complaints))
-    page.goto(address)
-    page.wait_for_selector("#map[data-idle][data-counted]")
-    yield page
+    yield
     page.close()
     assert complaints == []
 
@@ -88,3 +96,14 @@ def pixels_of(page: Page) -> Any:
 
     with Image.open(io.BytesIO(page.screenshot())) as picture:
         return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def keep_picture(page: Page, name: str) -> Any:
+    """Take a picture of the page as an array of RGB; SWATHE_PICTURES names a folder in which it is kept, too."""
+    import numpy as np
+    from PIL import Image
+
+    picture = pixels_of(page)
+    if folder := os.environ.get("SWATHE_PICTURES"):
+        Image.fromarray(picture.astype(np.uint8)).save(Path(folder) / name, quality=80, optimize=True)
+    return picture

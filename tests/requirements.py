@@ -87,7 +87,7 @@ def _lack(message: str) -> NoReturn:
 def need_page() -> None:
     """Skip the calling test, or fail it, if the page of `swathe serve` has not been built."""
     need("fastapi")
-    from swathe.viewer import page_is_built
+    from swathe.viewer.page import page_is_built
 
     if not page_is_built():
         _lack("the page of `swathe serve` is not built; `make frontend` does it, with Node and npm")

@@ -21,12 +21,14 @@ import numpy as np
 
 from benchmarks._machine import processor
 from benchmarks.viewer._store import serving, write_store
+from swathe.store import open_store
 from swathe.viewer.frames import GroundFrame
 
 if TYPE_CHECKING:
     from swathe.detections import SceneInfo
 
 SCREEN = 0.1  # of the side of all scenes: 1 % of the ground
+SCREEN_ZOOM = 16  # at which that fills a screen: nine tiles
 
 
 def lonlat(scene: SceneInfo, chance: random.Random) -> tuple[float, float]:
@@ -64,6 +66,23 @@ async def client(base: str, scenes: list[SceneInfo], seed: int, until: float, ti
             times[kind].append(1000 * (time.monotonic() - started))
 
 
+async def screens(base: str, scenes: list[SceneInfo], count: int) -> dict[str, float]:
+    """Ask for all tiles of boxes of screens that show 1 % of the ground, as a browser does, at places that are new."""
+    chance, times = random.Random(3), []
+    async with httpx.AsyncClient(base_url=base, timeout=60, limits=httpx.Limits(max_connections=6)) as http:
+        for _ in range(count):
+            ((x, y),) = (
+                GroundFrame(0, 0, 0).place(np.array([lonlat(chance.choice(scenes[:-1]), chance)])) * 2**SCREEN_ZOOM
+            )
+            places = [(int(x) + column, int(y) + row) for column in range(3) for row in range(3)]
+            started = time.monotonic()
+            tiles = [http.get(f"api/tiles/detections/{SCREEN_ZOOM}/{column}/{row}.mvt") for column, row in places]
+            for answer in await asyncio.gather(*tiles):
+                answer.raise_for_status()
+            times.append(1000 * (time.monotonic() - started))
+    return {"median_ms": float(np.median(times)), "p95_ms": float(np.percentile(times, 95))}
+
+
 def memory(process: int) -> float:
     """Return the resident memory of a process in MiB."""
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
@@ -84,6 +103,7 @@ async def measure(base: str, process: int, scenes: list[SceneInfo], clients: int
     together: dict[str, list[float]] = defaultdict(list)
     await client(base, scenes, 1, time.monotonic() + 3, defaultdict(list))  # imports, first opening
     await client(base, scenes, 2, time.monotonic() + 10, alone)
+    screen = await screens(base, scenes, 20)
     before = memory(process)
     until = time.monotonic() + seconds
     asking = [asyncio.create_task(client(base, scenes, seed, until, together)) for seed in range(100, 100 + clients)]
@@ -94,6 +114,7 @@ async def measure(base: str, process: int, scenes: list[SceneInfo], clients: int
     await asyncio.gather(*asking)
     answered = sum(map(len, together.values()))
     return {
+        "screen": screen,
         "alone": summary(alone),
         "together": summary(together),
         "requests_per_second": answered / seconds,
@@ -107,12 +128,19 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=1)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--stores", type=Path, help="Folder in which the store is kept for the next time.")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        scenes = write_store(Path(folder) / "store", given.detections, given.scenes)
-        with serving(Path(folder) / "store") as (base, process):
+    about = {"detections": given.detections, "scenes": given.scenes, "clients": given.clients, "seconds": given.seconds}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (given.stores or Path(temporary)) / f"{given.detections}-{given.scenes}"
+        if not folder.exists():
+            write_store(folder, given.detections, given.scenes)
+        scenes = sorted(
+            (stored.scene for stored in open_store(folder).scenes()), key=lambda scene: scene.id == "banepa"
+        )
+        with serving(folder) as (base, process):
             result = asyncio.run(measure(base, process, scenes, given.clients, given.seconds))
-    print(json.dumps({"machine": processor(), **vars(given), **result}))
+    print(json.dumps({"benchmark": "load", "cpu": processor(), **about, **result}))
 
 
 if __name__ == "__main__":

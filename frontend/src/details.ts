@@ -9,14 +9,15 @@ const DIRECTIONS = ["north", "north-east", "east", "south-east", "south", "south
 
 /** Find a detection again: by its id among those at a place. */
 export async function fetchDetection(
-  picked: Record<string, unknown>, box: Box4, scene: Scene | null,
+  picked: { id?: unknown; properties: Record<string, unknown> }, box: Box4, scene: Scene | null,
 ): Promise<Detection | null> {
-  const id = `${picked.run}/${picked.scene}/${picked.number}`;
+  const { run, scene: name } = picked.properties;
+  const id = `${run}/${name}/${picked.id}`;
   const there = { bbox: box.join(","), limit: 500 };
   const found = scene
     ? await ask<Features<Detection>>(`scenes/${scene.id}/items`, there)
     : await ask<Features<Detection>>("collections/detections/items", {
-        ...there, run: [String(picked.run)], scene: [String(picked.scene)],
+        ...there, run: [String(run)], scene: [String(name)],
       });
   return found.features.find((feature) => feature.id === id) ?? null;
 }

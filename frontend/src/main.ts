@@ -178,7 +178,7 @@ async function choose(point: { x: number; y: number }): Promise<void> {
   const [low, high] = corners.map(({ lng, lat }) => (scene ? toPixel(scene, lng, lat) : [lng, lat])) as [number[], number[]];
   const box = [0, 1].map((axis) => Math.min(low[axis]!, high[axis]!)).concat([0, 1].map((axis) => Math.max(low[axis]!, high[axis]!)));
   try {
-    const found = await fetchDetection(picked.properties, box as [number, number, number, number], scene);
+    const found = await fetchDetection(picked, box as [number, number, number, number], scene);
     if (!found) return dismiss();
     showDetection(found, known.colours[found.properties.class] ?? "#33ddff", dismiss);
     await view.draw("chosen", scene ? placed(found, scene) : found);

@@ -1,14 +1,11 @@
 // One map: a scene's pixels, or the ground with all scenes, and detections above.
 
 import {
-  AttributionControl, type GeoJSONSource, Map as MapLibre, MercatorCoordinate, NavigationControl, ScaleControl, setWorkerUrl,
-  type LngLatBoundsLike, type MapGeoJSONFeature, type PointLike, type VectorTileSource,
+  type GeoJSONSource, type LngLatBoundsLike, type Map as MapLibre, type MapGeoJSONFeature, MercatorCoordinate, type VectorTileSource,
 } from "maplibre-gl";
-import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
 import { address, type Box4, type Parameters, type Scene } from "./api";
-import { detectionLayers, emptyStyle, PICKED, SCORE } from "./layers";
-
-setWorkerUrl(new URL(workerUrl, document.baseURI).href);
+import { detectionLayers, SCORE } from "./layers";
+import { newMap, pickFrom } from "./newmap";
 
 const TILE = 512; // pixels
 const DEEPEST_PICTURE = 21;
@@ -23,27 +20,7 @@ export class MapView {
   private ready: Promise<unknown>;
 
   constructor(container: HTMLElement, place: string, controls: boolean) {
-    const [zoom, latitude, longitude] = place.split("/").map(Number);
-    this.map = new MapLibre({
-      container,
-      style: emptyStyle(),
-      center: [longitude || 0, latitude || 0],
-      zoom: zoom || 1,
-      maxZoom: 23,
-      transformConstrain: (center, zoom) => ({ center, zoom: zoom ?? 0 }), // pixels of a scene fill a corner of the world
-      attributionControl: false,
-      dragRotate: false,
-      pitchWithRotate: false,
-      renderWorldCopies: false,
-      fadeDuration: 0,
-    });
-    this.map.touchZoomRotate.disableRotation();
-    if (controls) {
-      this.map.addControl(new NavigationControl({ showCompass: false }), "bottom-right");
-      this.map.addControl(new ScaleControl({ maxWidth: 120 }), "bottom-right");
-      this.map.addControl(new AttributionControl({ compact: true }), "bottom-right");
-    }
-    this.map.getCanvas().setAttribute("aria-label", "Map; arrow keys move it, plus and minus zoom");
+    this.map = newMap(container, place, controls);
     this.ready = new Promise((done) => this.map.once("load", done));
   }
 
@@ -114,10 +91,7 @@ export class MapView {
 
   /** Return the box under a place of the screen: the smallest of those that are there. */
   pick(point: { x: number; y: number }): MapGeoJSONFeature | null {
-    const around: [PointLike, PointLike] = [[point.x - 3, point.y - 3], [point.x + 3, point.y + 3]];
-    const layers = PICKED.filter((id) => this.map.getLayer(id));
-    const found = this.map.queryRenderedFeatures(around, { layers });
-    return found.sort((one, other) => extent(one) - extent(other))[0] ?? null;
+    return pickFrom(this.map, point);
   }
 
   hasCells(): boolean {
@@ -138,13 +112,6 @@ export class MapView {
 
 function tiles(path: string, suffix: string, parameters: Parameters): string {
   return address(`${path}/{z}/{x}/{y}.${suffix}`, parameters).replaceAll("%7B", "{").replaceAll("%7D", "}");
-}
-
-function extent(feature: MapGeoJSONFeature): number {
-  if (feature.geometry.type !== "Polygon") return 0;
-  const ring = feature.geometry.coordinates[0] ?? [];
-  const [x, y] = [ring.map((corner) => corner[0] ?? 0), ring.map((corner) => corner[1] ?? 0)];
-  return (Math.max(...x) - Math.min(...x)) * (Math.max(...y) - Math.min(...y));
 }
 
 /** Where the pixel of a scene lies on the map that shows its pixels. */

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from map_server import browse, chromium, pixels_of, serve, settled
+from map_server import browse, chromium, keep_picture, pixels_of, serve, settled
 from requirements import need
 from swathe.cli.main import main
 from swathe.query import Query
@@ -20,7 +18,7 @@ from swathe.store import open_store, read
 need("playwright")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 SCENE = Path(__file__).parents[2] / "data" / "banepa" / "banepa.tif"
 
@@ -44,19 +42,11 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-def keep(page: Page, name: str) -> np.ndarray:
-    """Take a picture, and keep it if wanted."""
-    picture = pixels_of(page)
-    if folder := os.environ.get("SWATHE_PICTURES"):
-        Image.fromarray(picture.astype(np.uint8)).save(Path(folder) / name, quality=80, optimize=True)
-    return picture
-
-
 def test_the_demo_scene_is_shown_with_its_buildings(browser: Browser, address: str, store: Path) -> None:
     ((x, y),) = read(open_store(store), Query(length=(25, None), limit=1)).centres().tolist()
     with browse(browser, address, color_scheme="dark") as page:
         settled(page)
-        whole = keep(page, "map-whole.jpg")
+        whole = keep_picture(page, "map-whole.jpg")
         assert whole[:, 340:].std() > 30
         page.evaluate(f"swathe.map.jumpTo({{ center: [{x}, {y}], zoom: 18 }})")
         settled(page)
@@ -65,7 +55,7 @@ def test_the_demo_scene_is_shown_with_its_buildings(browser: Browser, address: s
         page.evaluate("document.querySelector('#details img').decode().then(() => true)")
         settled(page)
         assert page.locator("#details h2").inner_text() == "building"
-        keep(page, "map.jpg")
+        keep_picture(page, "map.jpg")
         page.get_by_role("button", name="Close").click()
         before = pixels_of(page)
         page.get_by_label("building", exact=True).uncheck()
@@ -76,5 +66,5 @@ def test_the_demo_scene_is_shown_with_its_buildings(browser: Browser, address: s
 def test_on_a_phone_the_demo_scene_lies_above_the_filters(browser: Browser, address: str) -> None:
     with browse(browser, address, 390, 844, color_scheme="light", device_scale_factor=2) as page:
         settled(page)
-        picture = keep(page, "map-phone.jpg")
+        picture = keep_picture(page, "map-phone.jpg")
         assert picture[: picture.shape[0] // 3].std() > 30

@@ -115,7 +115,14 @@ def test_small_scenes_share_a_partition(store: Store, monkeypatch: pytest.Monkey
 def test_what_is_written_can_be_read(spark: Any, store: Store, tmp_path: Path) -> None:
     frame = spark.read.format("swathe").option("run", "first").load(store.address).where("score > 0.5")
     for _ in range(2):  # twice is once
-        append(frame.repartition("scene"), tmp_path / "taken", run="good", scenes=store.address, classes="ship,house")
+        append(
+            frame.repartition("scene"),
+            tmp_path / "taken",
+            run="good",
+            scenes=store.address,
+            scenes_run="first",
+            classes="ship,house",
+        )
         taken = open_store(tmp_path / "taken")
         states = {scene.scene.id: (scene.state, scene.run) for scene in taken.scenes()}
         assert states == dict.fromkeys(("north", "south", "empty"), ("complete", "good"))
@@ -140,24 +147,25 @@ def test_a_task_that_fails_and_is_done_again_writes_once(spark: Any, store: Stor
             raise OSError("a machine is lost")
 
     shaky = frame.mapInArrow(fails_at_first, frame.schema)
-    append(shaky, tmp_path / "taken", run="again", scenes=store.address)
+    append(shaky, tmp_path / "taken", run="again", scenes=store.address, scenes_run="first")
     assert sum(open_store(tmp_path / "taken").count().values()) == 320
 
 
 def test_a_scene_in_several_partitions_is_refused_as_a_whole(spark: Any, store: Store, tmp_path: Path) -> None:
     frame = spark.read.format("swathe").option("run", "first").load(store.address).repartition(7)
     with pytest.raises(Exception, match=r"(?s)'north' lie in several partitions.*df.repartition"):
-        frame.write.format("swathe").mode("append").options(run="torn", scenes=store.address).save(
+        frame.write.format("swathe").mode("append").options(run="torn", scenes=store.address, scenes_run="first").save(
             str(tmp_path / "taken")
         )
-    assert open_store(tmp_path / "taken").scenes() == ()
+    taken = open_store(tmp_path / "taken")
+    assert ({scene.state for scene in taken.scenes()}, dict(taken.count())) == ({"pending"}, {})
 
 
 def test_a_task_writes_the_same_however_often(store: Store, tmp_path: Path) -> None:
     need("pyspark")
     from swathe.spark.detections import DetectionWriter
 
-    writer = DetectionWriter(str(tmp_path / "taken"), {"run": "twice", "scenes": store.address})
+    writer = DetectionWriter(str(tmp_path / "taken"), {"run": "twice", "scenes": store.address, "scenes_run": "first"})
     rows = scanned(store, Query(scenes=("north",), runs=("first",))).to_batches()
     told = writer.write(iter(rows))
     assert writer.write(iter(rows)) == told
@@ -181,11 +189,13 @@ def test_options_that_are_wrong_are_told(spark: Any, store: Store, options: dict
 def test_writes_that_cannot_be_are_refused(spark: Any, store: Store, tmp_path: Path) -> None:
     frame, place = spark.read.format("swathe").load(store.address), tmp_path / "taken"
     with pytest.raises(Exception, match="no column theta"):
-        append(frame.drop("theta"), place, run="no", scenes=store.address)
+        append(frame.drop("theta"), place, run="no", scenes=store.address, scenes_run="first")
     with pytest.raises(Exception, match="needs the option 'scenes'"):
         append(frame, place, run="no")
+    with pytest.raises(Exception, match="has 2 runs: name the one whose scenes are meant"):
+        append(frame, place, run="no", scenes=store.address)
     with pytest.raises(Exception, match="one by one"):
-        append(frame, place, mode="overwrite", run="no", scenes=store.address)
+        append(frame, place, mode="overwrite", run="no", scenes=store.address, scenes_run="first")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ need("fastapi")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
-from swathe.viewer import make_app  # noqa: E402
+from swathe.viewer.app import make_app  # noqa: E402
 
 
 @pytest.fixture(scope="session")

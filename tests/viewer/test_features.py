@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from memory_store import MemoryStore
 from swathe.detections import Detections
 from swathe.query import Query, reference_filter
-from swathe.viewer import make_app
+from swathe.viewer.app import make_app
 from swathe.viewer.snapshot import scene_key
 from viewer_samples import keep
 
@@ -171,3 +171,31 @@ def test_downloads_hold_what_was_asked_for(client: TestClient, kind: str, on_gro
         assert len(answer.json()["features"]) == wanted
     if kind == "csv":
         assert len(answer.text.splitlines()) == wanted + 1
+
+
+def test_features_keep_the_rules_of_ogc(client: TestClient) -> None:
+    """Requirements of OGC API - Features, part 1, core, by the numbers of its abstract tests."""
+    declared = ask(client, "/api/conformance")["conformsTo"]
+    assert "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core" in declared
+    for collection in ask(client, "/api/collections")["collections"]:
+        items = f"/api/collections/{collection['id']}/items"
+        assert {link["rel"] for link in collection["links"]} >= {"self", "items"}
+        assert ask(client, f"/api/collections/{collection['id']}") == collection
+        answer = client.get(items, params={"limit": 3})
+        assert answer.headers["content-type"].startswith("application/geo+json")
+        page = answer.json()
+        assert page["type"] == "FeatureCollection"
+        assert page["numberReturned"] == len(page["features"]) <= 3
+        assert all(link.keys() >= {"href", "rel", "type"} for link in page["links"])
+        for feature in page["features"]:
+            one = client.get(f"{items}/{feature['id']}")
+            assert one.json()["id"] == feature["id"]
+            assert {link["rel"] for link in one.json()["links"]} >= {"self", "collection"}
+        for wrong in ("bbox=1,2,3", "bbox=a,b,c,d", "datetime=yesterday", "limit=0", "limit=x", "colour=red"):
+            assert client.get(f"{items}?{wrong}").status_code == 400, wrong
+        for right in ("bbox=86,27,0,88,28,100", "datetime=2024-05-01T10:00:00Z", "datetime=../2030-01-01T00:00:00Z"):
+            assert client.get(f"{items}?{right}").status_code == 200, right
+        assert ask(client, f"{items}?bbox=0,0,1,1")["features"] == []
+        assert client.get(f"{items}/nothing").status_code == 404
+    assert client.get("/api/collections/nothing").status_code == 404
+    assert client.get("/api/collections/nothing/items").status_code == 404

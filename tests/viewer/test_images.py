@@ -16,7 +16,7 @@ from rasterio.vrt import WarpedVRT
 from memory_store import MemoryStore
 from swathe.detections import SceneInfo
 from swathe.store.protocol import StoredScene
-from swathe.viewer import make_app
+from swathe.viewer.app import make_app
 from swathe.viewer.frames import TILE, GroundFrame, PixelFrame
 from swathe.viewer.images import Images
 from swathe.viewer.snapshot import scene_key

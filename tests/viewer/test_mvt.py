@@ -36,12 +36,12 @@ def test_polygons_and_values_come_back(tmp_path: Path, count: int) -> None:
     corners[::2] = corners[::2, ::-1]  # of either direction
     names = np.array(["ship", "<b>", "größer, 橋", ""])[random.integers(0, 4, count)]
     scores, numbers = np.round(random.uniform(0, 1, count), 3), random.integers(0, 1 << 40, count)
-    columns = {"class": names, "score": scores, "number": numbers}
-    content = mvt.layer("boxes", [(corners, np.arange(count))], mvt.POLYGON, columns)
+    columns = {"class": mvt.coded(names), "score": mvt.coded(scores), "number": mvt.coded(numbers)}
+    content = mvt.layer("boxes", [(corners, np.arange(count))], mvt.POLYGON, columns, numbers)
     read = read_layer(content, tmp_path, "boxes")
     assert read["class"].tolist() == names.tolist()
     assert read["score"].tolist() == scores.tolist()
-    assert read["number"].tolist() == numbers.tolist()
+    assert read["number"].tolist() == read["mvt_id"].tolist() == numbers.tolist()
     wanted = shapely.polygons(corners)
     assert np.allclose(shapely.area(shapely.symmetric_difference(read["geometry"].to_numpy(), wanted)), 0, atol=1e-3)
 
@@ -50,7 +50,7 @@ def test_groups_of_shapes_keep_their_rows(tmp_path: Path) -> None:
     triangle = np.array([[[10, 10], [500, 20], [30, 600]]])
     square = np.array([[[1000, 1000], [1500, 1000], [1500, 1500], [1000, 1500]]])
     groups = [(square, np.array([1])), (triangle, np.array([0])), (np.empty((0, 5, 2), np.int64), np.array([], int))]
-    content = mvt.layer("boxes", groups, mvt.POLYGON, {"class": ["triangle", "square"]})
+    content = mvt.layer("boxes", groups, mvt.POLYGON, {"class": mvt.coded(["triangle", "square"])})
     read = read_layer(content, tmp_path, "boxes")
     assert read["class"].tolist() == ["square", "triangle"]
     assert [len(shapely.get_coordinates(shape)) for shape in read["geometry"]] == [5, 4]
@@ -58,6 +58,8 @@ def test_groups_of_shapes_keep_their_rows(tmp_path: Path) -> None:
 
 def test_points_come_back_from_outside_of_the_tile_too(tmp_path: Path) -> None:
     points = np.array([[[-300, 20]], [[8192, 9000]], [[0, 0]]])
-    read = read_layer(mvt.layer("points", [(points, np.arange(3))], mvt.POINT, {"n": [7, 8, 9]}), tmp_path, "points")
+    read = read_layer(
+        mvt.layer("points", [(points, np.arange(3))], mvt.POINT, {"n": mvt.coded([7, 8, 9])}), tmp_path, "points"
+    )
     assert read["n"].tolist() == [7, 8, 9]
     assert np.allclose(shapely.get_coordinates(read["geometry"].to_numpy()), points[:, 0], atol=1e-3)

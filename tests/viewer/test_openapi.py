@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from memory_store import MemoryStore
 from requirements import need
-from swathe.viewer import make_app
+from swathe.viewer.app import make_app
 
 need("schemathesis")
 

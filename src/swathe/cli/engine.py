@@ -15,7 +15,7 @@ from swathe.errors import Argument, UsageError
 if TYPE_CHECKING:
     from swathe.engine.job import Executor
 
-Engine = Annotated[Literal["local", "spark"], typer.Option(help="Who does the work: this machine, or Apache Spark.")]
+Engine = Annotated[Literal["local", "spark"], typer.Option(help="Who does the work: this machine or Spark.")]
 Master = Annotated[
     str | None,
     typer.Option(
@@ -24,7 +24,7 @@ Master = Annotated[
     ),
 ]
 Partitioner = Annotated[
-    str, typer.Option(metavar="NAME", help="Which windows go into which task of Spark: cost, strips, rank or hash.")
+    Literal["cost", "strips", "rank", "hash"], typer.Option(help="How windows are shared out among the tasks of Spark.")
 ]
 Settings = Annotated[
     list[str] | None,
@@ -64,7 +64,7 @@ def chosen_engine(
 
     pairs = [setting.partition("=") for setting in spark or ()]
     if odd := [name for name, sign, _ in pairs if not sign or not name.startswith("spark.")]:
-        raise UsageError(argument="spark", value=odd[0], accepted="a setting, such as spark.executor.cores=4")
+        raise UsageError(Argument("spark"), f" {odd[0]!r}: must be a setting, such as spark.executor.cores=4")
     with spark_session(master, {name: value for name, _, value in pairs}) as session:
         executor = SparkExecutor(session, partitioner=partitioner)
         yield executor

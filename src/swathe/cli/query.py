@@ -43,7 +43,7 @@ Output = Annotated[
     typer.Option(
         "-o",
         "--output",
-        help="File to write: .geojson .gpkg .shp .csv .coco.json ...; a folder (DOTA, YOLO, STAC); or - for CSV.",
+        help="File to write: .geojson .gpkg .csv .pmtiles .coco.json ...; a folder (DOTA, YOLO, STAC); or - for CSV.",
     ),
 ]
 FormatName = Annotated[
@@ -52,7 +52,7 @@ FormatName = Annotated[
         "--format",
         metavar="FORMAT",
         help="geojson, gpkg, fgb, shp, kml, qml, csv, coco, dota, dota-labels, dior-r, yolo-obb, cvat, "
-        "label-studio, stac, parquet; else by the name.",
+        "label-studio, stac, parquet, pmtiles; else by the name.",
     ),
 ]
 Sort = Annotated[
@@ -143,6 +143,8 @@ def query(
         export(found, output, target, columns=chosen, keep_order=keys is not None, overwrite=overwrite)
         if not json:
             echo(f"{output}: {counted(len(found), 'detection')}")
+        if target == "pmtiles":
+            _name_page(output)
     if json:
         file = None if output is None else str(output)
         print_json({"event": "summary", "detections": len(found), "per_class": found.per_class(), "file": file})
@@ -188,3 +190,13 @@ def _print(found: Detections, columns: tuple[str, ...] | None, *, in_order: bool
         print_columns(found, columns, in_order=in_order)
     elif not json:
         print_best(found, in_order=in_order)
+
+
+def _name_page(archive: Path) -> None:
+    """Tell where the page of a map lies."""
+    from swathe.viewer.page import page_is_built
+
+    if page_is_built():
+        echo(f"{archive.with_suffix('.html')} shows it, from any web server", err=True)
+    else:
+        echo("the page that shows it is not built; run `make frontend`, which needs Node and npm", err=True)

@@ -42,7 +42,8 @@ def serve(
     except ImportError as error:
         raise MissingExtraError(library="uvicorn", extra="serve") from error
     from swathe.store import open_store
-    from swathe.viewer import make_app, page_is_built
+    from swathe.viewer.app import make_app
+    from swathe.viewer.page import page_is_built
 
     _check(host, token, base_map)
     app = make_app(open_store(store), token=token, base_map=base_map)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import geopandas
+    import lonboard
 
     from swathe.detections.scene import Coordinates
 
@@ -363,6 +364,20 @@ class Detections(Columns):
             SourceError: If the centre of a scene has no longitude and latitude.
         """
         return load("swathe.store.exports.frame:as_geopandas")(self)
+
+    def map(self) -> lonboard.Map:
+        """Show the detections on a map in a notebook, coloured by class, stronger where the score is higher.
+
+        Returns:
+            A widget of lonboard without a base map, which would be fetched from elsewhere; `basemap` takes one.
+
+        Raises:
+            MissingExtraError: If lonboard is not installed.
+            UsageError: If there is nothing to show, or a scene has no georeference.
+            SourceError: If the centre of a scene has no longitude and latitude.
+        """
+        shown: lonboard.Map = load("swathe.drawing.widget:as_map")(self)
+        return shown
 
     def filter(self, query: Condition) -> Detections:
         """Keep what a query asks for.

@@ -59,6 +59,13 @@ class Columns:
         """Whether each detection (n,) is a fragment cut by a window edge."""
         return np.asarray(self.table.column("cut").to_numpy())
 
+    @property
+    def numbers(self) -> IndexArray:
+        """Last part (n,) of each id: the place of the detection in its scene."""
+        return np.asarray(
+            [int(name.rpartition("/")[2]) for name in self.table.column("id").to_pylist()], dtype=np.int64
+        )
+
     def canonical_order(self) -> IndexArray:
         """Order by scene, class, falling score, then box, mark and run: an order that depends on the values alone.
 
@@ -98,6 +105,11 @@ class Columns:
             The scenes that have detections, by run and id; and for each detection (n,) the place of its scene in them.
         """
         return pair_codes(self.table.column("run"), self.table.column("scene"))
+
+    def class_codes(self) -> tuple[list[str], IndexArray]:
+        """Tell which class each detection has: names, and for each detection (n,) the place of its own in them."""
+        names, codes = self._coded("class")
+        return names.tolist(), codes.astype(np.int64)
 
     def _names(self, column: str) -> npt.NDArray[np.str_]:
         """Decode a dictionary column to text."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import sys
 import time
 from multiprocessing.connection import Connection
@@ -14,6 +16,7 @@ from swathe.stages import count
 
 # Code of a worker that could not get the memory it asked for: another one may be luckier.
 OUT_OF_MEMORY = 71
+SET_SIGNAL_OF_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 
 
 def main(handle: int, began: float) -> int:
@@ -26,6 +29,8 @@ def main(handle: int, began: float) -> int:
     Returns:
         The code to end with.
     """
+    if sys.platform == "linux":  # a process that hangs would not see that its parent is gone
+        ctypes.CDLL(None).prctl(SET_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
     with Connection(handle) as connection:
         try:
             work: Work = connection.recv()

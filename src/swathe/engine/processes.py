@@ -77,6 +77,7 @@ class ProcessPool:
             SwatheError: If workers are lost one after the other; errors raised in a worker come through as they are.
         """
         source = iter(jobs)
+        self._lost_in_a_row = 0
         self._hand_out(source)
         while self._busy:
             patience = max(0.0, min(worker.remaining for worker in self._busy.values()))

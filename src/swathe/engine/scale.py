@@ -28,7 +28,7 @@ def scene_scales(scene: Scene, settings: RunSettings) -> tuple[float, ...]:
     Returns:
         Level pixels per scene pixel, one for each scale of the run.
     """
-    own = scene.ground_resolution
+    own = None if settings.resolution is None else scene.ground_resolution
     if settings.resolution is None or own is None:
         return settings.scales
     return tuple(_near(scene, own / settings.resolution * factor) for factor in settings.scales)

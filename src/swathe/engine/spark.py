@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Answer = JobResult | Retry | SwatheError
 
-# A task does about this many full windows at least, beside which the 0.1 seconds that Spark takes for it are nothing;
+# A task does about this many full windows at least, beside which the 0.03 seconds that Spark takes for it are nothing;
 # and there are enough of them that no core waits long for the last one.
 TASK_WINDOWS = 32
 TASKS_PER_SLOT = 3
@@ -162,7 +162,8 @@ class SparkPool:
                 f"Spark has ended the stage: {reason_of(error)}. What is finished is kept: run the same command again "
                 "to resume"
             ) from error
-        self._executor.near += _near(self._context, self._group)
+        if self._executor.placed:
+            self._executor.near += _near(self._context, self._group)
         return done
 
     def _frame(self, jobs: Sequence[Job]) -> DataFrame:
@@ -201,7 +202,7 @@ class _Task:
             yield Retry(jobs[0].scene.id, f"a task of Spark was lost; another one does {jobs[0].describe()} and on")
         graphics = context.resources().get("gpu")
         try:
-            yield from self._process([] if graphics is None else graphics.addresses).run(jobs)
+            yield from _carried_out(self._process([] if graphics is None else graphics.addresses), jobs)
         except SwatheError as error:
             yield error
 
@@ -209,7 +210,7 @@ class _Task:
         """Return the worker process, the same as for the task before if it was for the same work."""
         from pyspark import SparkFiles
 
-        key = self._work + ",".join(graphics).encode()
+        key = self._work + f"{self._model} {graphics}".encode()
         if key not in _processes:
             for other in _processes.values():
                 other.__exit__(None, None, None)
@@ -221,6 +222,25 @@ class _Task:
                 work = replace(work, detector=replace(work.detector, path=SparkFiles.get(self._model)))
             _processes[key] = ProcessExecutor(1).open(work)
         return _processes[key]
+
+
+def _carried_out(process: ProcessPool, jobs: Iterable[Job]) -> Iterator[JobResult | Retry]:
+    """Carry out jobs; with the first that fails, the others of its scene have failed: it may have cost workers."""
+    failed: dict[str, JobResult] = {}
+    skipped: list[JobResult] = []
+
+    def promising() -> Iterator[Job]:
+        for job in jobs:
+            if job.scene.id in failed:
+                skipped.append(failed[job.scene.id])
+            else:
+                yield job
+
+    for answer in process.run(promising()):
+        if isinstance(answer, JobResult) and answer.error is not None:
+            failed[answer.scene] = JobResult(answer.scene, error=answer.error)
+        yield answer
+    yield from skipped
 
 
 def _arrivals() -> Any:
@@ -288,7 +308,8 @@ def _describe(run: str, jobs: Sequence[Job]) -> str:
 
 def _near(context: Any, group: str) -> int:
     """Count the tasks of the stage that ended last which ran on a host that they preferred."""
-    tracker = context.statusTracker()
+    spark, tracker = context._jsc.sc(), context.statusTracker()  # noqa: SLF001
+    spark.listenerBus().waitUntilEmpty()  # what happened last is counted then
     stage = max(stage for job in tracker.getJobIdsForGroup(group) for stage in tracker.getJobInfo(job).stageIds)
-    level = context._jsc.sc().statusStore().localitySummary(stage, 0).get("NODE_LOCAL")  # noqa: SLF001
+    level = spark.statusStore().localitySummary(stage, 0).get("NODE_LOCAL")
     return int(level.get()) if level.isDefined() else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from swathe.engine.job import BatchJob, Job
@@ -13,11 +14,13 @@ from swathe.raster.origins import origin_of
 SUPERVISOR_BYTES = 100 * MEBIBYTE
 # What containers have beside the heap if nothing is set: a share of the heap, and at least so much.
 OVERHEAD_SHARE, LEAST_OVERHEAD = 0.1, 384 * MEBIBYTE
+EXECUTOR_SECONDS = 60.0  # that executors may take to come; later ones only find the work cut for fewer
 LIMITING = ("yarn", "k8s")  # masters that end an executor which takes more than it was promised
 
 
 def slots(context: Any) -> int:
-    """Return how many tasks run at once."""
+    """Return how many tasks run at once, once the executors that were asked for are there."""
+    _wait_for_executors(context)
     return max(1, int(context.defaultParallelism) // int(context.getConf().get("spark.task.cpus", "1")))
 
 
@@ -34,9 +37,8 @@ def memory_per_slot(context: Any) -> int | None:
         Bytes; None if all share the memory of this machine.
     """
     settings = context.getConf()
-    if context.master.startswith("local") and not context.master.startswith("local-cluster"):
+    if _is_local(context):
         return None
-    executors = max(1, len(context._jsc.sc().statusTracker().getExecutorInfos()) - 1)  # noqa: SLF001 - one is the driver
     given = settings.get("spark.executor.memoryOverhead")
     if given is not None:
         share = _bytes(given)
@@ -49,7 +51,7 @@ def memory_per_slot(context: Any) -> int | None:
         if free is None:
             return None
         share = free
-    return max(0, share // -(-slots(context) // executors) - SUPERVISOR_BYTES)
+    return max(0, share // -(-slots(context) // max(1, _executors(context))) - SUPERVISOR_BYTES)
 
 
 def job_hosts(job: Job) -> tuple[str, ...]:
@@ -68,6 +70,26 @@ def job_hosts(job: Job) -> tuple[str, ...]:
     first, last = (level.grid[level.windows[batch.first + place]] for place in (0, batch.count - 1))
     rows = level.level.height
     return origin_of(source.uri).hosts(source.uri, first.row_off / rows, (last.row_off + last.height) / rows)
+
+
+def _is_local(context: Any) -> bool:
+    """Tell whether the tasks run in the driver itself."""
+    return bool(context.master.startswith("local") and not context.master.startswith("local-cluster"))
+
+
+def _executors(context: Any) -> int:
+    return len(context._jsc.sc().statusTracker().getExecutorInfos()) - 1  # noqa: SLF001 - one is the driver
+
+
+def _wait_for_executors(context: Any) -> None:
+    """Wait until Spark would begin; a cluster that gives no executors is waited for by Spark, which says so."""
+    comes_later = context.getConf().get("spark.dynamicAllocation.enabled", "false") == "true"
+    backend = context._jsc.sc().schedulerBackend()  # noqa: SLF001
+    end = time.monotonic() + EXECUTOR_SECONDS
+    while not _is_local(context) and not (backend.isReady() and (comes_later or _executors(context))):
+        if time.monotonic() > end:
+            return
+        time.sleep(0.1)
 
 
 def _bytes(text: str) -> int:

@@ -48,6 +48,7 @@ READING = {
 WRITING = {
     "run": Option(str, "a name"),
     "scenes": Option(str, "a store, or images"),
+    "scenes_run": Option(str, "a run of that store"),
     "classes": Option(list_of(str), "class names with commas between them"),
 }
 
@@ -142,8 +143,9 @@ class DetectionWriter(DataSourceArrowWriter):
     def __init__(self, address: str, options: Mapping[str, Any]) -> None:
         self._address, self._environment = address, capture()
         self._run, self._classes = options["run"], options.get("classes", ())
-        self._scenes = _described(options["scenes"])
-        open_store(address, create=True).begin(self._run, {}, ())
+        self._scenes = _described(options["scenes"], options.get("scenes_run"))
+        pending = [StoredScene(self._run, scene, "", "pending", 0) for scene in self._scenes.values()]
+        open_store(address, create=True).begin(self._run, {}, pending)
 
     def write(self, iterator: Iterator[pa.RecordBatch]) -> Told:
         """Write the scenes that a partition has rows of."""
@@ -206,10 +208,15 @@ class DetectionWriter(DataSourceArrowWriter):
         )
 
 
-def _described(place: str) -> dict[str, SceneInfo]:
-    """Describe scenes by id, as a store knows them, or as their images do."""
+def _described(place: str, run: str | None) -> dict[str, SceneInfo]:
+    """Describe scenes by id, as a run of a store knows those that it has looked at, or as their images do."""
     if is_store(place):
-        return {scene.scene.id: scene.scene for scene in open_store(place).scenes()}
+        store = open_store(place)
+        runs = store.runs()
+        if run is None and len(runs) > 1:
+            raise UsageError(f"{place} has {len(runs)} runs: name the one whose scenes are meant as 'scenes_run'")
+        scenes = store.scenes(find_run(runs, "latest" if run is None else run).id)
+        return {scene.scene.id: scene.scene for scene in scenes if scene.state == "complete"}
     from swathe.engine.plan import scene_info
     from swathe.opened import open_readable
 

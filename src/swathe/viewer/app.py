@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,6 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 import swathe
 from swathe.viewer import areas, changes, description, downloads, features, live, stac, tiles
 from swathe.viewer.library import Library
+from swathe.viewer.page import STATIC, page_is_built
 from swathe.viewer.problems import add_handlers
 from swathe.viewer.safety import COOKIE, Safety
 from swathe.viewer.snapshot import UnknownError
@@ -25,7 +24,6 @@ from swathe.viewer.snapshot import UnknownError
 if TYPE_CHECKING:
     from swathe.store.protocol import Store
 
-STATIC = Path(str(files("swathe.viewer") / "static"))
 WORKERS = 8  # requests that read at once; others wait
 SMALLEST_ZIPPED = 1000  # bytes
 NOT_BUILT = "The page has not been built: run `make frontend` (it needs Node and npm). The requests are under /api/."
@@ -66,11 +64,6 @@ def make_app(store: Store, *, token: str | None = None, base_map: str | None = N
     origin = None if base_map is None else "{0.scheme}://{0.netloc}".format(urlsplit(base_map))
     app.add_middleware(Safety, token=token, base_map=origin)
     return app
-
-
-def page_is_built() -> bool:
-    """Tell whether the page is there; in a clone it is once `make frontend` has built it."""
-    return (STATIC / "index.html").is_file()
 
 
 def _add_page(app: FastAPI, token: str | None, base_map: str | None) -> None:

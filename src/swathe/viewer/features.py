@@ -16,6 +16,7 @@ from swathe.viewer.snapshot import UnknownError
 
 if TYPE_CHECKING:
     from swathe.detections import Detections
+    from swathe.query import Query as DetectionQuery
     from swathe.viewer.library import Library
     from swathe.viewer.snapshot import Snapshot
 
@@ -55,13 +56,7 @@ def make_router(library: Library) -> APIRouter:
     @router.get("/collections/detections/items", summary="Detections, page by page")
     def items(request: Request, given: Annotated[ItemsParameters, Query()]) -> Response:
         snapshot = library.now()
-        query = given.query(library, snapshot)
-
-        def make() -> bytes:
-            rows = library.rows(query, given.offset, given.limit + 1)
-            return _collection(request, rows, given.offset, given.limit)
-
-        return library.answer(request, snapshot.version, GEOJSON, make)
+        return _page(library, request, snapshot, given.query(library, snapshot), given)
 
     @router.get("/collections/detections/items/{identifier:path}", summary="One detection")
     def item(request: Request, identifier: str) -> Response:
@@ -73,13 +68,7 @@ def make_router(library: Library) -> APIRouter:
     @router.get("/counts", summary="How many detections of each class")
     def counts(request: Request, given: Annotated[Conditions, Query()]) -> Response:
         snapshot = library.now()
-        query = given.query(library, snapshot)
-
-        def make() -> bytes:
-            per_class = dict(library.store.count(query))
-            return json_text({"total": sum(per_class.values()), "classes": per_class}).encode()
-
-        return library.answer(request, snapshot.version, "application/json", make)
+        return _counts(library, request, snapshot, given.query(library, snapshot))
 
     _add_scene_routes(router, library)
     return router
@@ -90,23 +79,34 @@ def _add_scene_routes(router: APIRouter, library: Library) -> None:
     def scene_items(request: Request, key: str, given: Annotated[SceneItemsParameters, Query()]) -> Response:
         snapshot = library.now()
         query = given.scene_query(snapshot.scene(key), box=box_of(given.bbox))
-
-        def make() -> bytes:
-            rows = library.rows(query, given.offset, given.limit + 1)
-            return _collection(request, rows, given.offset, given.limit)
-
-        return library.answer(request, snapshot.version, GEOJSON, make)
+        return _page(library, request, snapshot, query, given)
 
     @router.get("/scenes/{key}/counts", summary="How many detections of each class a scene has")
     def scene_counts(request: Request, key: str, given: Annotated[SceneConditions, Query()]) -> Response:
         snapshot = library.now()
-        query = given.scene_query(snapshot.scene(key))
+        return _counts(library, request, snapshot, given.scene_query(snapshot.scene(key)))
 
-        def make() -> bytes:
-            per_class = dict(library.store.count(query))
-            return json_text({"total": sum(per_class.values()), "classes": per_class}).encode()
 
-        return library.answer(request, snapshot.version, "application/json", make)
+def _page(
+    library: Library,
+    request: Request,
+    snapshot: Snapshot,
+    query: DetectionQuery,
+    given: ItemsParameters | SceneItemsParameters,
+) -> Response:
+    def make() -> bytes:
+        rows = library.rows(query, given.offset, given.limit + 1)
+        return _collection(request, rows, given.offset, given.limit)
+
+    return library.answer(request, snapshot.version, GEOJSON, make)
+
+
+def _counts(library: Library, request: Request, snapshot: Snapshot, query: DetectionQuery) -> Response:
+    def make() -> bytes:
+        per_class = dict(library.store.count(query))
+        return json_text({"total": sum(per_class.values()), "classes": per_class}).encode()
+
+    return library.answer(request, snapshot.version, "application/json", make)
 
 
 def _collection(request: Request, rows: Detections, offset: int, limit: int) -> bytes:

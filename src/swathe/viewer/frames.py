@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,11 @@ class Frame(Protocol):
     """What a tile shows of a plane of geometry coordinates."""
 
     @property
+    def zoom(self) -> int:
+        """Zoom: one more is half the side."""
+        ...
+
+    @property
     def bounds(self) -> Bounds:
         """xmin, ymin, xmax, ymax in geometry coordinates."""
         ...
@@ -29,9 +34,33 @@ class Frame(Protocol):
         """Bring points (n, ..., 2) from geometry coordinates to shares of the tile's side, y down."""
         ...
 
+    def inside_of(self, levels: int) -> tuple[Frame, int, int, int]:
+        """Tell in which larger tile it lies.
+
+        Args:
+            levels: Of zoom, up to its own zoom.
+
+        Returns:
+            The larger tile; the column and the row in it; and how many fit along its side.
+        """
+        ...
+
+
+class _Tile:
+    zoom: int
+    column: int
+    row: int
+
+    def inside_of(self, levels: int) -> tuple[Self, int, int, int]:
+        """See `Frame`."""
+        parts = 1 << levels
+        column, row = divmod(self.column, parts), divmod(self.row, parts)
+        larger = replace(self, zoom=self.zoom - levels, column=column[0], row=row[0])  # type: ignore[type-var]
+        return larger, column[1], row[1], parts
+
 
 @dataclass(frozen=True)
-class GroundFrame:
+class GroundFrame(_Tile):
     """A tile of web Mercator; geometry coordinates are longitude and latitude in degrees."""
 
     zoom: int
@@ -59,7 +88,7 @@ class GroundFrame:
 
 
 @dataclass(frozen=True)
-class PixelFrame:
+class PixelFrame(_Tile):
     """A tile of a scene: at its deepest zoom a pixel of the tile is one of the scene."""
 
     width: int  # of the scene, pixels

@@ -13,6 +13,7 @@ from fastapi.responses import Response
 
 from swathe.detections import Detections
 from swathe.errors import UsageError
+from swathe.viewer.blocks import Blocks
 from swathe.viewer.cache import Cache
 from swathe.viewer.images import Images
 from swathe.viewer.snapshot import Snapshot, Snapshots
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 LONGEST = 20.0  # seconds that a scan may take
 AREAS_FRESH_FOR = 5.0  # seconds
+FOR_GOOD = "private, max-age=3600, immutable"  # of what an address with the version names
+MOST_BYTES = 96 << 20  # of answers
 
 
 class TooMuchError(UsageError):
@@ -37,7 +40,8 @@ class Library:
         self.store = store
         self.stopping = False  # ends the streams, which would hold the server back
         self.images = Images(lambda run: self.now().settings(run))
-        self._cache = Cache()
+        self.blocks = Blocks(store)
+        self._cache = Cache[bytes](len, MOST_BYTES)
         self._snapshots = Snapshots(store)
         self._areas: tuple[float, Areas] | None = None
 
@@ -108,7 +112,8 @@ class Library:
         """
         asked = f"{version} {request.url.path}?{request.url.query}"
         tag = f'"{hashlib.blake2b(asked.encode(), digest_size=12).hexdigest()}"'
-        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        is_named = request.query_params.get("v") == version
+        headers = {"ETag": tag, "Cache-Control": FOR_GOOD if is_named else "no-cache"}
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(self._cache.get(tag, make) or empty, media_type=media_type, headers=headers)

@@ -18,7 +18,22 @@ POLYGON: Literal[3] = 3
 Integers: TypeAlias = npt.NDArray[np.int64]
 
 
-def layer(name: str, shapes: Iterable[tuple[Integers, Integers]], kind: Kind, columns: Mapping[str, Any]) -> bytes:
+Coded: TypeAlias = tuple[Sequence[Any], Integers]  # different values, and for each row (n,) the place of its own
+
+
+def coded(values: npt.ArrayLike) -> Coded:
+    """Return the different ones of some values (n,), and for each the place of its own among them."""
+    different, codes = np.unique(np.asarray(values), return_inverse=True)
+    return different.tolist(), codes
+
+
+def layer(
+    name: str,
+    shapes: Iterable[tuple[Integers, Integers]],
+    kind: Kind,
+    columns: Mapping[str, Coded],
+    ids: Integers | None = None,
+) -> bytes:
     """Write a layer; the layers of a tile are simply put one after the other.
 
     Args:
@@ -26,29 +41,31 @@ def layer(name: str, shapes: Iterable[tuple[Integers, Integers]], kind: Kind, co
         shapes: Groups of shapes with equally many corners: corners (m, k, 2) as x, y in units of the tile, y down, not
             closed; and the row (m,) of each in the columns.
         kind: POINT (then k is 1) or POLYGON.
-        columns: Values (n,) by name: text, whole numbers or other numbers.
+        columns: Values by name: text, whole numbers or other numbers.
+        ids: Of the features (n,), from 0 on; the place in the columns if not given.
 
     Returns:
         The bytes.
     """
     tags, values = _tags(list(columns.values()))
+    ids = np.arange(len(tags)) if ids is None else ids
     parts = [_field(1, name.encode())]
-    parts += [_features(corners, tags[rows], kind) for corners, rows in shapes if len(rows)]
+    parts += [_features(ids[rows], corners, tags[rows], kind) for corners, rows in shapes if len(rows)]
     parts += [_field(3, key.encode()) for key in columns]
     parts += [_field(4, value) for value in values]
     parts += [b"\x28" + _varint(EXTENT), b"\x78" + _varint(VERSION)]
     return _field(3, b"".join(parts))
 
 
-def _features(corners: Integers, tags: Integers, kind: Kind) -> bytes:
+def _features(ids: Integers, corners: Integers, tags: Integers, kind: Kind) -> bytes:
     """Return features of one kind with equally many corners, each as a field of the layer."""
     geometry = _geometry(corners, kind)
     tag_bytes, geometry_bytes = _sizes(tags).sum(axis=1), _sizes(geometry).sum(axis=1)
-    size = 5 + _sizes(tag_bytes) + tag_bytes + _sizes(geometry_bytes) + geometry_bytes - 1
-    keys = [np.full(len(corners), key) for key in (0x12, 0x12, 0x18, kind, 0x22)]
-    head = (keys[0], size, keys[1], tag_bytes)
-    middle = (keys[2], keys[3], keys[4], geometry_bytes)
-    return _varints(np.column_stack([*head, tags, *middle, geometry])).tobytes()
+    size = 5 + _sizes(ids) + _sizes(tag_bytes) + tag_bytes + _sizes(geometry_bytes) + geometry_bytes
+    keys = [np.full(len(corners), key) for key in (0x12, 0x08, 0x12, 0x18, kind, 0x22)]
+    head = (keys[0], size, keys[1], ids, keys[2], tag_bytes)
+    middle = (keys[3], keys[4], keys[5], geometry_bytes)
+    return varints(np.column_stack([*head, tags, *middle, geometry])).tobytes()
 
 
 def _geometry(corners: Integers, kind: Kind) -> Integers:
@@ -67,14 +84,14 @@ def _geometry(corners: Integers, kind: Kind) -> Integers:
     return np.hstack([commands, folded[:, :2], lines, folded[:, 2:], np.full_like(commands, CLOSE_PATH)])
 
 
-def _tags(columns: Sequence[Any]) -> tuple[Integers, list[bytes]]:
-    """Return the pairs of key and value (n, 2 c) of each row, and all values, each once per column."""
+def _tags(columns: Sequence[Coded]) -> tuple[Integers, list[bytes]]:
+    """Return the pairs of key and value (n, 2 c) of each row, and the values of all columns that occur."""
     tags: list[Integers] = []
     values: list[bytes] = []
-    for key, column in enumerate(columns):
-        different, codes = np.unique(np.asarray(column), return_inverse=True)
-        tags += [np.full(len(codes), key), codes + len(values)]
-        values += [_value(value) for value in different.tolist()]
+    for key, (different, codes) in enumerate(columns):
+        used, own = np.unique(codes, return_inverse=True)
+        tags += [np.full(len(codes), key), own + len(values)]
+        values += [_value(different[code]) for code in used.tolist()]
     return np.column_stack(tags), values
 
 
@@ -90,7 +107,7 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    """Write one number as `_varints` does; for a single one Python is quicker."""
+    """Write one number as `varints` does; for a single one Python is quicker."""
     written = bytearray()
     while value > 0x7F:
         written.append(value & 0x7F | 0x80)
@@ -109,7 +126,7 @@ def _sizes(values: Integers) -> Integers:
     return sizes
 
 
-def _varints(values: Integers) -> npt.NDArray[np.uint8]:
+def varints(values: Integers) -> npt.NDArray[np.uint8]:
     """Write whole numbers from 0 on to base 128, lowest digits first; all bytes but the last have the top bit set."""
     flat = values.ravel()
     sizes = _sizes(flat)

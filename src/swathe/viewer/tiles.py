@@ -12,7 +12,6 @@ from pydantic import Field
 
 from swathe.errors import SourceError
 from swathe.raster.window import Window
-from swathe.viewer.boxes import vector_tile
 from swathe.viewer.frames import DEEPEST, GroundFrame, PixelFrame, pixel_zoom
 from swathe.viewer.images import encoded, overlaid
 from swathe.viewer.library import TooMuchError
@@ -24,8 +23,11 @@ from swathe.viewer.stac import is_meant, touched
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from swathe.query import Query as DetectionQuery
     from swathe.store.protocol import StoredScene
+    from swathe.viewer.frames import Frame
     from swathe.viewer.library import Library
+    from swathe.viewer.snapshot import Snapshot
 
 MVT, WEBP = "application/vnd.mapbox-vector-tile", "image/webp"
 MOST_SCENES = 12  # whose pixels one tile shows
@@ -62,7 +64,7 @@ def make_router(library: Library) -> APIRouter:
     def boxes(request: Request, z: Zoom, x: Place, y: Place, given: Annotated[TileConditions, Query()]) -> Response:
         frame, snapshot = GroundFrame(z, *_inside(z, x, y)), library.now()
         query = given.query(library, snapshot)
-        return library.answer(request, snapshot.version, MVT, lambda: vector_tile(library.store, query, frame))
+        return _boxes(library, request, snapshot, query, frame)
 
     @router.get("/tiles/scenes/{z}/{x}/{y}.webp", summary="All scenes as a tile of web Mercator, the latest on top")
     def mosaic(request: Request, z: Zoom, x: Place, y: Place, given: Annotated[TileConditions, Query()]) -> Response:
@@ -92,7 +94,7 @@ def _add_scene_routes(router: APIRouter, library: Library) -> None:
         frame, query = _pixel_frame(stored, z, x, y), given.scene_query(stored)
         if stored.scene.georeferenced:
             raise UnknownError("this scene has a georeference; its boxes are in /api/tiles/detections")
-        return library.answer(request, snapshot.version, MVT, lambda: vector_tile(library.store, query, frame))
+        return _boxes(library, request, snapshot, query, frame)
 
     @router.get("/scenes/{key}/pixels/{z}/{x}/{y}.webp", summary="Pixels of a scene, as a pyramid of tiles")
     def pixels(request: Request, key: str, z: Zoom, x: Place, y: Place) -> Response:
@@ -118,6 +120,11 @@ def _add_scene_routes(router: APIRouter, library: Library) -> None:
         return library.answer(
             request, stored.fingerprint, WEBP, lambda: encoded(library.images.piece(stored, window)), EMPTY
         )
+
+
+def _boxes(library: Library, request: Request, snapshot: Snapshot, query: DetectionQuery, frame: Frame) -> Response:
+    version = snapshot.version
+    return library.answer(request, version, MVT, lambda: library.blocks.tile(version, query, frame))
 
 
 def _ground(library: Library, scene: StoredScene, frame: GroundFrame) -> Image | None:

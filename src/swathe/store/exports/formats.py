@@ -9,6 +9,7 @@ from swathe.arguments import file_path, instance
 from swathe.atomic import published_file
 from swathe.detections import Detections
 from swathe.errors import Argument, UsageError
+from swathe.plugins import load
 from swathe.store.exports.coco import write_coco
 from swathe.store.exports.csv import write_csv
 from swathe.store.exports.cvat import write_cvat
@@ -47,11 +48,12 @@ class Format(StrEnum):
     CVAT = "cvat"
     LABEL_STUDIO = "label-studio"
     PARQUET = "parquet"
+    PMTILES = "pmtiles"
 
     @property
     def on_ground(self) -> bool:
         """Whether places are written in degrees, so that scenes without georeference need a file of their own."""
-        return self in {Format.GEOJSON, Format.PARQUET, *VECTOR_SUFFIXES}
+        return self in {Format.GEOJSON, Format.PARQUET, Format.PMTILES, *VECTOR_SUFFIXES}
 
     @property
     def is_folder(self) -> bool:
@@ -78,6 +80,7 @@ ENDINGS = {  # of names, in lower case; the first that fits counts
     ".csv": Format.CSV,
     ".parquet": Format.PARQUET,
     ".geoparquet": Format.PARQUET,
+    ".pmtiles": Format.PMTILES,
 }
 WRITERS: dict[Format, Callable[..., object]] = {
     Format.COCO: write_coco,
@@ -172,6 +175,8 @@ def export(
         write_csv(ordered, path, names, overwrite=overwrite)
     elif chosen is Format.GEOJSON:
         write_geojson(ordered, path, names, overwrite=overwrite)
+    elif chosen is Format.PMTILES:
+        load("swathe.viewer.page:write_map")(detections, path, overwrite=overwrite)
     elif chosen is Format.PARQUET:
         with published_file(path, overwrite=overwrite) as stream:
             write_detections(detections, stream)

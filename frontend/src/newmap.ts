@@ -1,0 +1,50 @@
+// A map with nothing in it yet, and what lies under a place of the screen.
+
+import {
+  AttributionControl, Map as MapLibre, type MapGeoJSONFeature, NavigationControl, type PointLike, ScaleControl, setWorkerUrl,
+} from "maplibre-gl";
+import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
+import { emptyStyle, PICKED } from "./layers";
+
+setWorkerUrl(new URL(workerUrl, document.baseURI).href);
+
+/** Make a map at a place, which is written as zoom/latitude/longitude. */
+export function newMap(container: HTMLElement, place: string, controls: boolean): MapLibre {
+  const [zoom, latitude, longitude] = place.split("/").map(Number);
+  const map = new MapLibre({
+    container,
+    style: emptyStyle(),
+    center: [longitude || 0, latitude || 0],
+    zoom: zoom || 1,
+    maxZoom: 23,
+    transformConstrain: (center, zoom) => ({ center, zoom: zoom ?? 0 }), // pixels of a scene fill a corner of the world
+    attributionControl: false,
+    dragRotate: false,
+    pitchWithRotate: false,
+    renderWorldCopies: false,
+    fadeDuration: 0,
+  });
+  map.touchZoomRotate.disableRotation();
+  if (controls) {
+    map.addControl(new NavigationControl({ showCompass: false }), "bottom-right");
+    map.addControl(new ScaleControl({ maxWidth: 120 }), "bottom-right");
+    map.addControl(new AttributionControl({ compact: true }), "bottom-right");
+  }
+  map.getCanvas().setAttribute("aria-label", "Map; arrow keys move it, plus and minus zoom");
+  return map;
+}
+
+/** Return the box under a place of the screen: the smallest of those that are there. */
+export function pickFrom(map: MapLibre, point: { x: number; y: number }): MapGeoJSONFeature | null {
+  const around: [PointLike, PointLike] = [[point.x - 3, point.y - 3], [point.x + 3, point.y + 3]];
+  const layers = PICKED.filter((id) => map.getLayer(id));
+  const found = map.queryRenderedFeatures(around, { layers });
+  return found.sort((one, other) => extent(one) - extent(other))[0] ?? null;
+}
+
+function extent(feature: MapGeoJSONFeature): number {
+  if (feature.geometry.type !== "Polygon") return 0;
+  const ring = feature.geometry.coordinates[0] ?? [];
+  const [x, y] = [ring.map((corner) => corner[0] ?? 0), ring.map((corner) => corner[1] ?? 0)];
+  return (Math.max(...x) - Math.min(...x)) * (Math.max(...y) - Math.min(...y));
+}
