@@ -25,6 +25,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     name: str  # how messages call it
     classes: tuple[str, ...]  # class names in the model's order
+    size: str | None = None  # of a YWCSL network: n, s, m, l, x or lite0
     layout: str = ""  # how boxes stand in the outputs, see `swathe.detectors.heads`; nothing for plug-ins
     resolution: Positive | None = None  # metres per pixel on the ground that it was trained for
     scales: Annotated[tuple[Positive, ...], Meta(min_length=1)] = (1.0,)  # pyramid scales it was trained for

@@ -25,7 +25,7 @@ from swathe.engine.look import make_tile
 from swathe.engine.plan import Plan, Task
 from swathe.engine.scale import scene_scales
 from swathe.engine.settings import RunSettings
-from swathe.errors import SourceError, StoreError
+from swathe.errors import ModelError, SourceError, StoreError
 from swathe.raster.grid import Grid
 from swathe.raster.opening import open_reader, open_scene
 from swathe.raster.pyramid import levels
@@ -63,7 +63,6 @@ def choose_backend(
         the same objects.
 
     Raises:
-        ModelError: If the model cannot be opened.
         SourceError: If there is no such source.
     """
     if detector.backend != EXACT or detector.device != "cpu" or not is_fast_here():
@@ -77,7 +76,10 @@ def choose_backend(
     if key not in known and not sources:
         return ChosenBackend(detector, "")
     if key not in known:
-        seen = _look(detector, fast, settings, sources)
+        try:
+            seen = _look(detector, fast, settings, sources)
+        except ModelError:  # what the exact one cannot do either, the run itself will say
+            return ChosenBackend(detector, f"{EXACT}; {FAST} cannot run this model")
         if seen is None or seen.detections == 0:
             return ChosenBackend(detector, f"{EXACT}; too little was found to compare {FAST} with it")
         known[key] = f"{seen.share:.1%} of {seen.detections} detections are the same"

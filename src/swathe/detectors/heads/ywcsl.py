@@ -27,6 +27,7 @@ def card_values(info: ModelInfo) -> dict[str, Any]:
     return {
         "name": info.name,
         "classes": info.classes,
+        "size": info.size,
         "layout": LAYOUT,
         "resolution": info.ground_sample_distance,
         # Trained at one scale of scenes whose resolution is known, that scale says the same as the resolution.
