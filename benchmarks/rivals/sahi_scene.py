@@ -36,7 +36,7 @@ def make_models(folder: Path) -> None:
     wrapped.model = network
     wrapped.save(folder / NAMES["torch"])
     for form in ("onnx", "openvino"):
-        made = YOLO(folder / NAMES["torch"]).export(format=form, imgsz=SLICE, dynamic=False, simplify=False)
+        made = YOLO(folder / NAMES["torch"]).export(format=form, imgsz=SLICE)
         if Path(made) != folder / NAMES[form]:
             shutil.move(made, folder / NAMES[form])
 

@@ -154,7 +154,7 @@ def main() -> None:
     scene, model = write_scene(options.folder / "scene.tif"), write_model(options.folder / "random-s.onnx")
     ways = {f"Swathe, {backend}": swathe(scene, model, "--backend", backend) for backend in options.backends}
     ways |= {f"SAHI + YOLO11s-obb, {kind}": sahi(kind, options.folder / "sahi", scene) for kind in options.rivals}
-    if options.rivals and (options.folder / "sahi" / "yolo11s-obb.onnx").exists():
+    if "onnx" in options.rivals:
         same = options.folder / "sahi" / "yolo11s-obb.onnx"
         ways["Swathe, onnx, with SAHI's YOLO11s-obb"] = swathe(scene, same, "--backend", "onnx", "--stride", "824")
     seconds: dict[str, list[float]] = {name: [] for name in ways}
@@ -162,9 +162,10 @@ def main() -> None:
         for name, run in ways.items():
             seconds[name].append(run()["seconds"])
             print(f"{name:40s} {seconds[name][-1]:7.1f} s", flush=True)
-    held["runs"].append(
-        {"windows": 84, "rounds": options.rounds, "seconds": seconds}
-    )  # ratios hold within one run only
+    if options.rounds:
+        held["runs"].append(
+            {"windows": 84, "rounds": options.rounds, "seconds": seconds}
+        )  # ratios hold within one run only
     RESULT.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(held))
 

@@ -153,6 +153,7 @@ def _quota(groups: Path = Path("/sys/fs/cgroup")) -> float | None:
 def _backends() -> list[Finding]:
     """Look at what can run models, and at the models."""
     from swathe.detectors.registry import list_models, resolve_model
+    from swathe.engine.backend import FAST, is_fast_here
 
     findings = []
     if importlib.util.find_spec("onnxruntime") is not None:
@@ -165,11 +166,9 @@ def _backends() -> list[Finding]:
         models = list_models()
         for model in models:
             spec, _ = resolve_model(model.name)
-            findings.append(
-                Finding(
-                    "backends", f"model {model.name}", f"whole; `auto` takes {spec.backend}, for {Path(spec.path).name}"
-                )
-            )
+            taken = f"{spec.backend}, or {FAST} where it finds the same," if is_fast_here() else f"{spec.backend},"
+            value = f"whole; `auto` takes {taken} for {Path(spec.path).name}"
+            findings.append(Finding("backends", f"model {model.name}", value))
     except SwatheError as error:
         missing = error.extra if isinstance(error, MissingExtraError) else None
         remedy = f"pip install 'swathe[{missing}]'" if missing else "pip install --force-reinstall 'swathe[onnx]'"

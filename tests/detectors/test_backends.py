@@ -138,6 +138,25 @@ def test_boxes_equal_those_of_torch(exported: Path, backend: str, tile: int) -> 
         assert share_equal(expected, found) >= 0.99
 
 
+def test_fitted_tiles_may_have_any_shape(exported: Path, backend: str) -> None:
+    need("torch")
+    reference, detector = (
+        open_detector(replace(resolve_model(exported.parent, backend=name, tile=256)[0], fitted=True))
+        for name in ("torch", backend)
+    )
+    tiles = [make_tile(picture(3, 256)[:height, :width]) for height, width in ((128, 192), (256, 96), (128, 192))]
+    tiles = [replace(tile, width=tile.pixels.shape[1], height=tile.pixels.shape[0]) for tile in tiles]
+    found = [detector.detect([tile])[0] for tile in tiles]
+    for tile, mine in zip(tiles, found, strict=True):
+        expected = reference.detect([tile])[0]
+        assert len(expected) > 60
+        assert mine.boxes[:, 1].max() < tile.height
+        assert share_equal(mine, expected) >= 0.99
+    np.testing.assert_array_equal(found[0].boxes, found[2].boxes)
+    with pytest.raises(UsageError, match="opened for 8-bit RGB tiles"):
+        detector.detect([make_tile(picture(3, 512))])
+
+
 def test_what_a_detector_promises(exported: Path, backend: str) -> None:
     spec, info = resolve_model(exported.parent, backend=backend, tile=200, iou=0.3, min_score=0.4)
     found = open_detector(spec).detect([make_tile(picture(5, 200), width=150)])[0]

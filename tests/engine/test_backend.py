@@ -20,6 +20,7 @@ from swathe.engine.backend import choose_backend
 from swathe.engine.plan import make_plan
 from swathe.engine.run import run_plan
 from swathe.engine.settings import RunSettings
+from swathe.errors import ModelError
 from swathe.raster.opening import open_scene
 from swathe.store import open_store
 
@@ -104,6 +105,19 @@ def test_where_nothing_is_found_nothing_is_decided(
     chosen = choose_backend(exact, SETTINGS, None, [str(scene.path)])
     assert (chosen.detector, "too little" in chosen.reason) == (exact, True)
     assert not (backend.cache_folder() / "backends.json").exists()
+
+
+def test_one_that_cannot_run_the_model_is_not_taken(
+    exact: DetectorSpec, scene: RedCells, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(spec: DetectorSpec) -> Stub:
+        if spec.backend == backend.FAST:
+            raise ModelError("an operation is not known")
+        return Stub(spec, 0.0)
+
+    monkeypatch.setattr(backend, "open_detector", refuse)
+    chosen = choose_backend(exact, SETTINGS, None, [str(scene.path)])
+    assert chosen == (exact, "onnx; openvino-bf16 cannot run this model")
 
 
 def test_a_run_stays_on_the_backend_that_it_was_begun_with(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from swathe.detectors.card import ModelCard
 from swathe.detectors.protocol import DetectorSpec
 from swathe.engine.memory import (
     DRIVER_BYTES,
@@ -16,6 +18,7 @@ from swathe.engine.memory import (
     ONNX,
     WORKER_BYTES,
     Projection,
+    choose_windows,
     expected_objects,
     merge_memory,
     model_memory,
@@ -54,6 +57,25 @@ def test_a_network_of_four_times_the_weights_is_twice_as_wide(network: DetectorS
     wide = replace(network, path=str(tmp_path / "wide.onnx"))
     more = model_memory(wide, 512) - model_memory(network, 512)
     assert more == pytest.approx(1.6 * 3 * 8_100_000 + 74 * 512**2, rel=1e-6)
+
+
+def test_size_lite0_does_not_follow_from_its_weights(network: DetectorSpec) -> None:
+    """Measured at 1024 px: 408 MiB for the weights of a random network, feature maps of 300 bytes a pixel."""
+    card = ModelCard(name="lite", classes=("building",), layout="ywcsl", size="lite0")
+    lite = replace(network, card=card)
+    assert model_memory(lite, 1024) - model_memory(network, 1024) == pytest.approx(42 * MEBIBYTE + (310 - 74) * 1024**2)
+    assert model_memory(lite, 1024) > 408 * MEBIBYTE
+    assert model_memory(replace(lite, backend="openvino-bf16"), 1536) > 370 * MEBIBYTE
+
+
+def test_windows_follow_from_the_largest_objects(network: DetectorSpec) -> None:
+    card = ModelCard(name="n", classes=("building",), layout="ywcsl", largest_object=194.0)
+    assert choose_windows(card, network) == (1536, 1536 - 256)
+    lite = replace(network, card=msgspec.structs.replace(card, size="lite0"))
+    assert choose_windows(card, lite) == (1024, 1024 - 256)
+    assert choose_windows(msgspec.structs.replace(card, largest_object=5000.0), network) == (1536, 768)
+    for other in ({"largest_object": None}, {"layout": "yolov5-obb"}, {"input_size": 640}):
+        assert choose_windows(msgspec.structs.replace(card, **other), network) is None
 
 
 def test_libraries_differ(network: DetectorSpec) -> None:

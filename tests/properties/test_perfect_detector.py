@@ -71,7 +71,7 @@ def random_case(number: int) -> tuple[SyntheticScene, RunSettings]:
     )
     width, height = (int(random.uniform(0.6, 3.0) * tile / min(scales)) for _ in range(2))
     return synthetic_scene(width, height, seed=number, rule=rule), RunSettings(
-        tile=tile, stride=tile - overlap, scales=scales
+        tile=tile, stride=tile - overlap, scales=scales, fitted=bool(random.random() < 0.5)
     )
 
 

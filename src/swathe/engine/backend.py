@@ -18,13 +18,14 @@ from typing import NamedTuple
 
 from swathe.atomic import published_file
 from swathe.detectors.agreement import Agreement, compare
+from swathe.detectors.card import ModelCard
 from swathe.detectors.protocol import DetectorSpec, Tile
 from swathe.detectors.registry import open_detector
 from swathe.engine.look import make_tile
 from swathe.engine.plan import Plan, Task
 from swathe.engine.scale import scene_scales
 from swathe.engine.settings import RunSettings
-from swathe.errors import SourceError, StoreError
+from swathe.errors import ModelError, SourceError, StoreError
 from swathe.raster.grid import Grid
 from swathe.raster.opening import open_reader, open_scene
 from swathe.raster.pyramid import levels
@@ -62,7 +63,6 @@ def choose_backend(
         the same objects.
 
     Raises:
-        ModelError: If the model cannot be opened.
         SourceError: If there is no such source.
     """
     if detector.backend != EXACT or detector.device != "cpu" or not is_fast_here():
@@ -76,7 +76,10 @@ def choose_backend(
     if key not in known and not sources:
         return ChosenBackend(detector, "")
     if key not in known:
-        seen = _look(detector, fast, settings, sources)
+        try:
+            seen = _look(detector, fast, settings, sources)
+        except ModelError:  # what the exact one cannot do either, the run itself will say
+            return ChosenBackend(detector, f"{EXACT}; {FAST} cannot run this model")
         if seen is None or seen.detections == 0:
             return ChosenBackend(detector, f"{EXACT}; too little was found to compare {FAST} with it")
         known[key] = f"{seen.share:.1%} of {seen.detections} detections are the same"
@@ -146,7 +149,7 @@ def _look(exact: DetectorSpec, fast: DetectorSpec, settings: RunSettings, source
     side = exact.tile if exact.card is not None and exact.card.input_size else SAMPLE_SIDE
     for source in find_sources(sources):
         try:
-            tiles = list(_sample(source, settings, side))
+            tiles = list(_sample(source, settings, side, exact.card))
         except SourceError:
             continue
         one, other = (open_detector(replace(spec, tile=side, fitted=False, batch=1)) for spec in (exact, fast))
@@ -154,9 +157,11 @@ def _look(exact: DetectorSpec, fast: DetectorSpec, settings: RunSettings, source
     return None
 
 
-def _sample(source: str, settings: RunSettings, side: int) -> Iterator[Tile]:
+def _sample(source: str, settings: RunSettings, side: int, card: ModelCard | None) -> Iterator[Tile]:
     """Yield some windows with data from all over a scene."""
     scene = open_scene(source, bands=settings.bands, value_range=settings.value_range)
+    if card is not None:
+        card.check_bands(scene.bands, scene.id)
     level = levels(scene.width, scene.height, scene_scales(scene, settings))[0]
     grid = Grid(level.width, level.height, side, side)
     reader = open_reader(scene)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from swathe.detectors.card import ModelCard
@@ -22,6 +22,7 @@ from swathe.raster.reader import reader_memory
 from swathe.raster.scene import Scene
 
 MEBIBYTE = 1 << 20
+LITE = "lite0"  # on the card of a model
 # Pages of Python, NumPy, numba with LLVM, GDAL, Arrow and PROJ that are used; mapped by several processes, there once.
 LIBRARY_BYTES = 180 * MEBIBYTE
 # What the driver allocates by importing, and by its first commit.
@@ -35,6 +36,9 @@ WORKER_BYTES = 45 * MEBIBYTE
 # width of the network, given here for size n. Sizes n, s and m took 83, 139 and 251 under ONNX Runtime.
 ACTIVATION_BYTES_PER_PIXEL = 10.0
 ACTIVATION_BYTES_PER_PIXEL_OF_N = 74.0
+# The same of size lite0, whose width does not follow from its weights, and what loading it takes besides.
+ACTIVATION_BYTES_PER_PIXEL_OF_LITE = 310.0
+LOADING_BYTES_OF_LITE = 42 * MEBIBYTE
 # The file of a network of size n. Weights grow with the square of the width, and so their root tells the width.
 WEIGHTS_OF_N = 8.1e6
 # Output cells per tile pixel at strides 8, 16 and 32.
@@ -46,7 +50,7 @@ INPUT_BYTES_PER_PIXEL = 12
 # Sides of windows to choose from, pixels; what the model of a worker may take for one; and what a network should see
 # around an object, pixels.
 WINDOW_SIDES = (1024, 1536, 2048)
-WINDOW_BYTES = 640 * MEBIBYTE
+WINDOW_BYTES = 620 * MEBIBYTE
 AROUND_OBJECT = 32
 # Objects of a dense town: the scene of the demo has 100 to 134, at scales 0.75 and 1.
 OBJECTS_PER_MEGAPIXEL = 100
@@ -64,6 +68,7 @@ class Runtime:
     shared: int  # pages of its code, bytes
     private: int  # what each process allocates before the first weight, decoding of boxes included, bytes
     copies: float  # of the weights: in the file's words, in its own, and packed for its kernels
+    activations: float = 1.0  # size of its feature maps, that of 32-bit floats being 1
 
 
 ONNX = Runtime(40 * MEBIBYTE, 57 * MEBIBYTE, 1.6)
@@ -71,7 +76,7 @@ OPENVINO = Runtime(67 * MEBIBYTE, 77 * MEBIBYTE, 1.6)
 RUNTIMES = {
     "onnx": ONNX,
     "openvino": OPENVINO,
-    "openvino-bf16": OPENVINO,
+    "openvino-bf16": replace(OPENVINO, activations=0.5),
     "torch": Runtime(257 * MEBIBYTE, 317 * MEBIBYTE, 2.9),
 }
 
@@ -160,7 +165,7 @@ def project(
         worker=WORKER_BYTES if workers > 0 else 0,  # the driver has imported what it needs
         reading=max((reader_memory(scene, settings.tile, scale) for scene, scale in views), default=0),
         # One window in work and its padded copy, besides those that are read ahead.
-        windows=(settings.prefetch + 2) * settings.tile**2 * 3,
+        windows=(settings.prefetch + 2) * settings.tile**2 * max([3, *(len(scene.bands) for scene in scenes)]),
         model=0 if detector is None else model_memory(detector, settings.tile),
         objects=merge_memory(max((expected_objects(scene) for scene in scenes), default=0)),
         merges=max(1, min(workers, len(scenes))),
@@ -204,5 +209,8 @@ def model_memory(detector: DetectorSpec, tile: int) -> int:
     if detector.backend not in RUNTIMES:
         # Nobody knows the network of a plug-in. Its file tells something of its size: no file, no network.
         common *= min(1.0, width)
-    pixel = common + ACTIVATION_BYTES_PER_PIXEL_OF_N * width
-    return runtime.private + int(runtime.copies * weights + pixel * tile * tile * detector.batch)
+    features, loading = ACTIVATION_BYTES_PER_PIXEL_OF_N * width, 0
+    if detector.card is not None and detector.card.size == LITE:
+        features, loading = ACTIVATION_BYTES_PER_PIXEL_OF_LITE, LOADING_BYTES_OF_LITE
+    pixel = common + runtime.activations * features
+    return runtime.private + loading + int(runtime.copies * weights + pixel * tile * tile * detector.batch)

@@ -92,7 +92,7 @@ def _items(place: str, seen: set[str]) -> Iterator[tuple[Any, str]]:
     except ImportError as error:
         raise MissingExtraError(f"{redacted(place)}: ", library="pystac", extra="stac") from error
     seen.add(place)
-    broken = (pystac.STACError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
+    broken = (pystac.STACError, pystac.STACTypeError, KeyError, TypeError, ValueError, AttributeError, RecursionError)
     try:
         document = json.loads(_read(place))
         parts = document["features"] if document.get("type") == "FeatureCollection" else [document]
