@@ -149,7 +149,8 @@ def _yarn() -> list[str]:
 
 
 def _bounds(found: Any) -> tuple[float, float, float, float]:
-    return tuple(shapely.total_bounds(found.footprints()).tolist())
+    west, south, east, north = shapely.total_bounds(found.footprints()).tolist()
+    return west, south, east, north
 
 
 def swathe(*words: object) -> None:

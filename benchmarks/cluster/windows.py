@@ -41,7 +41,7 @@ def watched(traffic: Traffic) -> None:
         traffic.append(len)
         return read(file, offset, len)
 
-    hdfs._File.read_range = noted  # type: ignore[method-assign]  # noqa: SLF001
+    hdfs._File.read_range = noted  # type: ignore[method-assign, assignment]  # noqa: SLF001
 
 
 def touched(windows: Sequence[Window], factor: int) -> int:

@@ -104,7 +104,12 @@ class Faults:
         folder.mkdir()
         example = Example(folder)
         expected = undisturbed(example, *faults)
-        thread = threading.Thread(target=lambda: (wait_for(example.log, AFTER), lose()))
+
+        def wait_and_lose() -> None:
+            wait_for(example.log, AFTER)
+            lose()
+
+        thread = threading.Thread(target=wait_and_lose)
         start = time.monotonic()
         thread.start()
         try:
