@@ -70,7 +70,7 @@ def test_two_processes_equal_one(labelled: Path, tmp_path: Path) -> None:
     expected, _ = load_safetensors(tmp_path / "one" / "last.safetensors")
     for name, tensor in expected.items():
         if "running" not in name and "num_batches" not in name:  # statistics are those of the first process's views
-            assert weights[name] == pytest.approx(tensor, rel=1e-3, abs=1e-4), name
+            assert weights[name] == pytest.approx(tensor, rel=1e-3, abs=2e-3), name
 
 
 def test_a_card_that_is_not_there_is_refused() -> None:
