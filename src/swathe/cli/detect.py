@@ -184,7 +184,7 @@ def detect(
     )
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
     plan = make_plan(scenes, settings, spec, done)
-    with chosen_engine(engine, master, partitioner, spark, json=json, quiet=quiet) as executor:
+    with chosen_engine(engine, master, partitioner, spark, plan, json=json, quiet=quiet) as executor:
         _check_before(plan, executor)
         store = _open_output(output, plan, overwrite=overwrite)
         if not json and not quiet:

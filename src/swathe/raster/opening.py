@@ -25,6 +25,7 @@ from swathe.raster.decoders import decoder_bytes
 from swathe.raster.fingerprint import fingerprint
 from swathe.raster.formats import SUFFIXES, is_manifest
 from swathe.raster.gdal import describing, open_dataset
+from swathe.raster.manifest import read_manifest
 from swathe.raster.notes import notes_on
 from swathe.raster.origins import Fingerprint, is_remote, redacted
 from swathe.raster.origins.file import absolute
@@ -32,7 +33,7 @@ from swathe.raster.pixels import measure_value_range
 from swathe.raster.placement import place
 from swathe.raster.reader import RasterReader, Reader
 from swathe.raster.scene import Scene
-from swathe.raster.slices import SliceReader, read_manifest
+from swathe.raster.slices import SliceReader
 from swathe.raster.source import Source
 from swathe.raster.sources import scene_ids
 
