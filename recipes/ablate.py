@@ -121,9 +121,9 @@ def outcome_of(config: TrainingConfig, whole: list[float] | None) -> Outcome:
 
 def tiles_per_second(model: Path, side: int, rounds: int = 5) -> float:
     """Time the network of a model; the quickest round counts, after one that warms up."""
-    network, _ = load_network(model)
+    network, info = load_network(model)
     network = network.to(memory_format=torch.channels_last)
-    tile, times = torch.zeros(1, 3, side, side).contiguous(memory_format=torch.channels_last), []
+    tile, times = torch.zeros(1, info.bands, side, side).contiguous(memory_format=torch.channels_last), []
     with torch.inference_mode():
         for _ in range(1 + rounds):
             started = time.perf_counter()

@@ -24,7 +24,7 @@ import torch
 from evaluate_buildings import DATA, Side, side_of
 
 from swathe import boxes
-from swathe.detectors.pixels import square
+from swathe.detectors.pixels import padded
 from swathe.detectors.registry import resolve_model
 from swathe.detectors.torch import around, load_network
 from swathe.evaluation.evaluate import evaluate_detections
@@ -110,7 +110,7 @@ def look(scene: Scene, side: Side, model: str) -> dict[str, tuple[Floats, Floats
     """Return the boxes and scores that each way leads to, in scene pixels, after suppression."""
     spec, _ = resolve_model(model, backend="torch", min_score=MIN_SCORE, iou=1.0, tile=TILE)
     network, info = load_network(Path(spec.path))
-    detector = around(network, replace(spec, tile=TILE))
+    detector = around(network, replace(spec, tile=TILE), lazy=False)
     scale = info.scales[0]
     level = Level.of(scene.width, scene.height, scale)
     parts: dict[str, list[tuple[Floats, Floats]]] = {name: [] for name in WAYS}
@@ -119,7 +119,7 @@ def look(scene: Scene, side: Side, model: str) -> dict[str, tuple[Floats, Floats
             corners = np.array([window.col_off, window.row_off, window.col_off + TILE, window.row_off + TILE]) / scale
             if not side.area.intersects(shapely.box(*corners)):
                 continue
-            maps = [output[0] for output in detector.outputs([square(reader.read(level, window).pixels, TILE)])]
+            maps = [output[0] for output in detector.outputs([padded(reader.read(level, window).pixels, TILE, TILE)])]
             for name, way in WAYS.items():
                 found, scores, _ = decode(maps if way is None else read_by(way, maps, info), info, MIN_SCORE)
                 placed = (found + np.array([window.col_off, window.row_off, 0, 0, 0])) * [*[1 / scale] * 4, 1]

@@ -1,6 +1,8 @@
 """The longest pause of reads and writes while a part of the cluster fails, and whether the result was right.
 
-Starts a cluster of its own. Ends in JSON.
+    python -m benchmarks.cluster.faults FOLDER [NAME...]
+
+FOLDER is that of a cluster that runs; with names only these faults. Ends in JSON.
 """
 
 from __future__ import annotations
@@ -12,8 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ import rasterio
 
 from benchmarks._machine import processor
 from benchmarks.cluster._ground import Ground, detections
+from swathe.errors import StoreError
 from swathe.files import open_folder
 from swathe.raster.opening import open_reader, open_scene
 from swathe.raster.pyramid import Level
@@ -31,10 +33,10 @@ from swathe.store.protocol import StoredScene
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "cluster"))
 
-from swathe_cluster import Cluster, running
+from swathe_cluster import Cluster
 
 SIDE = 2300  # pixels of noise: 16 MB, in four blocks of HDFS
-SECONDS = 25.0  # that work goes on after the fault
+SECONDS = 20.0  # that work goes on after the fault
 ROWS = 2000  # detections of a scene
 
 
@@ -120,45 +122,95 @@ def storing(cluster: Cluster) -> tuple[Callable[[], bool], Callable[[], bool]]:
     return work, check
 
 
-@contextmanager
-def stopped(cluster: Cluster, name: str) -> Iterator[None]:
-    """Make a daemon hang for a while."""
-    cluster.kill(name, signal.SIGSTOP)
-    yield
-    cluster.kill(name, signal.SIGCONT)
+class Faults:
+    """What fails; each method is a fault."""
+
+    def __init__(self, cluster: Cluster, place: Path) -> None:
+        self.cluster, self.image, self.node = cluster, noise(place), "datanode-1"
+
+    def again(self) -> None:
+        """Start a DataNode again, when its end has been noticed."""
+        time.sleep(15.0)
+        self.cluster.start(self.node)
+
+    def hang(self) -> None:
+        """Let a DataNode hang for a while."""
+        self.cluster.kill(self.node, signal.SIGSTOP)
+        time.sleep(15.0)
+        self.cluster.kill(self.node, signal.SIGCONT)
+
+    def data_node_killed_reading(self) -> dict[str, object]:
+        """A DataNode is lost."""
+        return longest(reader(self.cluster, self.image), partial(self.cluster.kill, self.node), self.again)
+
+    def data_node_hangs_reading(self) -> dict[str, object]:
+        """A DataNode gives no answer."""
+        return longest(reader(self.cluster, self.image), self.hang, nothing)
+
+    def data_node_killed_writing(self) -> dict[str, object]:
+        """A DataNode is lost while files are written."""
+        return longest(writer(self.cluster), partial(self.cluster.kill, self.node), self.again)
+
+    def data_node_full_writing(self) -> dict[str, object]:
+        """A DataNode has no room any more, and then all of them."""
+        full = {"dfs.datanode.du.reserved": 1 << 60}
+
+        def fill(*names: str) -> None:
+            for name in names:
+                self.cluster.kill(name)
+                self.cluster.start(name, more=full)
+
+        result = longest(writer(self.cluster), partial(fill, self.node), nothing)
+        nodes = [name for name in self.cluster.daemons if name.startswith("datanode")]
+        fill(*nodes)
+        folder = open_folder(f"{self.cluster.addresses['hdfs']}/faults")
+        try:
+            folder.put("full", bytes(1 << 20))
+            said = "nothing"
+        except StoreError as error:
+            said = str(error)
+        for name in nodes:
+            self.cluster.kill(name)
+            self.cluster.start(name)
+        folder.put("full", bytes(1 << 20))
+        return {**result, "all_full": said, "right_after": len(folder.get("full") or b"") == 1 << 20}
+
+    def thrift_killed_writing(self) -> dict[str, object]:
+        """HBase's Thrift server is started again."""
+        return self._stored("thrift", partial(self.cluster.start, "thrift"))
+
+    def region_server_killed_writing(self) -> dict[str, object]:
+        """The only region server is lost, and started again."""
+        return self._stored("regionserver-1", partial(self.cluster.start, "regionserver-1"))
+
+    def one_of_two_region_servers_killed_writing(self) -> dict[str, object]:
+        """A region server is lost, and another one takes its regions."""
+        self.cluster.start("regionserver-2")
+        time.sleep(10.0)
+        return self._stored("regionserver-2", nothing)
+
+    def thrift_killed_reading(self) -> dict[str, object]:
+        """HBase's Thrift server is started again while a table is read."""
+        work, check = storing(self.cluster)
+        for _ in range(20):
+            work()
+        return longest(check, partial(self.cluster.kill, "thrift"), partial(self.cluster.start, "thrift"))
+
+    def _stored(self, name: str, mend: Callable[[], None]) -> dict[str, object]:
+        work, check = storing(self.cluster)
+        return {**longest(work, partial(self.cluster.kill, name), mend), "right_after": check()}
 
 
 def main() -> None:
     """Measure."""
+    cluster, names = Cluster(Path(sys.argv[1]).absolute()), sys.argv[2:]
+    os.environ["HADOOP_CONF_DIR"] = str(cluster.configuration)
     result: dict[str, object] = {"machine": processor(), "load_before": os.getloadavg()[0]}
-    with tempfile.TemporaryDirectory() as place, running(Path(place) / "cluster", "hdfs", "hbase") as cluster:
-        os.environ["HADOOP_CONF_DIR"] = str(cluster.configuration)
-        image, node = noise(Path(place)), "datanode-1"
-
-        def again() -> None:
-            time.sleep(15.0)
-            cluster.start(node)
-
-        def hang() -> None:
-            with stopped(cluster, node):
-                time.sleep(15.0)
-
-        result["data_node_killed_reading"] = longest(reader(cluster, image), partial(cluster.kill, node), again)
-        result["data_node_hangs_reading"] = longest(reader(cluster, image), hang, nothing)
-        result["data_node_killed_writing"] = longest(writer(cluster), partial(cluster.kill, node), again)
-        work, check = storing(cluster)
-        for name in ("thrift", "regionserver-1"):
-            result[f"{name}_killed_writing"] = longest(work, partial(cluster.kill, name), partial(cluster.start, name))
-            result[f"{name}_right_after"] = check()
-        result["thrift_killed_reading"] = longest(
-            check, partial(cluster.kill, "thrift"), partial(cluster.start, "thrift")
-        )
-        cluster.start("regionserver-2")
-        time.sleep(10.0)
-        result["one_of_two_region_servers_killed_writing"] = longest(
-            work, partial(cluster.kill, "regionserver-2"), nothing
-        )
-        result["one_of_two_right_after"] = check()
+    with tempfile.TemporaryDirectory() as place:
+        faults = Faults(cluster, Path(place))
+        for name in names or [name for name in vars(Faults) if "killed" in name or "hangs" in name or "full" in name]:
+            print(name, file=sys.stderr)
+            result[name] = getattr(faults, name)()
     result["load_after"] = os.getloadavg()[0]
     print(json.dumps(result))
 

@@ -127,11 +127,12 @@ class Cluster:
         if number == signal.SIGKILL:
             _wait(lambda: self._pids().get(name) != pid, f"{name} does not end")
 
-    def start(self, *names: str) -> None:
+    def start(self, *names: str, more: Mapping[str, object] | None = None) -> None:
         """Start daemons again, or such that are started on demand, and wait until their parts are healthy.
 
         Args:
             names: Of the daemons; those that run are left alone.
+            more: Settings of Hadoop by name, until the next start.
 
         Raises:
             ClusterError: If there is no such daemon, the cluster does not run, or it does not become healthy.
@@ -141,7 +142,9 @@ class Cluster:
         if self.state() is None:
             raise ClusterError(f"no cluster runs in {self.folder}; start it with: swathe-cluster up")
         for name in names:
-            (self.folder / "start" / name).touch()
+            request = self.folder / "request"
+            request.write_text(json.dumps(dict(more or {})))
+            request.replace(self.folder / "start" / name)  # whole when the keeper sees it
         for name in names:
             _wait(partial(self._runs, name), f"{name} does not start")
         for part in {self.daemons[name].part for name in names}:

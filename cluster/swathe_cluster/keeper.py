@@ -24,7 +24,16 @@ from swathe_cluster import health
 from swathe_cluster.containers import end_containers
 from swathe_cluster.daemons import HBASE, JAVA, OPENED, PARTS, Daemon, daemons, stop_order
 from swathe_cluster.jars import ClusterError, class_path, program
-from swathe_cluster.settings import Layout, client_sites, daemon_sites, is_free, write_settings
+from swathe_cluster.settings import (
+    APPLICATIONS,
+    Layout,
+    Values,
+    client_sites,
+    daemon_sites,
+    is_free,
+    write_settings,
+    write_spark_defaults,
+)
 
 SECONDS_TO_START = 240  # a busy machine takes long; an idle one is done in 35
 SECONDS_TO_STOP = 4  # then they are killed
@@ -58,9 +67,11 @@ class Keeper:
             (self.folder / name).mkdir(exist_ok=True)
         for request in (self.folder / "start").iterdir():
             request.unlink()
+        shutil.rmtree(self.folder / "data" / APPLICATIONS, ignore_errors=True)  # they have ended with the cluster
         # Java then asks no name server, and the name of 127.0.0.2 is its address.
         (self.folder / "hosts").write_text(f"127.0.0.1 localhost {os.uname().nodename}\n")
         write_settings(self.folder, "client", client_sites(self.layout))
+        write_spark_defaults(self.folder)
         name_node = self.daemons["namenode"]
         if name_node in self.pending and not (self.folder / "data" / "namenode" / "current").exists():
             process = self.run(name_node, "-format", "-nonInteractive")
@@ -69,9 +80,10 @@ class Keeper:
             if process.returncode:
                 raise ClusterError(f"the NameNode cannot be formatted:\n{self.log_of('namenode')}")
 
-    def run(self, daemon: Daemon, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a daemon; its output goes to a file."""
-        place = write_settings(self.folder, daemon.name, daemon_sites(daemon, self.layout))
+    def run(self, daemon: Daemon, *arguments: str, more: Values | None = None) -> subprocess.Popen[bytes]:
+        """Start a daemon, with more settings than it has by itself if need be; its output goes to a file."""
+        sites = daemon_sites(daemon, self.layout)
+        place = write_settings(self.folder, daemon.name, {file: {**own, **(more or {})} for file, own in sites.items()})
         if daemon.kind not in self.jars:
             self.jars[daemon.kind] = class_path(daemon.kind)
         paths = os.pathsep.join(map(str, (place, *self.jars[daemon.kind])))
@@ -139,10 +151,11 @@ class Keeper:
         """Reap what ends and start what is asked for, until told to stop."""
         while not self.stopping:
             for request in (self.folder / "start").iterdir():
+                more = json.loads(request.read_text())
                 request.unlink()
                 process = self.processes.get(request.name)
                 if request.name in self.daemons and (process is None or process.poll() is not None):
-                    self.run(self.daemons[request.name])
+                    self.run(self.daemons[request.name], more=more)
             self.write_state(ready=True)
             if caller.is_gone(SECONDS_BETWEEN_LOOKS):
                 self.stopping = True

@@ -23,6 +23,8 @@ PORTS = (
     *("regionserver-1", "regionserver-1-http", "regionserver-2", "regionserver-2-http"),
 )
 BELOW_EPHEMERAL = (20000, 32000)  # no outgoing connection takes one of these while a daemon is about to
+RESOURCE_MANAGER = "org.apache.hadoop.yarn.server.resourcemanager"
+APPLICATIONS = "resourcemanager"  # folder of what is known of them
 LOG4J = """log4j.rootLogger=INFO,console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
@@ -107,6 +109,24 @@ def write_settings(folder: Path, name: str, sites: Mapping[str, Values]) -> Path
     (place / "log4j.properties").write_text(LOG4J)
     (place / "log4j2.properties").write_text(LOG4J2)
     return place
+
+
+def write_spark_defaults(folder: Path) -> None:
+    """Write what Spark needs to know of a cluster on loopback, for SPARK_CONF_DIR; the file beside the client's others.
+
+    Args:
+        folder: The cluster's folder.
+    """
+    java = f"-Djdk.net.hosts.file={folder / 'hosts'} -Djava.net.preferIPv4Stack=true"
+    values = {
+        "spark.yarn.appMasterEnv.SPARK_LOCAL_IP": LOCAL,  # as the driver's own, which it may be
+        "spark.driver.defaultJavaOptions": java,
+        "spark.executor.defaultJavaOptions": java,
+        "spark.yarn.am.extraJavaOptions": java,
+        "spark.executor.instances": 2,
+    }
+    lines = (f"{key} {value}\n" for key, value in values.items())
+    (folder / "conf" / "client" / "spark-defaults.conf").write_text("".join(lines))
 
 
 def _text(value: object) -> str:
@@ -207,6 +227,10 @@ def _yarn(layout: Layout) -> Values:
         # It covers the localisation of the archives too: with 10 s applications are killed before they begin.
         "yarn.am.liveness-monitor.expiry-interval-ms": 60000,
         "yarn.resourcemanager.am.max-attempts": 2,
+        # Applications live on when it is started again.
+        "yarn.resourcemanager.recovery.enabled": True,
+        "yarn.resourcemanager.store.class": f"{RESOURCE_MANAGER}.recovery.FileSystemRMStateStore",
+        "yarn.resourcemanager.fs.state-store.uri": (layout.folder / "data" / APPLICATIONS).as_uri(),
         "yarn.scheduler.minimum-allocation-mb": 128,
         "yarn.nodemanager.resource.memory-mb": 4096,
         "yarn.nodemanager.resource.cpu-vcores": 8,

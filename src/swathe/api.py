@@ -51,7 +51,7 @@ class Choices:
     backend: str = "auto"  # inference library, see swathe.detectors.registry
     batch_timeout: float | None = None  # seconds for a batch of windows; 0: no end; None: by measured times
     memory: str | None = None  # most memory of all processes together, such as "1.5GB"; None: what is free
-    bands: Sequence[int] | None = None  # bands to use as red, green, blue, from 1; None: chosen for each image
+    bands: Sequence[int] | None = None  # bands to look at, red, green, blue first, from 1; None: chosen for each image
     value_range: ValueRange | None = None  # values to show as black and white, or "percentile"; see `open_scene`
     device: str = "cpu"  # what runs the model, "cpu" or "cuda"
     merge_ios: float | None = None  # overlap over the smaller box, in place of merge_iou
@@ -122,7 +122,7 @@ class Choices:
             workers=1 if self.workers is None and self.device == "cuda" else self.workers,  # they share the card
             batch_timeout=self.batch_timeout,
             memory_limit=None if self.memory is None else _memory_limit(self.memory),
-            bands=None if self.bands is None else tuple(self.bands),
+            bands=_bands(self.bands, card),
             value_range=self.value_range,
         )
 
@@ -175,6 +175,13 @@ def _lowest_scores(given: Any) -> float | dict[str, float]:
     return {
         text("min_score", name, accepted): number("min_score", score, accepted, 0, 1) for name, score in given.items()
     }
+
+
+def _bands(given: Sequence[int] | None, card: ModelCard | None) -> tuple[int, ...] | None:
+    """Return the bands to look at: as asked for, or else the first ones of each image for a model that sees many."""
+    if given is not None:
+        return tuple(given)
+    return None if card is None or card.bands == 3 else tuple(range(1, card.bands + 1))
 
 
 def _scales(given: Any) -> tuple[float, ...]:
@@ -254,7 +261,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         acquired: When the images were taken, ISO 8601 or a datetime, in UTC; what their files say if not given.
         backend: "onnx", "openvino", "openvino-bf16", "torch", a plug-in's name, or "auto"; see `resolve_model`.
         device: What runs the model, "cpu" or "cuda".
-        bands: Bands to use as red, green, blue, from 1; chosen for each image if not given.
+        bands: Bands to use as red, green, blue, from 1, or as many as the model sees; chosen if not given.
         value_range: Values to show the model as black and white, or "percentile" to measure them; see `open_scene`.
         memory: Most memory of all processes together, such as "1.5GB" or "800MiB"; what is free if not given.
         name: What to call the run in the store, beside its id.
@@ -302,7 +309,7 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
         if engine is None and backend == "auto" and not exact:  # machines of a cluster may differ from this one
             spec = choose_backend(spec, settings, output, sources).detector
         known = looked_at(output, settings, spec)
-        opened = open_readable(sources, bands, value_range, acquired, resolution, scene_prefix, known, region)
+        opened = open_readable(sources, settings.bands, value_range, acquired, resolution, scene_prefix, known, region)
         return _carried_out(opened, settings, spec, output, Path(folder), name, engine)
 
 

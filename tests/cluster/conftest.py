@@ -15,12 +15,12 @@ from swathe_cluster import Cluster, running
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """HDFS and HBase; what a test breaks it mends."""
+    """HDFS, YARN and HBase; what a test breaks it mends."""
     if "SWATHE_CLUSTER" in os.environ:  # one that runs: saves half a minute
         yield Cluster(Path(os.environ["SWATHE_CLUSTER"]).absolute())
         return
     need_java()
-    with running(tmp_path_factory.mktemp("cluster"), "hdfs", "hbase") as cluster:
+    with running(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
 
 
@@ -30,7 +30,7 @@ def mended(request: pytest.FixtureRequest) -> None:
     if "cluster" not in request.fixturenames:
         return
     cluster: Cluster = request.getfixturevalue("cluster")
-    for name in cluster.missing("hdfs", "hbase"):
+    for name in cluster.missing("hdfs", "yarn", "hbase"):
         log = (cluster.folder / "logs" / f"{name}.log").read_text(errors="replace")
         warnings.warn(f"{name} had ended:\n{log[-2000:]}", stacklevel=1)
         cluster.start(name)

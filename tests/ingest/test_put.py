@@ -99,3 +99,10 @@ def test_scenes_go_to_the_default_file_system_of_a_cluster(
     assert "already" in command("put", scene.path, "hdfs:///put/scenes/").out
     opened = open_scene(f"{hdfs.address}/put/scenes/harbour.tif")
     assert (opened.width, opened.block_shape) == (448, (512, 512))
+
+
+def test_scenes_go_to_a_bucket(command: Command, bucket: str, scene: RedCells) -> None:
+    assert command("put", scene.path, f"{bucket}/scenes/").code == 0
+    assert "already" in command("put", scene.path, f"{bucket}/scenes/").out
+    opened = open_scene(f"{bucket}/scenes/harbour.tif")
+    assert (opened.width, opened.block_shape) == (448, (512, 512))

@@ -12,9 +12,10 @@ from command import Command
 from hdfs_cluster import HdfsCluster
 from red_cells import RedCells, write_red_cells
 from swathe.errors import SourceError, UsageError
+from swathe.raster.manifest import read_manifest
 from swathe.raster.opening import open_reader, open_scene
 from swathe.raster.pyramid import Level
-from swathe.raster.slices import read_manifest
+from swathe.raster.reader import RasterReader
 from swathe.raster.sources import find_sources, scene_ids
 from swathe.raster.window import Window
 
@@ -74,6 +75,38 @@ def test_pixels_are_those_of_the_windows(command: Command, scene: RedCells, tmp_
         assert read.valid == expected.valid
     with pytest.raises(SourceError, match=r"cut with tile 128, stride 96 and scales 0\.5, 1\.5"):
         slices.read(Level.of(448, 320, 1.0), Window(0, 0, 128, 128))
+
+
+@pytest.mark.parametrize("place", [Window(7, 13, 301, 222), Window(0, 0, 448, 320)])
+def test_other_windows_are_put_together_from_slices(
+    command: Command, scene: RedCells, tmp_path: Path, place: Window
+) -> None:
+    command("slice", scene.path, tmp_path / "slices", *GRID, "--quiet")
+    level = Level.of(448, 320, 1.0)
+    with (
+        RasterReader(open_scene(scene.path)) as windows,
+        RasterReader(open_scene(tmp_path / "slices" / "harbour" / "slices.json")) as slices,
+    ):
+        np.testing.assert_array_equal(slices.read(level, place).pixels, windows.read(level, place).pixels)
+
+
+def test_what_was_found_in_slices_can_be_drawn(
+    command: Command, scene: RedCells, tiny_model: Path, tmp_path: Path
+) -> None:
+    command("slice", scene.path, tmp_path / "slices", *GRID, "--quiet")
+    words = ("-m", tiny_model, *GRID, "--workers", "0", "--quiet")
+    for source, store in ((tmp_path / "slices", "sliced"), (scene.path, "whole")):
+        assert command("detect", source, *words, "-o", tmp_path / store).code == 0
+        assert command("draw", tmp_path / store, "-o", tmp_path / f"{store}.png").code == 0
+    assert (tmp_path / "sliced.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
+
+
+def test_a_manifest_names_slices_alone(command: Command, scene: RedCells, tmp_path: Path) -> None:
+    command("slice", scene.path, tmp_path / "slices", *GRID, "--quiet")
+    manifest = tmp_path / "slices" / "harbour" / "slices.json"
+    manifest.write_text(manifest.read_text().replace("1/000000.png", "/vsicurl/http://elsewhere/a.png"))
+    with pytest.raises(SourceError, match="which is no slice"):
+        RasterReader(open_scene(manifest)).read(Level.of(448, 320, 1.0), Window(0, 0, 9, 9))
 
 
 def test_damage_is_told(command: Command, scene: RedCells, tmp_path: Path) -> None:

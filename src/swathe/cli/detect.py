@@ -179,10 +179,12 @@ def detect(
     if engine == "local" and backend == "auto" and not exact:  # machines of a cluster may differ from this one
         spec, reason = choose_backend(spec, settings, None if overwrite else output, sources)
     known = {} if overwrite else looked_at(output, settings, spec)
-    scenes, unopened, done = open_readable(sources, shown, limits, acquired, resolution, scene_prefix, known, region)
+    scenes, unopened, done = open_readable(
+        sources, settings.bands, limits, acquired, resolution, scene_prefix, known, region
+    )
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
     plan = make_plan(scenes, settings, spec, done)
-    with chosen_engine(engine, master, partitioner, spark, json=json, quiet=quiet) as executor:
+    with chosen_engine(engine, master, partitioner, spark, plan, json=json, quiet=quiet) as executor:
         _check_before(plan, executor)
         store = _open_output(output, plan, overwrite=overwrite)
         if not json and not quiet:

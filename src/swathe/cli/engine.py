@@ -14,6 +14,7 @@ from swathe.errors import Argument, UsageError
 
 if TYPE_CHECKING:
     from swathe.engine.job import Executor
+    from swathe.engine.plan import Plan
 
 Engine = Annotated[Literal["local", "spark"], typer.Option(help="Who does the work: this machine or Spark.")]
 Master = Annotated[
@@ -34,7 +35,14 @@ Settings = Annotated[
 
 @contextmanager
 def chosen_engine(
-    engine: str, master: str | None, partitioner: str, spark: Sequence[str] | None, *, json: bool, quiet: bool
+    engine: str,
+    master: str | None,
+    partitioner: str,
+    spark: Sequence[str] | None,
+    plan: Plan,
+    *,
+    json: bool,
+    quiet: bool,
 ) -> Iterator[Executor | None]:
     """Start what does the work, and end it afterwards.
 
@@ -43,6 +51,7 @@ def chosen_engine(
         master: Where Spark runs.
         partitioner: Which windows go into which task of Spark.
         spark: Settings of Spark, NAME=VALUE.
+        plan: The run.
         json: Print for machines.
         quiet: Print nothing.
 
@@ -65,7 +74,8 @@ def chosen_engine(
     pairs = [setting.partition("=") for setting in spark or ()]
     if odd := [name for name, sign, _ in pairs if not sign or not name.startswith("spark.")]:
         raise UsageError(Argument("spark"), f" {odd[0]!r}: must be a setting, such as spark.executor.cores=4")
-    with spark_session(master, {name: value for name, _, value in pairs}) as session:
+    settings = {name: value for name, _, value in pairs}
+    with spark_session(master, settings, plan.memory(1).slot) as session:
         executor = SparkExecutor(session, partitioner=partitioner)
         yield executor
         if json:

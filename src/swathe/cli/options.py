@@ -48,7 +48,10 @@ LowestScores = Annotated[
     str | None,
     typer.Option("--min-score", metavar="SCORE", help="Lowest score, 0 to 1, or those of classes: ship=0.4,plane=0.2."),
 ]
-Bands = Annotated[str | None, typer.Option(metavar="R,G,B", help="Bands to use as red, green, blue; from 1.")]
+Bands = Annotated[
+    str | None,
+    typer.Option(metavar="R,G,B", help="Bands to use as red, green, blue, or as many as the model sees; from 1."),
+]
 ValueRange = Annotated[
     str | None,
     typer.Option(

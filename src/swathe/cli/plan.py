@@ -68,7 +68,7 @@ def plan(
     spec, card = (None, None) if model is None else chosen.detector(model)
     settings = chosen.settings(card, spec)
     spec = None if spec is None else choose_backend(spec, settings, None, ()).detector
-    scenes, unopened, _ = open_readable(sources, shown, limits, resolution=resolution)
+    scenes, unopened, _ = open_readable(sources, settings.bands, limits, resolution=resolution)
     planned = make_plan(scenes, settings, spec)
     processes = worker_count(workers)
     projection = planned.memory(processes)

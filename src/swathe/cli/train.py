@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +46,8 @@ def train(
         echo(f"note: {_unused(count)}", err=True)
     with training_progress(json=json) as watch:
         result = train_with(settings, watch)
+    if os.environ.get("RANK", "0") != "0":  # one of the processes that torchrun starts speaks for all
+        return
     if json:
         print_json(
             {

@@ -23,7 +23,7 @@ PADDING = 114  # grey level outside of images, as in detection
 class TrainingImage:
     """Pixels and labels of one training view."""
 
-    pixels: npt.NDArray[np.uint8]  # (h, w, 3) RGB
+    pixels: npt.NDArray[np.uint8]  # (h, w, bands), RGB first
     boxes: npt.NDArray[np.float64]  # (n, 5) canonical, pixels of this view
     classes: npt.NDArray[np.int64]  # (n,)
     ignore: npt.NDArray[np.uint8]  # (h, w) 1 where nobody knows whether there is an object
@@ -144,7 +144,14 @@ def warp(
     shifted = offset + linear @ np.array([0.5, 0.5]) - 0.5
     matrix = np.column_stack((linear, shifted))
     border = (PADDING, PADDING, PADDING)
-    pixels = cv2.warpAffine(image.pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=border)
+    groups = np.split(image.pixels, range(3, image.pixels.shape[2], 3), axis=2)  # OpenCV takes four bands at most
+    warped = [
+        cv2.warpAffine(group, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=border).reshape(
+            height, width, -1
+        )
+        for group in groups
+    ]
+    pixels = warped[0] if len(warped) == 1 else np.concatenate(warped, axis=2)
     ignore = cv2.warpAffine(image.ignore, matrix, (width, height), flags=cv2.INTER_NEAREST, borderValue=0)
     arrays = np.asarray(pixels, np.uint8), np.asarray(ignore, np.uint8)
     moved = image.boxes.copy()
@@ -187,7 +194,7 @@ def fill_polygons(
 def _join(parts: list[TrainingImage], col: int, row: int) -> TrainingImage:
     """Put four views around the point (col, row)."""
     size = parts[0].ignore.shape[0] + parts[2].ignore.shape[0]
-    pixels = np.empty((size, size, 3), np.uint8)
+    pixels = np.empty((size, size, parts[0].pixels.shape[2]), np.uint8)
     ignore = np.empty((size, size), np.uint8)
     moved = []
     for part, (left, top) in zip(parts, ((0, 0), (col, 0), (0, row), (col, row)), strict=True):
@@ -220,14 +227,15 @@ def _recolour(pixels: npt.NDArray[np.uint8], settings: Augmentation, rng: np.ran
     """Change brightness, contrast, gamma and colour balance by one table per channel."""
     import cv2
 
-    draws = rng.uniform(-1.0, 1.0, 6)
+    bands = pixels.shape[2]
+    draws = rng.uniform(-1.0, 1.0, 3 + bands)
     brightness, contrast = 1.0 + settings.brightness * draws[0], 1.0 + settings.contrast * draws[1]
     gamma = (1.0 + settings.gamma) ** draws[2]
     channels = 1.0 + settings.colour * draws[3:]
     ramp = (np.arange(256) / 255.0) ** gamma
     ramp = np.clip((ramp - 0.5) * contrast + 0.5, 0.0, 1.0) * brightness
     tables = np.clip(np.round(ramp[:, None] * channels * 255.0), 0, 255).astype(np.uint8)
-    out = cv2.LUT(pixels, tables.reshape(1, 256, 3))
+    out = np.asarray(cv2.LUT(pixels, tables.reshape(1, 256, bands)))
     if rng.random() < settings.grey:
-        out = cv2.cvtColor(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        out[..., :3] = cv2.cvtColor(np.ascontiguousarray(out[..., :3]), cv2.COLOR_RGB2GRAY)[..., None]
     return np.asarray(out, np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +33,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     min_score: Share = 0.25  # lowest score worth reporting
     input_size: Pixels | None = None  # side of the only square input it takes, pixels; None: any
     stride: Pixels = 32  # inputs of any size are multiples of it, pixels
+    bands: Pixels = 3  # that it sees: red, green, blue, or as many as images must have
     colour_order: Literal["RGB", "BGR"] = "RGB"
     input_scale: Positive = 1.0 / 255.0  # factor from 8-bit pixels to network input
     mean: Three = (0.0, 0.0, 0.0)  # taken off after the factor, in the colour order
@@ -63,6 +65,21 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if self.input_size not in {None, tile}:
             accepted = f"{self.input_size}, the only side in pixels that the input of model {self.name!r} has"
             raise UsageError(argument="tile", value=tile, accepted=accepted)
+
+    def check_bands(self, bands: Sequence[int], scene: str) -> None:
+        """Refuse a scene of another number of bands than the model sees; grey is seen as red, green and blue.
+
+        Args:
+            bands: Those of the scene that are shown.
+            scene: Its id, for the message.
+
+        Raises:
+            UsageError: If the numbers differ.
+        """
+        seen = 3 if len(bands) == 1 else len(bands)
+        if seen != self.bands:
+            accepted = f"{self.bands} bands of scene {scene!r}, as many as model {self.name!r} sees"
+            raise UsageError(argument="bands", value=tuple(bands), accepted=accepted)
 
     def input_identity(self) -> dict[str, Any]:
         """Return what of the card changes the boxes of a tile."""

@@ -57,8 +57,8 @@ def export_onnx(
 ) -> ExportReport:
     """Write the ONNX file of a checkpoint, after its boxes have been compared with PyTorch's.
 
-    The graph takes "images" (batch, 3, height, width), scaled, of any size in multiples of 32, and gives the raw maps
-    "p3", "p4", "p5"; if lazy, without angle bins, and the features "f3", "f4", "f5", from which these are computed
+    The graph takes "images" (batch, bands, height, width), scaled, of any size in multiples of 32, and gives the raw
+    maps "p3", "p4", "p5"; if lazy, without angle bins, and the features "f3", "f4", "f5", from which these are computed
     where something is found: a fifth less work. It is compared on ONNX Runtime, and on OpenVINO where that is
     installed: every output within 0.001 plus 1/10000 of the map's largest, and the best boxes within 0.02 px, 0.002 rad
     and a score of 0.001.
@@ -143,7 +143,7 @@ def write_graph(checkpoint: Path, path: Path, *, lazy: bool = True) -> tuple[Mod
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             layers,
-            (torch.zeros(1, 3, TILES[0], TILES[0]),),
+            (torch.zeros(1, info.bands, TILES[0], TILES[0]),),
             str(path),
             dynamo=False,
             opset_version=OPSET,
@@ -182,7 +182,7 @@ def _compare_backends(checkpoint: Path, draft: Path, info: ModelInfo, output: Pa
     for tile in TILES:
         reference = around(load_network(checkpoint)[0], _spec("torch", checkpoint, info, tile), lazy=lazy)
         others = {name: cast("NetworkDetector", open_detector(_spec(name, draft, info, tile))) for name in backends}
-        for pixels in parity_images(tile):
+        for pixels in parity_images(tile, info.bands):
             expected = _maps(reference, pixels)
             images += 1
             for name, other in others.items():
@@ -207,21 +207,22 @@ def _maps(detector: NetworkDetector, pixels: npt.NDArray[np.uint8]) -> Outputs:
     return [np.ascontiguousarray(output[0]) for output in detector.outputs([pixels])]
 
 
-def parity_images(tile: int) -> list[npt.NDArray[np.uint8]]:
+def parity_images(tile: int, bands: int = 3) -> list[npt.NDArray[np.uint8]]:
     """Make the images that backends are compared on: nothing, noise, and bright shapes on a slope.
 
     Args:
         tile: Side of the images, pixels.
+        bands: Their bands.
 
     Returns:
-        Images (tile, tile, 3), the same on every call.
+        Images (tile, tile, bands), the same on every call.
     """
     random = np.random.default_rng(SEED)
-    noise = random.integers(0, 256, (tile, tile, 3), dtype=np.uint8)
+    noise = random.integers(0, 256, (tile, tile, bands), dtype=np.uint8)
     slope = np.linspace(20, 120, tile)
-    shapes = np.repeat((slope[:, None] + slope[None, :])[:, :, None] / 2, 3, axis=2)
+    shapes = np.repeat((slope[:, None] + slope[None, :])[:, :, None] / 2, bands, axis=2)
     for left, top, width, height in random.integers((0, 0, 8, 8), (tile, tile, 90, 60), (24, 4)):
-        shapes[top : top + height, left : left + width] = random.integers(0, 256, 3)
+        shapes[top : top + height, left : left + width] = random.integers(0, 256, bands)
     return [np.zeros_like(noise), noise, shapes.astype(np.uint8)]
 
 

@@ -42,7 +42,7 @@ class NetworkDetector:
         """Run the network on as many pictures as its buffer holds, or fewer.
 
         Args:
-            pictures: RGB, (tile, tile, 3) each, or all of another shape if the specification says fitted.
+            pictures: (tile, tile, bands) each, or all of another shape if the specification says fitted.
 
         Returns:
             The head's outputs, one row for each place of the buffer, valid until the next call.
@@ -61,7 +61,7 @@ class NetworkDetector:
         """Find everything in pictures, before any suppression.
 
         Args:
-            pictures: RGB, (tile, tile, 3) each, as many as the buffer holds, or fewer.
+            pictures: (tile, tile, bands) each, as many as the buffer holds, or fewer.
 
         Returns:
             Per picture, canonical boxes (n, 5), scores (n,) and classes (n,).

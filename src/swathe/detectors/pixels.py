@@ -17,17 +17,17 @@ def padded(pixels: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArra
     """Pad a picture with grey at the right and bottom.
 
     Args:
-        pixels: RGB, neither side longer than wanted.
+        pixels: (rows, columns, bands), neither side longer than wanted.
         height: Rows wanted.
         width: Columns wanted.
 
     Returns:
-        (height, width, 3); the same array if it is as large already.
+        (height, width, bands); the same array if it is as large already.
     """
-    rows, columns = pixels.shape[:2]
+    rows, columns, bands = pixels.shape
     if (rows, columns) == (height, width):
         return pixels
-    larger = np.full((height, width, 3), PADDING, dtype=np.uint8)
+    larger = np.full((height, width, bands), PADDING, dtype=np.uint8)
     larger[:rows, :columns] = pixels
     return larger
 
@@ -51,7 +51,7 @@ class PixelBuffer:
         card.check_tile(width)
         self.shape = height, width
         sides = (card.input_size or -(-side // card.stride) * card.stride for side in self.shape)
-        self.array: npt.NDArray[np.float32] = np.zeros((batch, 3, *sides), np.float32)
+        self.array: npt.NDArray[np.float32] = np.zeros((batch, card.bands, *sides), np.float32)
         self._scale = np.float32(card.input_scale)
         self._channels = slice(None, None, -1) if card.colour_order == "BGR" else slice(None)
         self._mean = np.array(card.mean, np.float32)[:, None, None]
@@ -62,20 +62,23 @@ class PixelBuffer:
         """Scale the pixels of tiles into the buffer; what lies beyond the tiles stays zero.
 
         Args:
-            pictures: RGB, (height, width, 3) each; as many as the buffer holds, or fewer.
+            pictures: (height, width, bands) each, RGB for three; as many as the buffer holds, or fewer.
 
         Returns:
-            The buffer (batch, 3, height, width), valid until the next call; its first rows are those tiles.
+            The buffer (batch, bands, height, width), valid until the next call; its first rows are those tiles.
 
         Raises:
-            UsageError: If the pixels are not RGB tiles of 8 bits of the announced size.
+            UsageError: If the pixels are not tiles of 8 bits of the announced size and bands.
         """
         height, width = self.shape
+        bands = self.array.shape[1]
+        kind = "RGB" if bands == 3 else f"{bands}-band"
         for row, pixels in zip(self.array, pictures, strict=False):
-            if pixels.shape != (height, width, 3) or pixels.dtype != np.uint8:
+            if pixels.shape != (height, width, bands) or pixels.dtype != np.uint8:
                 raise UsageError(
-                    f"the detector was opened for 8-bit RGB tiles of {width} x {height} pixels and got an array of "
-                    f"shape {pixels.shape} and type {pixels.dtype}; pad the tile, or open the detector for another size"
+                    f"the detector was opened for 8-bit {kind} tiles of {width} x {height} pixels and got an array "
+                    f"of shape {pixels.shape} and type {pixels.dtype}; pad the tile, or open the detector for another "
+                    "size"
                 )
             planes = pixels[:, :, self._channels].transpose(2, 0, 1)
             target = row[:, :height, :width]

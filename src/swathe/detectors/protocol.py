@@ -16,7 +16,7 @@ from swathe.detectors.card import ModelCard
 class Tile:
     """Pixels of one window of a scene, with the place they were taken from."""
 
-    pixels: npt.NDArray[np.uint8]  # RGB, padded at the right and bottom: (tile, tile, 3), or less if spec.fitted
+    pixels: npt.NDArray[np.uint8]  # padded right and below: (tile, tile, bands), or less if spec.fitted; RGB first
     scene: str  # scene id
     scale: float  # level pixels per scene pixel
     col_off: int  # left edge of the window in level pixels

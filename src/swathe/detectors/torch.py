@@ -89,15 +89,15 @@ def around(network: YWCSL, spec: DetectorSpec, *, lazy: bool = True) -> NetworkD
     layers, angles = network.split() if lazy else (network, [])
     head = ywcsl_head(spec, network.info, angles)
     card = spec.card or make_card(card_values(network.info), where=Path(spec.path))
-    layers = layers.to(memory_format=torch.channels_last)
+    layers, device = layers.to(memory_format=torch.channels_last), next(network.parameters()).device
 
     def prepare(height: int, width: int) -> tuple[PixelBuffer, Run]:
         pixels = PixelBuffer(card, height, width, spec.batch)
 
         def run() -> Outputs:
-            images = torch.from_numpy(pixels.array).contiguous(memory_format=torch.channels_last)
+            images = torch.from_numpy(pixels.array).to(device).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode():
-                return [level_map.numpy() for level_map in layers(images)]
+                return [level_map.cpu().numpy() for level_map in layers(images)]
 
         return pixels, run
 

@@ -196,7 +196,7 @@ def _read_part(scene: Scene, scale: float, low: FloatArray, high: FloatArray) ->
     right, bottom = (math.ceil(value) for value in high * scale - EPSILON)
     size = (max(1, min(right, level.width) - left), max(1, min(bottom, level.height) - top))
     with RasterReader(scene) as reader:
-        return reader.read(level, Window(left, top, *size)).pixels, (left, top)
+        return reader.read(level, Window(left, top, *size)).pixels[..., :3], (left, top)
 
 
 def _region(scene: Scene, view: View) -> FloatArray:

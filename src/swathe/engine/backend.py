@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from swathe.atomic import published_file
 from swathe.detectors.agreement import Agreement, compare
+from swathe.detectors.card import ModelCard
 from swathe.detectors.protocol import DetectorSpec, Tile
 from swathe.detectors.registry import open_detector
 from swathe.engine.look import make_tile
@@ -148,7 +149,7 @@ def _look(exact: DetectorSpec, fast: DetectorSpec, settings: RunSettings, source
     side = exact.tile if exact.card is not None and exact.card.input_size else SAMPLE_SIDE
     for source in find_sources(sources):
         try:
-            tiles = list(_sample(source, settings, side))
+            tiles = list(_sample(source, settings, side, exact.card))
         except SourceError:
             continue
         one, other = (open_detector(replace(spec, tile=side, fitted=False, batch=1)) for spec in (exact, fast))
@@ -156,9 +157,11 @@ def _look(exact: DetectorSpec, fast: DetectorSpec, settings: RunSettings, source
     return None
 
 
-def _sample(source: str, settings: RunSettings, side: int) -> Iterator[Tile]:
+def _sample(source: str, settings: RunSettings, side: int, card: ModelCard | None) -> Iterator[Tile]:
     """Yield some windows with data from all over a scene."""
     scene = open_scene(source, bands=settings.bands, value_range=settings.value_range)
+    if card is not None:
+        card.check_bands(scene.bands, scene.id)
     level = levels(scene.width, scene.height, scene_scales(scene, settings))[0]
     grid = Grid(level.width, level.height, side, side)
     reader = open_reader(scene)

@@ -80,7 +80,7 @@ def make_tile(task: Task, pixels: npt.NDArray[np.uint8], height: int, width: int
 
     Args:
         task: The window.
-        pixels: (window height, window width, 3) RGB.
+        pixels: (window height, window width, bands).
         height: Rows of the tile.
         width: Columns of the tile.
 

@@ -165,7 +165,7 @@ def project(
         worker=WORKER_BYTES if workers > 0 else 0,  # the driver has imported what it needs
         reading=max((reader_memory(scene, settings.tile, scale) for scene, scale in views), default=0),
         # One window in work and its padded copy, besides those that are read ahead.
-        windows=(settings.prefetch + 2) * settings.tile**2 * 3,
+        windows=(settings.prefetch + 2) * settings.tile**2 * max([3, *(len(scene.bands) for scene in scenes)]),
         model=0 if detector is None else model_memory(detector, settings.tile),
         objects=merge_memory(max((expected_objects(scene) for scene in scenes), default=0)),
         merges=max(1, min(workers, len(scenes))),

@@ -260,7 +260,8 @@ def make_plan(
         The plan, without scenes that a region does not touch. Its detector is told the tile size of the settings.
 
     Raises:
-        UsageError: If there are no scenes, two have the same id, or none touches the region.
+        UsageError: If there are no scenes, two have the same id, or none touches the region, or a scene has
+            another number of bands than the model sees.
     """
     if not scenes and not done:
         raise UsageError("no scenes: give at least one file, folder or pattern")
@@ -268,6 +269,9 @@ def make_plan(
     if twice:
         raise UsageError(f"scene ids must be unique, these are not: {', '.join(twice)}")
     spec = None if detector is None else replace(detector, tile=settings.tile, fitted=settings.fitted)
+    if detector is not None and detector.card is not None:
+        for scene in scenes:
+            detector.card.check_bands(scene.bands, scene.id)
     planned = tuple(_plan_scene(scene, settings) for scene in scenes)
     if settings.region is not None:
         planned = tuple(scene for scene in planned if scene.windows)

@@ -24,7 +24,8 @@ from swathe.detectors.files import file_sha256
 from swathe.engine.job import BatchJob, Job, JobResult, Retry, Work
 from swathe.engine.partition import PARTITIONERS
 from swathe.engine.processes import ProcessExecutor, ProcessPool
-from swathe.engine.spark_cluster import job_hosts, memory_per_slot, slots
+from swathe.engine.spark_blocks import BlockHosts
+from swathe.engine.spark_cluster import last_loss, memory_per_slot, slots
 from swathe.engine.spark_session import reason_of
 from swathe.errors import SwatheError, UsageError
 
@@ -54,14 +55,15 @@ class SparkExecutor:
         session: SparkSession,
         *,
         partitioner: str = "cost",
-        hosts: Callable[[Job], Sequence[str]] = job_hosts,
+        hosts: Callable[[Job], Sequence[str]] | None = None,
     ) -> None:
         """Prepare.
 
         Args:
             session: Where Spark is; not one of Spark Connect, which has no way to tell tasks where their data are.
             partitioner: Which jobs go into which task: "rank", "hash", "strips" or "cost".
-            hosts: Where the data of a job are, best host first, none if that makes no difference.
+            hosts: Where the data of a job are, best host first, none if that makes no difference; HDFS is asked if
+                not given.
 
         Raises:
             UsageError: If there is no such partitioner, or the session is one of Spark Connect.
@@ -72,7 +74,7 @@ class SparkExecutor:
             raise UsageError("sessions of Spark Connect cannot be used; run where the driver of Spark is")
         self.session = session.newSession()  # its settings are its own
         self.session.conf.set("spark.sql.execution.arrow.pyspark.validateSchema.enabled", "true")
-        self.partitioner, self.hosts = PARTITIONERS[partitioner], hosts
+        self.partitioner, self.hosts = PARTITIONERS[partitioner], hosts or BlockHosts(session.sparkContext)
         self.placed = self.near = 0  # tasks that had preferred hosts, and those of them that ran on one
 
     def open(self, work: Work) -> SparkPool:
@@ -142,7 +144,7 @@ class SparkPool:
                         seen += 1
                         if isinstance(answer, SwatheError):
                             raise answer
-                        yield answer
+                        yield self._explained(answer) if isinstance(answer, Retry) else answer
                     if ended:
                         break
                     wait([stage], POLL_SECONDS)
@@ -151,6 +153,11 @@ class SparkPool:
                 raise
         if (done := stage.result()) != len(todo):
             raise SwatheError(f"Spark has carried out {done} of {len(todo)} jobs; run the same command again to resume")
+
+    def _explained(self, retry: Retry) -> Retry:
+        """Say why an executor was lost, which only the driver learns."""
+        why = last_loss(self._context)
+        return replace(retry, reason=f"{retry.reason} ({why})") if why else retry
 
     def _carry_out(self, frame: DataFrame, description: str) -> int:
         """Let Spark do its work, and return how many jobs its tasks say that they did."""

@@ -1,19 +1,21 @@
-"""What Spark knows of its cluster: tasks at once, memory of each, and hosts that are near to the data of a job."""
+"""What Spark knows of its cluster: tasks at once, and the memory of each."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from swathe.engine.job import BatchJob, Job
 from swathe.engine.limits import available_memory, parse_bytes
 from swathe.engine.memory import MEBIBYTE
-from swathe.raster.origins import origin_of
 
 # Python worker and daemon of Spark beside the worker process that they start, for each task at once.
 SUPERVISOR_BYTES = 100 * MEBIBYTE
+# What Java takes beside its heap: classes, compiled code, threads and buffers of the network.
+JAVA_BYTES = 256 * MEBIBYTE
 # What containers have beside the heap if nothing is set: a share of the heap, and at least so much.
-OVERHEAD_SHARE, LEAST_OVERHEAD = 0.1, 384 * MEBIBYTE
+OVERHEAD_SHARE, LEAST_OVERHEAD = "0.1", "384m"
+LEAST_OVERHEAD_SETTING = "spark.executor.minMemoryOverhead"
 EXECUTOR_SECONDS = 60.0  # that executors may take to come; later ones only find the work cut for fewer
 LIMITING = ("yarn", "k8s")  # masters that end an executor which takes more than it was promised
 
@@ -40,36 +42,49 @@ def memory_per_slot(context: Any) -> int | None:
     if _is_local(context):
         return None
     given = settings.get("spark.executor.memoryOverhead")
+    limited = context.master.startswith(LIMITING)
+    # Where containers are limited the settings tell it: not all executors may be there at this moment.
+    tasks = _tasks(settings) if limited else -(-slots(context) // max(1, _executors(context)))
     if given is not None:
         share = _bytes(given)
-    elif context.master.startswith(LIMITING):
+    elif limited:
         heap = _bytes(settings.get("spark.executor.memory", "1g"))
         factor = float(settings.get("spark.executor.memoryOverheadFactor", OVERHEAD_SHARE))
-        share = max(LEAST_OVERHEAD, int(heap * factor))
+        share = max(_bytes(settings.get(LEAST_OVERHEAD_SETTING, LEAST_OVERHEAD)), int(heap * factor))
     else:
         free = context.parallelize([0], 1).map(_free).first()
         if free is None:
             return None
         share = free
-    return max(0, share // -(-slots(context) // max(1, _executors(context))) - SUPERVISOR_BYTES)
+    share -= JAVA_BYTES if limited else 0
+    return max(0, share // tasks - SUPERVISOR_BYTES)
 
 
-def job_hosts(job: Job) -> tuple[str, ...]:
-    """Return the hosts that have the pixels of a job, best first; none if that makes no difference.
+def last_loss(context: Any) -> str:
+    """Return why Spark has lost an executor last, "" if it has lost none."""
+    listed = context._jsc.sc().statusStore().executorList(False)  # noqa: SLF001 - Python's part of Spark has none
+    lost = [one for one in map(listed.apply, range(listed.size())) if one.removeReason().isDefined()]
+    reasons = {one.removeTime().get().getTime(): str(one.removeReason().get()) for one in lost}
+    return reasons[max(reasons)].strip().splitlines()[0] if reasons else ""
+
+
+def room_for(worker_bytes: int, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the setting that gives the containers of executors room for their workers.
 
     Args:
-        job: A job. The parts that a merge reads may be anywhere.
+        worker_bytes: What a worker takes.
+        settings: Settings of Spark by name, as far as they are known before it starts.
 
     Returns:
-        Names or addresses as Spark calls its hosts.
+        Name and value; of no effect outside of containers, and where `spark.executor.memoryOverhead` is set.
     """
-    source = job.scene.source
-    if not isinstance(job, BatchJob):
-        return origin_of(source.uri).hosts(source.uri, 0.0, 1.0) if job.scene.batch_count == 1 else ()
-    level, batch = job.batch.level, job.batch
-    first, last = (level.grid[level.windows[batch.first + place]] for place in (0, batch.count - 1))
-    rows = level.level.height
-    return origin_of(source.uri).hosts(source.uri, first.row_off / rows, (last.row_off + last.height) / rows)
+    room = JAVA_BYTES + _tasks(settings) * (worker_bytes + SUPERVISOR_BYTES)
+    return {LEAST_OVERHEAD_SETTING: f"{-(-room // MEBIBYTE)}m"}
+
+
+def _tasks(settings: Any) -> int:
+    """Return how many tasks an executor in a container does at once."""
+    return max(1, int(settings.get("spark.executor.cores", "1")) // int(settings.get("spark.task.cpus", "1")))
 
 
 def _is_local(context: Any) -> bool:

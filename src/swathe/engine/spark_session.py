@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from swathe.engine.spark_cluster import room_for
 from swathe.errors import MissingExtraError, SwatheError
 
 if TYPE_CHECKING:
@@ -30,13 +31,17 @@ DEFAULTS = {
 
 
 @contextmanager
-def spark_session(master: str | None = None, configuration: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
+def spark_session(
+    master: str | None = None, configuration: Mapping[str, str] | None = None, worker_bytes: int | None = None
+) -> Iterator[SparkSession]:
     """Start Spark, or join the session of `spark-submit`; what was started here ends with the block.
 
     Args:
         master: Where Spark runs: "local[4]", "spark://host:7077", "yarn"; as configured elsewhere if not given, or
             on all cores of this machine.
         configuration: Settings of Spark by name.
+        worker_bytes: What a worker takes; containers of YARN and Kubernetes are asked for with room for theirs, where
+            `spark.executor.memoryOverhead` does not say otherwise.
 
     Yields:
         The session.
@@ -52,7 +57,9 @@ def spark_session(master: str | None = None, configuration: Mapping[str, str] | 
     check_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder, active = SparkSession.builder, SparkSession.getActiveSession()
-    for name, value in {**DEFAULTS, **(configuration or {})}.items():
+    given = configuration or {}
+    room = {} if worker_bytes is None else room_for(worker_bytes, given)
+    for name, value in {**DEFAULTS, **room, **given}.items():
         builder = builder.config(name, value)
     try:
         session = (builder.master(master) if master else builder).getOrCreate()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from swathe.raster.formats import MANIFEST
 from swathe.raster.grid import Grid
+from swathe.raster.manifest import Manifest, Slice
 from swathe.raster.opening import open_scene
 from swathe.raster.pyramid import levels
 from swathe.raster.reader import RasterReader
-from swathe.raster.slices import Manifest, Slice
 
 if TYPE_CHECKING:
     import numpy as np

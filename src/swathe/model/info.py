@@ -45,6 +45,7 @@ class ModelInfo:
     angle_bins: int = ANGLE_BINS  # classes of 1 degree
     angle_convention: str = "le90"
     colour_order: str = "RGB"
+    bands: int = 3  # of the images it sees: red, green, blue, or more
     input_scale: float = 1.0 / 255.0  # factor from stored pixel values to network input
     scales: tuple[float, ...] = (1.0,)  # pyramid scales it was trained for, relative to native resolution
     ground_sample_distance: float | None = None  # metres per pixel of the training tiles, None if unknown
@@ -83,6 +84,8 @@ class ModelInfo:
         longest: object = self.largest_object
         if longest is not None and not (isinstance(longest, int | float) and 0 < longest < math.inf):
             raise ModelError(f"model {self.name!r} has an impossible size of its largest objects; export it again")
+        if not self.bands >= 3 or (self.bands > 3 and self.colour_order != "RGB"):
+            raise ModelError(f"model {self.name!r} sees {self.bands} bands; it must be 3, or more in the order RGB")
         if self.angle_bins < 1 or self.input_size < max(self.strides) or not self.input_scale > 0:
             raise ModelError(f"model {self.name!r} has an impossible input size, input scale or number of angle bins")
 

@@ -23,6 +23,22 @@ class Convolution(nn.Module):
         return out
 
 
+def widened(kernel: Tensor, bands: int) -> Tensor:
+    """Return a kernel of a first layer that sees more bands: what is new starts as the mean of what is there.
+
+    All is scaled down so that a picture whose bands are all alike gives what it gave before.
+
+    Args:
+        kernel: (outputs, inputs, k, k).
+        bands: Inputs wanted, no fewer.
+
+    Returns:
+        (outputs, bands, k, k).
+    """
+    more = kernel.mean(dim=1, keepdim=True).expand(-1, bands - kernel.shape[1], -1, -1)
+    return torch.cat((kernel, more), dim=1) * (kernel.shape[1] / bands)
+
+
 class Bottleneck(nn.Module):
     """1x1 then 3x3 convolution, with the input added where `shortcut` is set."""
 

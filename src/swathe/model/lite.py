@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from swathe.errors import MissingExtraError, ModelError
-from swathe.model.layers import SPPF, Convolution
+from swathe.model.layers import SPPF, Convolution, widened
 
 CHANNELS = (40, 112, 320)  # of the features at /8, /16 and /32
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's RGB within 0..1
@@ -27,17 +27,28 @@ class LiteBackbone(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, c3: int, c4: int, c5: int) -> None:
-        """Create the network with fresh weights; `c3` to `c5` are the channels at /8 to /32."""
+    def __init__(self, c3: int, c4: int, c5: int, bands: int = 3) -> None:
+        """Create the network with fresh weights.
+
+        Args:
+            c3: Channels at /8.
+            c4: Channels at /16.
+            c5: Channels at /32.
+            bands: Of the images, red, green and blue first.
+
+        Raises:
+            MissingExtraError: If timm is not installed.
+        """
         super().__init__()
         try:
             import timm
         except ImportError as error:
             raise MissingExtraError(library="timm", extra="train") from error
         for name, values in (("mean", MEAN), ("deviation", DEVIATION)):
-            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+            more = [sum(values) / 3] * (bands - 3)
+            self.register_buffer(name, torch.tensor([*values, *more]).view(1, bands, 1, 1), persistent=False)
         self.features: Any = timm.create_model(
-            "efficientnet_lite0", pretrained=False, features_only=True, out_indices=(2, 3, 4)
+            "efficientnet_lite0", pretrained=False, features_only=True, out_indices=(2, 3, 4), in_chans=bands
         )
         self.lateral3 = Convolution(CHANNELS[0], c3)
         self.lateral4 = Convolution(CHANNELS[1], c4)
@@ -46,7 +57,7 @@ class LiteBackbone(nn.Module):
         self.train_last(0)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(b, 3, h, w) of 0..1 RGB -> features (b, c3, /8), (b, c4, /16), (b, c5, /32)."""
+        """(b, bands, h, w) of 0..1 -> features (b, c3, /8), (b, c4, /16), (b, c5, /32)."""
         p3, p4, p5 = self.features((images - self.mean) / self.deviation)
         return self.lateral3(p3), self.lateral4(p4), self.lateral5(p5)
 
@@ -76,7 +87,8 @@ class LiteBackbone(nn.Module):
 
     def _learning(self) -> list[nn.Module]:
         stages = list(self.features.blocks)
-        return stages[len(stages) - self._trained_stages :]
+        first = [self.features.conv_stem] if self.mean.shape[1] > 3 else []  # ImageNet has not seen the other bands
+        return [*first, *stages[len(stages) - self._trained_stages :]]
 
     def load_imagenet(self) -> None:
         """Take the weights that were trained on ImageNet; both networks list their tensors in the same order.
@@ -93,6 +105,8 @@ class LiteBackbone(nn.Module):
         given = torch.load(path, weights_only=True, map_location="cpu").values()
         own = self.features.state_dict()
         taken = dict(zip(own, given, strict=False))  # what is given beyond is ImageNet's classifier
+        first, kernel = next(iter(taken.items()))
+        taken[first] = widened(kernel, own[first].shape[1])
         if len(taken) < len(own) or any(taken[name].shape != tensor.shape for name, tensor in own.items()):
             raise ModelError(f"{path}: the weights do not fit this version of timm; install timm 1.0")
         self.features.load_state_dict(taken)

@@ -25,17 +25,19 @@ LITE = "lite0"  # EfficientNet-Lite0 instead of CSPDarknet, below the neck and h
 class Backbone(nn.Module):
     """CSPDarknet of YOLOv5 v6.0: features at /8, /16 and /32."""
 
-    def __init__(self, c1: int, c2: int, c3: int, c4: int, c5: int, depths: tuple[int, int, int, int]) -> None:
+    def __init__(
+        self, c1: int, c2: int, c3: int, c4: int, c5: int, depths: tuple[int, int, int, int], bands: int
+    ) -> None:
         """Create the stages; `c1` to `c5` are the channels at /2 to /32."""
         super().__init__()
-        self.stem = Convolution(3, c1, 6, 2, 2)
+        self.stem = Convolution(bands, c1, 6, 2, 2)
         self.stage2 = nn.Sequential(Convolution(c1, c2, 3, 2), C3(c2, c2, depths[0]))
         self.stage3 = nn.Sequential(Convolution(c2, c3, 3, 2), C3(c3, c3, depths[1]))
         self.stage4 = nn.Sequential(Convolution(c3, c4, 3, 2), C3(c4, c4, depths[2]))
         self.stage5 = nn.Sequential(Convolution(c4, c5, 3, 2), C3(c5, c5, depths[3]), SPPF(c5))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(b, 3, h, w) -> features (b, c3, /8), (b, c4, /16), (b, c5, /32)."""
+        """(b, bands, h, w) -> features (b, c3, /8), (b, c4, /16), (b, c5, /32)."""
         p3 = self.stage3(self.stage2(self.stem(images)))
         p4 = self.stage4(p3)
         return p3, p4, self.stage5(p4)
@@ -94,7 +96,9 @@ class YWCSL(nn.Module):
         c1, c2, c3, c4, c5 = (math.ceil(channels * width / 8) * 8 for channels in (64, 128, 256, 512, 1024))
         d3, d6, d9 = (max(round(count * depth), 1) for count in (3, 6, 9))
         self.backbone: Backbone | LiteBackbone = (
-            LiteBackbone(c3, c4, c5) if info.size == LITE else Backbone(c1, c2, c3, c4, c5, (d3, d6, d9, d3))
+            LiteBackbone(c3, c4, c5, info.bands)
+            if info.size == LITE
+            else Backbone(c1, c2, c3, c4, c5, (d3, d6, d9, d3), info.bands)
         )
         self.neck = Neck(c3, c4, c5, d3)
         outputs = info.anchors_per_cell * info.channels
@@ -114,7 +118,7 @@ class YWCSL(nn.Module):
         """Compute the raw maps.
 
         Args:
-            images: (b, 3, h, w) in the range of `info.input_scale` times the stored values; h and w multiples of 32.
+            images: (b, bands, h, w), stored values times `info.input_scale`; h and w multiples of 32.
 
         Returns:
             One (b, anchors * channels, h / stride, w / stride) map of logits per level. Channels of an anchor:

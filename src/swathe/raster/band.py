@@ -20,7 +20,7 @@ from swathe.raster.window import Window
 
 STRIP_ROWS = 128  # level rows
 BAND_BYTES = 192 << 20
-SAMPLES = 4  # bytes kept per level pixel: RGB and whether it holds data
+SAMPLES = 4  # bytes kept per level pixel of a picture: RGB and whether it holds data
 
 Render = Callable[[Level, Window], Chunk]
 
@@ -38,8 +38,9 @@ class _Strip:
 class RowBand:
     """Serves windows of a level from strips that are read once, as long as windows come in row order."""
 
-    def __init__(self, render: Render) -> None:
+    def __init__(self, render: Render, samples: int = SAMPLES) -> None:
         self._render = render
+        self._samples = samples
         self._strips: deque[_Strip] = deque()
         self._level: Level | None = None
         self._columns = range(0)
@@ -60,7 +61,7 @@ class RowBand:
         columns = range(window.col_off, window.col_off + window.width)
         if not self._serves(level, columns, window.row_off):
             self._strips.clear()
-            self._level, self._columns = level, segment(level, window)
+            self._level, self._columns = level, segment(level, window, self._samples)
         while self._strips and self._strips[0].end <= window.row_off:
             self._strips.popleft()
         bottom = window.row_off + window.height
@@ -90,9 +91,9 @@ class RowBand:
         return Chunk(np.concatenate(pixels), None if whole else np.concatenate(valid))
 
 
-def segment(level: Level, window: Window) -> range:
+def segment(level: Level, window: Window, samples: int = SAMPLES) -> range:
     """Return the columns of a level that a band under a window covers: all, or as many as `BAND_BYTES` allows."""
-    affordable = BAND_BYTES // ((window.height + STRIP_ROWS) * SAMPLES)
+    affordable = BAND_BYTES // ((window.height + STRIP_ROWS) * samples)
     if affordable >= level.width:
         return range(level.width)
     return range(window.col_off, min(level.width, window.col_off + max(affordable, window.width)))

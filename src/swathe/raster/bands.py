@@ -66,21 +66,22 @@ def choose_bands(dataset: Any, wanted: Sequence[int] | None) -> tuple[int, ...]:
 
     Args:
         dataset: The open raster.
-        wanted: Bands asked for, counted from 1: three for red, green, blue, or one for grey; None to choose.
+        wanted: Bands asked for, counted from 1: three for red, green, blue, one for grey, or as many as a model sees;
+            None to choose.
 
     Returns:
-        One or three band numbers.
+        Band numbers: one or three if none are asked for.
 
     Raises:
-        UsageError: If the bands asked for do not exist or are not one or three.
+        UsageError: If the bands asked for do not exist, or are none or two.
         SourceError: If the raster has no bands, or the chosen ones have different or complex data types.
     """
     name = redacted(dataset.name)
     if dataset.count == 0:
         raise SourceError(f"{name}: holds no bands of its own; give one of the images inside it as a file")
     bands = _default_bands(dataset) if wanted is None else tuple(int(band) for band in wanted)
-    if len(bands) not in {1, 3}:
-        raise UsageError(f"bands {bands} of {name}: give three (red, green, blue) or one (grey)")
+    if len(bands) in {0, 2}:
+        raise UsageError(f"bands {bands} of {name}: give three (red, green, blue), one (grey), or more for a model")
     absent = [band for band in bands if not 1 <= band <= dataset.count]
     if absent:
         raise UsageError(f"{name} has no band {absent[0]}: it has {dataset.count}, counted from 1; choose among them")

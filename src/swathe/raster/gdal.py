@@ -58,12 +58,13 @@ def describing(uri: str) -> Iterator[None]:
         ) from error
 
 
-def open_dataset(uri: str, overview: int | None = None, **more: bool) -> Any:
+def open_dataset(uri: str, overview: int | None = None, path: str | None = None, **more: bool) -> Any:
     """Open a raster.
 
     Args:
         uri: The file, or the address of a remote one.
         overview: Place of the overview to open instead of the full resolution.
+        path: What GDAL is to open for it, if not the file itself.
         **more: Options of GDAL.
 
     Returns:
@@ -81,7 +82,7 @@ def open_dataset(uri: str, overview: int | None = None, **more: bool) -> Any:
     options: dict[str, Any] = {"driver": list(FORMATS)} | ({} if overview is None else {"overview_level": overview})
     try:
         with reading(uri, **more), without_place():
-            dataset = DatasetReader(origin.gdal_path(uri), **options)
+            dataset = DatasetReader(path or origin.gdal_path(uri), **options)
             elsewhere = dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE")
     except RasterioError as error:
         raise SourceError(

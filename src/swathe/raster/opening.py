@@ -25,6 +25,7 @@ from swathe.raster.decoders import decoder_bytes
 from swathe.raster.fingerprint import fingerprint
 from swathe.raster.formats import SUFFIXES, is_manifest
 from swathe.raster.gdal import describing, open_dataset
+from swathe.raster.manifest import read_manifest
 from swathe.raster.notes import notes_on
 from swathe.raster.origins import Fingerprint, is_remote, redacted
 from swathe.raster.origins.file import absolute
@@ -32,7 +33,7 @@ from swathe.raster.pixels import measure_value_range
 from swathe.raster.placement import place
 from swathe.raster.reader import RasterReader, Reader
 from swathe.raster.scene import Scene
-from swathe.raster.slices import SliceReader, read_manifest
+from swathe.raster.slices import SliceReader
 from swathe.raster.source import Source
 from swathe.raster.sources import scene_ids
 
@@ -58,7 +59,8 @@ def open_scene(
 
     Args:
         path: A file of one of the formats in `swathe.raster.formats`, or the address of one.
-        bands: Bands to show, counted from 1: three for red, green, blue, or one for grey; None to go by their tags.
+        bands: Bands to show, counted from 1: three for red, green, blue, one for grey, or as many as a model sees; None
+            to go by their tags.
         value_range: Values to show as 0 and 255, or "percentile" to measure them whatever the type.
         scene_id: Id of the scene; by default the file's name without suffix.
 
@@ -108,7 +110,7 @@ def open_reader(scene: Scene) -> Reader:
 def _checked_bands(bands: object) -> tuple[int, ...] | None:
     if bands is None:
         return None
-    accepted = "three numbers (red, green, blue) or one (grey), counted from 1, such as (3, 2, 1)"
+    accepted = "three numbers (red, green, blue), one (grey), or more for a model, counted from 1, such as (3, 2, 1)"
     return tuple(
         arguments.whole_number("bands", band, accepted) for band in arguments.several("bands", bands, accepted)
     )

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from swathe.errors import UsageError
-from swathe.raster.band import BAND_BYTES, SAMPLES, STRIP_ROWS, RowBand
+from swathe.raster.band import BAND_BYTES, STRIP_ROWS, RowBand
 from swathe.raster.environment import CACHE_BYTES
 from swathe.raster.origins import redacted
 from swathe.raster.pixels import ToBytes, to_bytes
@@ -35,7 +35,7 @@ SLAB_BYTES = 32 << 20  # source pixels in work at once; larger windows are put t
 class TileRead:
     """Pixels of one window."""
 
-    pixels: npt.NDArray[np.uint8]  # (height, width, 3) RGB, 0 where there is no data
+    pixels: npt.NDArray[np.uint8]  # (height, width, 3) RGB, or all bands if there are more; 0 where there is no data
     valid: float  # share of pixels that hold data, 0..1
     mask: npt.NDArray[np.bool_] | None = None  # (height, width) where there is data, None for everywhere
 
@@ -86,7 +86,7 @@ class RasterReader:
         scene.check_unchanged()
         self.scene = scene
         self._opened: dict[int | None, tuple[Source, ToBytes]] = {}
-        self._band = None if scene.tiled else RowBand(self._render)
+        self._band = None if scene.tiled else RowBand(self._render, samples_of(scene))
         self._resolution(1.0)
 
     def __enter__(self) -> Self:
@@ -139,7 +139,7 @@ class RasterReader:
                 f"{level.height} pixels"
             )
         chunk = self._render(level, window) if self._band is None else self._band.read(level, window)
-        pixels = chunk.pixels if chunk.pixels.shape[2] == 3 else np.repeat(chunk.pixels, 3, axis=2)
+        pixels = chunk.pixels if chunk.pixels.shape[2] > 1 else np.repeat(chunk.pixels, 3, axis=2)
         share = 1.0 if chunk.valid is None else np.count_nonzero(chunk.valid) / chunk.valid.size
         return TileRead(pixels, share, chunk.valid)
 
@@ -170,6 +170,11 @@ class RasterReader:
             with stage("resize"):
                 parts.append(way.apply(chunk, columns, rows, window.width, height))
         return parts[0] if len(parts) == 1 else _stack(parts)
+
+
+def samples_of(scene: Scene) -> int:
+    """Return the bytes kept per level pixel: red, green, blue or all bands, and whether it holds data."""
+    return max(3, len(scene.bands)) + 1
 
 
 def slab_rows(scene: Scene, source_pixels: float) -> int:
@@ -212,7 +217,7 @@ def reader_memory(scene: Scene, tile: int, scale: float) -> int:
     slab = max(min(wanted, SLAB_BYTES), least) / pixel * _bytes_in_work(scene, ratio)
     whole = scene.width * scene.height * pixel
     blocks = max(min(CACHE_BYTES, whole), 2 * block_memory(scene))
-    samples = SAMPLES if scene.has_mask else SAMPLES - 1
+    samples = samples_of(scene) - (not scene.has_mask)
     band = 0 if scene.tiled else min(BAND_BYTES, level.width * (min(tile, level.height) + STRIP_ROWS) * samples)
     return int(blocks + slab + band + 2 * tile * tile * samples + scene.decoder_bytes)
 
@@ -227,12 +232,14 @@ def _bytes_in_work(scene: Scene, ratio: float) -> float:
     """Return the bytes that a source pixel takes while a slab is made into level pixels, given their ratio.
 
     As stored; in 8 bits, if it is not that already, with the floats in between; as Pillow's image of 4 bytes per pixel
-    and the resized one, if the scale is not 1; and where there is data, as flags and resized.
+    and the resized one, if the scale is not 1, and all bands apart and together if there are more than three; and where
+    there is data, as flags and resized.
     """
     stored = (len(scene.bands) + (scene.alpha is not None)) * np.dtype(scene.dtype).itemsize
     is_scaled = ratio != 1.0
-    as_bytes = 0 if scene.value_range is None and scene.alpha is None else 3
+    as_bytes = 0 if scene.value_range is None and scene.alpha is None else max(3, len(scene.bands))
     as_floats = 2 * stored if np.dtype(scene.dtype).kind == "f" or np.dtype(scene.dtype).itemsize > 2 else 0
-    resized = 4 + 8 / ratio**2 if is_scaled else 0
+    more = 0 if len(scene.bands) <= 3 else 2 * len(scene.bands) / ratio**2  # apart, and put together
+    resized = 4 + 8 / ratio**2 + more if is_scaled else 0
     flags = (2 + 4 * is_scaled) if scene.has_mask else 0
     return stored + as_bytes + as_floats + resized + flags

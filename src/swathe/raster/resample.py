@@ -26,7 +26,7 @@ VALID_FROM = 128  # of 255: a level pixel holds data if at least half of what it
 class Chunk:
     """A piece of a level or of a source, in 8 bits."""
 
-    pixels: Bytes  # (height, width, 1 or 3), 0 where there is no data
+    pixels: Bytes  # (height, width, bands), 0 where there is no data
     valid: npt.NDArray[np.bool_] | None  # (height, width) where there is data, None for everywhere
 
 
@@ -109,6 +109,9 @@ class Resampling:
     def _resize(self, pixels: Bytes, columns: Span, rows: Span, width: int, height: int) -> Bytes:
         from PIL import Image
 
+        if pixels.shape[2] not in {1, 3}:  # Pillow has no picture of so many bands
+            bands = [self._resize(pixels[..., [band]], columns, rows, width, height) for band in range(pixels.shape[2])]
+            return np.concatenate(bands, axis=2)
         if rows.repeat or columns.repeat:
             pixels = np.pad(pixels, ((0, rows.repeat), (0, columns.repeat), (0, 0)), mode="edge")
         image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])

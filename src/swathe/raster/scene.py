@@ -22,7 +22,7 @@ class Scene:
     uri: str  # absolute path of the file, or its address, with everything that is needed to read it
     width: int  # columns, pixels
     height: int  # rows, pixels
-    bands: tuple[int, ...]  # bands shown, counted from 1: red, green, blue, or one for grey or a palette
+    bands: tuple[int, ...]  # bands shown, counted from 1: red, green, blue and more, or one for grey or a palette
     dtype: str  # numpy name of the data type of these bands
     nodata: tuple[float, ...] | None  # value of each of these bands where there is no data, None without such values
     crs: str | None  # coordinate reference system as WKT, None without georeference
@@ -48,9 +48,10 @@ class Scene:
             raise SourceError(
                 f"{redacted(self.uri)}: has {self.width} x {self.height} pixels, so there is nothing to look at"
             )
-        if len(self.bands) not in {1, 3} or min(self.bands) < 1:
+        if len(self.bands) in {0, 2} or min(self.bands) < 1:
             raise UsageError(
-                f"bands {self.bands} of {redacted(self.uri)}: give three (red, green, blue) or one, counted from 1"
+                f"bands {self.bands} of {redacted(self.uri)}: give three (red, green, blue), one, or more for a model, "
+                "counted from 1"
             )
         if self.value_range is not None:
             low, high = self.value_range

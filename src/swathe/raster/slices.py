@@ -1,102 +1,19 @@
-"""Slices: the windows of a scene as files of their own, with a manifest that says where each belongs.
-
-This is how the paper prepares scenes. A folder of slices is read as the scene that it was cut from: its windows are the
-slices, and no others, so that what is found in them merges to the same result.
-"""
+"""Reading the windows of a scene from its slices."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import astuple, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
 from swathe.errors import SourceError
-from swathe.raster import vsi
-from swathe.raster.fingerprint import fingerprint
-from swathe.raster.gdal import describing, open_dataset, reading
-from swathe.raster.origins import origin_of, redacted
+from swathe.raster.gdal import describing, open_dataset
+from swathe.raster.manifest import read_manifest
+from swathe.raster.origins import redacted
 from swathe.raster.pyramid import Level
 from swathe.raster.reader import TileRead
 from swathe.raster.scene import Scene
 from swathe.raster.window import Window
-
-VERSION = 1
-
-
-@dataclass(frozen=True)
-class Slice:
-    """One window of a scene."""
-
-    file: str  # relative to the manifest
-    scale: float
-    window: Window  # level pixels
-    valid: float  # share of pixels that hold data
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a folder of slices holds."""
-
-    scene: Scene
-    tile: int  # side of the windows, level pixels
-    stride: int  # step between windows, level pixels
-    scales: tuple[float, ...]
-    slices: tuple[Slice, ...]
-
-    def to_json(self) -> bytes:
-        """Serialise."""
-        slices = [[one.file, one.scale, *astuple(one.window), one.valid] for one in self.slices]
-        scene = {**self.scene.to_json(), "uri": redacted(self.scene.uri)}
-        values = {"version": VERSION, "scene": scene, "tile": self.tile, "stride": self.stride, "scales": self.scales}
-        return json.dumps({**values, "slices": slices}).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes, where: str) -> Manifest:
-        """Read what `to_json` gave.
-
-        Args:
-            data: JSON.
-            where: Where it comes from, for messages.
-
-        Returns:
-            The manifest.
-
-        Raises:
-            SourceError: If it is damaged.
-        """
-        try:
-            read = json.loads(data)
-            slices = tuple(Slice(file, scale, Window(*window), valid) for file, scale, *window, valid in read["slices"])
-            scene = Scene.from_json(read["scene"])
-            return cls(scene, int(read["tile"]), int(read["stride"]), tuple(read["scales"]), slices)
-        except (ValueError, KeyError, TypeError) as error:
-            raise SourceError(f"{where}: is damaged ({error}); slice the scene again") from error
-
-
-def read_manifest(uri: str) -> Manifest:
-    """Read the manifest of slices.
-
-    Args:
-        uri: Its path or address.
-
-    Returns:
-        The manifest; its scene is that of the slices.
-
-    Raises:
-        SourceError: If it cannot be read.
-    """
-    print_of_file = fingerprint(uri)
-    with reading(uri):
-        data = vsi.read_start(origin_of(uri).gdal_path(uri), print_of_file[0])
-    if data is None:
-        raise SourceError(f"{redacted(uri)}: cannot be read; check the address and rights")
-    manifest = Manifest.from_json(data, redacted(uri))
-    scene = replace(
-        manifest.scene, uri=uri, fingerprint=print_of_file, overviews=(), tiled=True, value_range=None, dtype="uint8"
-    )
-    return replace(manifest, scene=replace(scene, block_shape=(manifest.tile, manifest.tile), nodata=None, alpha=None))
 
 
 class SliceReader:

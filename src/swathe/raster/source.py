@@ -13,6 +13,8 @@ from swathe.errors import SourceError
 from swathe.raster import gdal
 from swathe.raster.bands import has_palette, mask_bands
 from swathe.raster.decoders import is_harmless
+from swathe.raster.formats import is_manifest
+from swathe.raster.manifest import mosaic
 from swathe.raster.origins import origin_of
 from swathe.raster.window import Window
 
@@ -39,7 +41,9 @@ class Source:
 
     def __init__(self, scene: Scene, overview: int | None = None) -> None:
         self._scene = scene
-        self._dataset = gdal.open_dataset(scene.uri, overview)
+        self._mosaic = _virtual(mosaic(scene.uri)) if is_manifest(scene.uri) else None
+        path = None if self._mosaic is None else self._mosaic.name
+        self._dataset = gdal.open_dataset(scene.uri, overview, path)
         self.width: int = self._dataset.width  # columns
         self.height: int = self._dataset.height  # rows
         self.reads = 0  # calls to GDAL so far
@@ -61,6 +65,8 @@ class Source:
     def close(self) -> None:
         """Close the file."""
         self._dataset.close()
+        if self._mosaic is not None:
+            self._mosaic.close()
 
     def read(self, window: Window, thinned: tuple[int, int] | None = None) -> StoredPixels:
         """Read pixels.
@@ -158,3 +164,10 @@ def _stored(nodata: tuple[float, ...] | None, dtype: np.dtype[Any]) -> list[Any]
     limits = np.iinfo(dtype)
     possible = all(value.is_integer() and limits.min <= value <= limits.max for value in nodata)
     return [dtype.type(int(value)) for value in nodata] if possible else None
+
+
+def _virtual(content: bytes) -> Any:
+    """Return a file in memory for GDAL."""
+    from rasterio.io import MemoryFile
+
+    return MemoryFile(content, ext=".vrt")

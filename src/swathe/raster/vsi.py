@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Protocol
 
+_pointer = ctypes.POINTER
 Text, Pointer, Size, Offset = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint64
 BLOCK_BYTES = 1 << 20  # read at once from a file system in Python
 CACHE_BLOCKS = 16  # kept of each open file
@@ -24,7 +25,9 @@ CALLBACKS: dict[str, Any] = {
     "tell": ctypes.CFUNCTYPE(Offset, Pointer),
     "seek": ctypes.CFUNCTYPE(ctypes.c_int, Pointer, Offset, ctypes.c_int),
     "read": ctypes.CFUNCTYPE(Size, Pointer, Pointer, Size, Size),
-    "read_multi_range": Pointer,
+    "read_multi_range": ctypes.CFUNCTYPE(
+        ctypes.c_int, Pointer, ctypes.c_int, _pointer(Pointer), _pointer(Offset), _pointer(Size)
+    ),
     "get_range_status": Pointer,
     "eof": ctypes.CFUNCTYPE(ctypes.c_int, Pointer),
     "write": Pointer,
@@ -129,7 +132,10 @@ _kept: list[object] = []  # what GDAL calls and does not copy
 
 
 def install(prefix: str, open_file: Callable[[str], Ranges]) -> None:
-    """Give GDAL a file system, of which it keeps `CACHE_BLOCKS` blocks for each open file.
+    """Give GDAL a file system.
+
+    What it knows that it will need, such as the tiles under a window, is read as it lies; the rest in blocks, of which
+    `CACHE_BLOCKS` are kept for each open file.
 
     Errors cannot pass through GDAL: a file that cannot be opened is absent, one that cannot be read ends early.
 
@@ -154,23 +160,33 @@ def install(prefix: str, open_file: Callable[[str], Ranges]) -> None:
         _files[handle] = file, offset + (0, place, len(file))[whence]
         return 0
 
-    def read(handle: int, buffer: int, size: int, count: int) -> int:
-        file, place = _files[handle]
-        wanted = min(size * count, max(0, len(file) - place))
+    def fill(file: Ranges, place: int, wanted: int, buffer: int) -> int:
+        wanted = min(wanted, max(0, len(file) - place))
         try:
             data = file.read_range(place, wanted) if wanted else b""
         except Exception as error:  # noqa: BLE001 - as above
             logger.debug("%s", error)
             return 0
         ctypes.memmove(buffer, data, len(data))
-        _files[handle] = file, place + len(data)
-        return len(data) // size
+        return len(data)
+
+    def read(handle: int, buffer: int, size: int, count: int) -> int:
+        file, place = _files[handle]
+        filled = fill(file, place, size * count, buffer)
+        _files[handle] = file, place + filled
+        return filled // size
+
+    def read_many(handle: int, count: int, buffers: Any, places: Any, sizes: Any) -> int:
+        file, _ = _files[handle]
+        filled = (fill(file, places[n], sizes[n], buffers[n]) == sizes[n] for n in range(count))
+        return 0 if all(filled) else -1
 
     functions = {
         "open": opened,
         "tell": lambda handle: _files[handle][1],
         "seek": sought,
         "read": read,
+        "read_multi_range": read_many,
         "eof": lambda handle: int(_files[handle][1] >= len(_files[handle][0])),
         "close": lambda handle: 0 if _files.pop(handle, None) else -1,
     }

@@ -40,11 +40,16 @@ LEAST_SIDE = 1.0
 Floats = npt.NDArray[np.float64]
 
 
+GROWN_BYTES, GROWN_SECONDS = 3 << 30, 10.0
+
+
 @dataclass(frozen=True)
 class Fault:
     """Something that goes wrong when the detector is given a certain window."""
 
-    kind: str  # "error" raises ModelError, "kill" ends the process at once, "hang" blocks, "memory" asks for too much
+    # "error" raises ModelError, "kill" ends the process at once, "hang" blocks, "memory" asks for more than there is,
+    # "grow" takes more for a while than containers have
+    kind: str
     scene: str  # scene id
     call: int  # not before this many windows of the scene were looked at, over all processes
     times: int = 1  # how often it happens
@@ -294,6 +299,11 @@ class FailingDetector:
             signal.pause()
         if fault.kind == "memory":
             np.empty(1 << 60, dtype=np.uint8)
+        if fault.kind == "grow":
+            held = np.ones(GROWN_BYTES, dtype=np.uint8)
+            time.sleep(GROWN_SECONDS)
+            del held
+            return
         raise ModelError(f"scene {fault.scene}: the script says that a window fails after {fault.call}")
 
 

@@ -39,6 +39,7 @@ class DataSettings:
     box: tuple[int, int, int, int] | None = None  # left, top, right, bottom in scene pixels (geojson); None is all
     margin: float = 16.0  # how far the labels are complete around the polygons, scene pixels (geojson)
     hull: float = 0.1  # how closely the area with complete labels follows the polygons: 0 most, 1 convex (geojson)
+    bands: tuple[int, ...] | None = None  # of the images, counted from 1; all sets as many. None: red, green, blue
     scale: float = 1.0  # pyramid scale at which crops are cut
     resolution: float | None = None  # metres per crop pixel; goes before `scale` where an image has one
     rename: Mapping[str, str] = field(default_factory=dict)  # class names of the set -> the model's
@@ -51,6 +52,8 @@ class DataSettings:
             raise UsageError(f"data of kind geojson ({self.labels}) needs `scene` and `class_name`")
         if self.kind != "geojson" and self.images is None:
             raise UsageError(f"data of kind {self.kind} ({self.labels}) needs `images`")
+        if self.bands is not None and (len(self.bands) < 3 or min(self.bands) < 1):
+            raise UsageError(f"data bands are {list(self.bands)}; give three or more, counted from 1")
         if self.repeat < 1:
             raise UsageError(f"data repeat is {self.repeat}; it must be at least 1")
         if not 0 <= self.hull <= 1:
@@ -146,6 +149,7 @@ class TrainingRunSettings:
     validate_tile: int = 0  # side of the crops that are validated, pixels; 0: the side of the training views
     precision: Precision = "float32"  # of the forward pass; auto: bfloat16 where this machine is quicker with it
     checkpoint_seconds: float = 180.0  # a run that dies loses no more than this
+    device: Literal["cpu", "cuda"] = "cpu"  # cuda: a graphics card for each process (not measured)
     threads: int = 0  # 0: one per core
     cache_megabytes: int = 2048  # decoded crops kept in memory
 
@@ -175,12 +179,21 @@ class TrainingConfig:
         if not self.train:
             raise UsageError("the configuration names no training set; add a [[train]] table")
         for entry in (*self.train, *self.validate):
+            if (count := len(entry.bands or (1, 2, 3))) != self.bands:
+                raise UsageError(
+                    f"data {entry.labels} has {count} bands and the first set {self.bands}; name as many of each"
+                )
             unknown = [str(name) for name in entry.labelled if name not in self.model.classes]
             if unknown:
                 raise UsageError(
                     f"data {entry.labels} has `labelled` classes that the model does not have: {', '.join(unknown)}; "
                     f"use the model's names: {', '.join(self.model.classes)}"
                 )
+
+    @property
+    def bands(self) -> int:
+        """Bands that the model sees."""
+        return len(self.train[0].bands or (1, 2, 3))
 
 
 def nothing_to_learn(config: TrainingConfig) -> str:

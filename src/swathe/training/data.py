@@ -213,7 +213,7 @@ def _images(entry: DataSettings) -> Iterator[LabelledImage]:
     for sample in chosen_samples(entry):
         if sample.image is None:
             raise SourceError(f"labels of {sample.name!r} have no image in {entry.images}; add it or delete the labels")
-        scene = open_scene(sample.image)
+        scene = open_scene(sample.image, bands=entry.bands)
         yield scene, sample, None, (0, 0, scene.width, scene.height)
 
 
@@ -253,7 +253,7 @@ def _labelled_scene(entry: DataSettings) -> LabelledImage:
     """Lay polygons over their scene; objects centred outside of the chosen side become ignore regions."""
     import shapely
 
-    scene = open_scene(Path(entry.scene or ""))
+    scene = open_scene(Path(entry.scene or ""), bands=entry.bands)
     rings = geojson.read_rings(entry.labels, scene, class_name=entry.class_name)
     if not rings.rings:
         raise SourceError(f"{entry.labels} holds no polygon, so there is nothing to learn from it; check the labels")
@@ -299,7 +299,7 @@ def _cut(
 class Batch:
     """Views stacked for the network."""
 
-    images: npt.NDArray[np.uint8]  # (b, size, size, 3) RGB
+    images: npt.NDArray[np.uint8]  # (b, size, size, bands)
     targets: npt.NDArray[np.float32]  # (n, 7) image index, class, cx, cy, w, h (pixels), theta
     ignore: npt.NDArray[np.uint8]  # (b, size, size)
     labelled: npt.NDArray[np.bool_]  # (b, classes)

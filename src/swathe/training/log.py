@@ -18,11 +18,12 @@ STEP_COLUMNS = ("step", "epoch", "learning_rate", "alpha", "box", "objectness", 
 class RunLog:
     """Writes the log of one run; what an interrupted run logged beyond its saved state is cut off."""
 
-    def __init__(self, folder: Path, steps: int) -> None:
-        """Open the log of a run that has made `steps` steps so far."""
+    def __init__(self, folder: Path, steps: int, *, is_writer: bool = True) -> None:
+        """Open the log of a run that has made `steps` steps so far; only one process writes it."""
         self.folder = folder
         self._rows: list[list[str]] = []
-        self._cut(steps)
+        if is_writer:
+            self._cut(steps)
 
     def _cut(self, steps: int) -> None:
         kept = [row for row in self.step_rows() if int(row["step"]) <= steps]

@@ -23,6 +23,7 @@ from torch import Tensor
 from swathe.errors import ModelError, StoreError, UsageError
 from swathe.model.checkpoint import load_safetensors, save_safetensors
 from swathe.model.info import DEFAULT_ANCHORS, Anchors, ModelInfo
+from swathe.model.layers import widened
 from swathe.model.lite import LiteBackbone
 from swathe.model.loss import LossParts, YWCSLLoss
 from swathe.model.yolov5 import YWCSL
@@ -31,6 +32,7 @@ from swathe.training.config import TrainingConfig, load_config, nothing_to_learn
 from swathe.training.data import Batch, make_batch, open_held_out, open_sets, prefetched
 from swathe.training.interrupt import deferred_interrupt
 from swathe.training.log import RunLog
+from swathe.training.parallel import Peers, joined
 from swathe.training.precision import autocast, choose_precision
 from swathe.training.schedule import AveragedWeights, alpha_at, learning_rate, make_optimiser, radius_at
 from swathe.training.state import Progress, read_progress, restore, save_state
@@ -39,6 +41,7 @@ from swathe.training.validate import validate
 STATE = "state.safetensors"
 LAST = "last.safetensors"
 BEST = "best.safetensors"
+FIRST_LAYERS = {"backbone.stem.conv.weight", "backbone.features.conv_stem.weight"}
 
 
 @dataclass(frozen=True)
@@ -124,23 +127,30 @@ def train(config: TrainingConfig, watch: Watch | None = None, *, stop_after: int
     """
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
-    run = _Run(config)
-    return run.go(watch or (lambda _: None), stop_after)
+    with joined(config.run.device) as peers:
+        if not peers.is_first:
+            peers.wait()  # the first process begins the run, the others find it there
+        run = _Run(config, peers)
+        if peers.is_first:
+            peers.wait()
+        return run.go(watch or (lambda _: None), stop_after)
 
 
 class _Run:
     """A run in this process: data, network, optimiser, and where it stands."""
 
-    def __init__(self, config: TrainingConfig) -> None:
+    def __init__(self, config: TrainingConfig, peers: Peers) -> None:
         self.config = config
+        self.peers = peers
         self.folder = config.run.output
         self.fingerprint = _fingerprint(config)
         self.data = open_sets(config.train, config, config.run.tile, config.run.stride)
         self.held_out = open_held_out(config)
         schedule = config.schedule
         views = schedule.views or len(self.data.order)
-        self.gathered = max(1, round(schedule.nominal_batch / schedule.batch))  # batches per step
-        self.per_epoch = math.ceil(views / (schedule.batch * self.gathered))
+        together = schedule.batch * peers.count  # views that all processes make at once
+        self.gathered = max(1, round(schedule.nominal_batch / together))  # batches per step and process
+        self.per_epoch = math.ceil(views / (together * self.gathered))
         self.total = self.per_epoch * schedule.epochs
         tensors, self.progress = self._earlier()
         self.info = replace(
@@ -149,7 +159,7 @@ class _Run:
             largest_object=self._largest_object(),
         )
         torch.manual_seed(config.run.seed)
-        self.model = YWCSL(self.info).to(memory_format=torch.channels_last)
+        self.model = YWCSL(self.info).to(peers.device).to(memory_format=torch.channels_last)
         if not tensors:
             self._start()
         if isinstance(self.model.backbone, LiteBackbone):
@@ -162,7 +172,7 @@ class _Run:
             # before anything else is written there: a run that is stopped early is known as a run
             save_state(self.folder / STATE, self.model, self.average, self.optimiser, self.progress)
         self.loss = YWCSLLoss(self.info, config.loss)
-        self.log = RunLog(self.folder, self.progress.steps)
+        self.log = RunLog(self.folder, self.progress.steps, is_writer=peers.is_first)
 
     def _start(self) -> None:
         """Fill the network of a new run with what is known already, and choose its precision."""
@@ -218,7 +228,7 @@ class _Run:
             scores = self._make_steps(steps, batches, watch, interrupted)
             waiting = batches.seconds / max(1e-9, time.monotonic() - started)
         finished = self.progress.steps == self.total or self._is_exhausted()
-        if finished and (steps or not (self.folder / LAST).exists()):  # stopped after the last step
+        if finished and self.peers.is_first and (steps or not (self.folder / LAST).exists()):  # stopped after the last
             self._keep(LAST, scores)
             if not (self.folder / BEST).exists():
                 self._keep(BEST, scores)
@@ -236,24 +246,31 @@ class _Run:
         scores: dict[str, float] = self.log.last_scores()
         for step in steps:
             values = self._step(step, [next(batches) for _ in range(self.gathered)])
+            is_interrupted = bool(self.peers.total(torch.tensor(float(interrupted()), device=self.peers.device)))
             done, epoch = step + 1, step // self.per_epoch + 1
-            self.log.step(done, epoch, values)
-            watch(TrainingEvent(done, self.total, epoch, epochs, values))
+            self._say(watch, TrainingEvent(done, self.total, epoch, epochs, values))
             self.progress = replace(self.progress, steps=done, seconds=before + time.monotonic() - started)
             if is_validated := done % self.per_epoch == 0 and self._is_validated(epoch):
                 scores = self._validated(epoch)
-                watch(TrainingEvent(done, self.total, epoch, epochs, scores))
+                self._say(watch, TrainingEvent(done, self.total, epoch, epochs, scores))
             is_last = step == steps[-1] or (is_validated and self._is_exhausted())
             is_late = time.monotonic() - saved > self.config.run.checkpoint_seconds
-            if is_last or interrupted() or is_late:
+            if self.peers.is_first and (is_last or is_interrupted or is_late):
                 self.log.flush()
                 save_state(self.folder / STATE, self.model, self.average, self.optimiser, self.progress)
                 saved = time.monotonic()
-            if interrupted():
+            if is_interrupted:
                 raise KeyboardInterrupt
             if is_last:
                 break
         return scores
+
+    def _say(self, watch: Watch, event: TrainingEvent) -> None:
+        """Log a step, and report it or a validation; one process does."""
+        if self.peers.is_first:
+            if "total" in event.values:
+                self.log.step(event.step, event.epoch, event.values)
+            watch(event)
 
     def _is_exhausted(self) -> bool:
         """Return whether the score has not risen for as many validations as the run has patience."""
@@ -261,10 +278,11 @@ class _Run:
         return 0 < patience <= self.log.validations_since_best()
 
     def _make(self, number: int) -> Batch:
-        """Make the batch with a running number."""
+        """Make the batch with a running number of this process; all of them share out the views of a step."""
         config, batch = self.config, self.config.schedule.batch
         augment = config.augment
         epoch = number // (self.per_epoch * self.gathered)
+        number = number * self.peers.count + self.peers.rank
         if epoch >= config.schedule.epochs - config.schedule.plain_epochs:
             augment = replace(augment, mosaic=0.0, mixup=0.0)
         return make_batch(self.data, number * batch, batch, config.model.input_size, augment, config.run.seed)
@@ -287,11 +305,13 @@ class _Run:
             parts.total.backward()  # type: ignore[no-untyped-call]
             shown = (parts.box, parts.objectness, parts.classes, parts.angle)
             sums += np.array([float(part.detach()) for part in shown]) / len(batches)
+        sums = self.peers.total(torch.from_numpy(sums).to(self.peers.device)).cpu().numpy() / self.peers.count
         if not np.isfinite(sums).all():
             raise ModelError(
                 f"the loss is no longer a number at step {step + 1} (its parts: {sums.tolist()}); "
                 f"lower schedule.learning_rate. {self.folder / STATE} holds an earlier state"
             )
+        self.peers.add_gradients(self.model)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), schedule.gradient_limit)
         self.optimiser.step()
         self.average.update(self.model, step)
@@ -300,16 +320,17 @@ class _Run:
         return {"learning_rate": rate, "alpha": alpha, **losses, "total": float(sums.sum())}
 
     def _losses(self, batch: Batch, alpha: float, radius: float) -> LossParts:
-        images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).float() * self.info.input_scale
-        with autocast(self.progress.precision):
+        device = self.peers.device
+        images = torch.from_numpy(batch.images).to(device).permute(0, 3, 1, 2).float() * self.info.input_scale
+        with autocast(self.progress.precision, device.type):
             maps = self.model.outputs(images.contiguous(memory_format=torch.channels_last))
         return self.loss(
             maps,
-            torch.from_numpy(batch.targets),
+            torch.from_numpy(batch.targets).to(device),
             alpha=alpha,
             radius=radius,
-            ignore=torch.from_numpy(batch.ignore),
-            labelled=torch.from_numpy(batch.labelled),
+            ignore=torch.from_numpy(batch.ignore).to(device),
+            labelled=torch.from_numpy(batch.labelled).to(device),
         )
 
     def _is_validated(self, epoch: int) -> bool:
@@ -320,18 +341,22 @@ class _Run:
         """Validate the averaged weights; keep them if they are the best so far."""
         if self.held_out is None:
             return {}
+        if not self.peers.is_first:
+            self.peers.wait()
+            return self.log.last_scores()
         scores = validate(self._averaged(), self.held_out)
         self.log.epoch(self.progress.steps, epoch, self.progress.seconds, scores)
         self.log.draw_curves()
         if scores["map50_area"] > self.progress.best:
             self.progress = replace(self.progress, best=scores["map50_area"])
             self._keep(BEST, scores)
+        self.peers.wait()
         return scores
 
     def _averaged(self) -> YWCSL:
         model = YWCSL(self.info)
         model.load_state_dict(self.average.state)
-        return model.eval()
+        return model.eval().to(self.peers.device)
 
     def _keep(self, name: str, scores: Mapping[str, float]) -> None:
         tensors = {key: value.cpu().numpy() for key, value in self.average.state.items()}
@@ -362,19 +387,24 @@ def _info(config: TrainingConfig, anchors: Anchors) -> ModelInfo:
     model = config.model
     scales = tuple(sorted({entry.scale for entry in config.train}))
     return ModelInfo(
-        model.name, model.size, model.classes, model.input_size, anchors=anchors, scales=scales, extra=dict(model.extra)
+        model.name,
+        model.size,
+        model.classes,
+        model.input_size,
+        anchors=anchors,
+        bands=config.bands,
+        scales=scales,
+        extra=dict(model.extra),
     )
 
 
 def _take(model: YWCSL, path: Path) -> None:
-    """Take the tensors of another model that have the same name and shape."""
-    found, _ = load_safetensors(path)
-    own = model.state_dict()
-    fitting = {
-        name: torch.from_numpy(np.array(found[name]))
-        for name, tensor in own.items()
-        if name in found and found[name].shape == tuple(tensor.shape)
-    }
+    """Take the tensors of another model that have the same name and shape; its first layer may see fewer bands."""
+    given, info = load_safetensors(path)
+    found, own = {name: torch.from_numpy(np.array(tensor)) for name, tensor in given.items()}, model.state_dict()
+    for name in FIRST_LAYERS & found.keys() if info.bands < model.info.bands else ():
+        found[name] = widened(found[name], model.info.bands)
+    fitting = {name: found[name] for name, tensor in own.items() if name in found and found[name].shape == tensor.shape}
     if not fitting:
         raise ModelError(f"{path}: no tensor fits a model of size {model.info.size!r}; choose another `initial`")
     model.load_state_dict({**own, **fitting})

@@ -27,8 +27,10 @@ def choose_precision(wanted: Precision, model: YWCSL, batch: int, size: int) -> 
     """
     if wanted != "auto":
         return wanted
+    if next(model.parameters()).is_cuda:
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     trial = copy.deepcopy(model).train()
-    images = torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(batch, model.info.bands, size, size, generator=torch.Generator().manual_seed(0))
     images = images.contiguous(memory_format=torch.channels_last)
     precisions: tuple[Precision, Precision] = ("float32", "bfloat16")
     times: dict[Precision, list[float]] = {precision: [] for precision in precisions}
@@ -46,6 +48,6 @@ def _seconds(model: YWCSL, images: torch.Tensor, precision: Precision) -> float:
     return time.perf_counter() - started
 
 
-def autocast(precision: Precision) -> torch.autocast:
-    """Return the context of a forward pass in a precision."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+def autocast(precision: Precision, device: str = "cpu") -> torch.autocast:
+    """Return the context of a forward pass in a precision, on a kind of device."""
+    return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")

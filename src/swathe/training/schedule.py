@@ -99,10 +99,11 @@ def make_optimiser(model: YWCSL, settings: ScheduleSettings) -> torch.optim.Opti
         if parameter.requires_grad:
             groups[2 * (id(parameter) in slow) + (parameter.ndim <= 1)]["params"].append(parameter)
     groups = [group for group in groups if group["params"]]
+    fused = all(parameter.is_cuda for group in groups for parameter in group["params"])
     rate, momentum = settings.learning_rate, settings.momentum
     if settings.optimiser == "adamw":
-        return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999))
-    return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=True)
+        return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999), fused=fused)
+    return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=True, fused=fused)
 
 
 def _pretrained(model: YWCSL) -> Iterable[nn.Parameter]:

@@ -105,7 +105,9 @@ def restore(
         parameter = parameters[int(index)]
         # a buffer has its parameter's memory layout, or the next sums would be ordered otherwise
         same_shape = value.shape == parameter.shape
-        optimiser.state[parameter][key] = torch.empty_like(parameter).copy_(value) if same_shape else value.clone()
+        optimiser.state[parameter][key] = (
+            torch.empty_like(parameter).copy_(value) if same_shape else value.to(parameter.device)
+        )
 
 
 def _of(tensors: Mapping[str, Tensor], prefix: str) -> list[tuple[str, Tensor]]:

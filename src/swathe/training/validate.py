@@ -33,7 +33,7 @@ def validate(model: YWCSL, crops: CropSet) -> dict[str, float]:
         crops: Labelled crops.
 
     Returns:
-        `map50_voc07`, `map50_area` and `map50_95_area`; 0 where no object counts.
+        `map50_voc07`, `map50_area`, `map75_area` and `map50_95_area`; 0 where no object counts.
 
     Raises:
         SourceError: If an image cannot be read.

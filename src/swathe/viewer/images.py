@@ -118,7 +118,7 @@ def _open(stored: StoredScene, settings: Mapping[str, Any]) -> RasterReader:
     scene = open_scene(
         stored.scene.uri,
         scene_id=stored.scene.id,
-        bands=settings.get("bands"),
+        bands=(settings.get("bands") or [])[:3] or None,  # the picture of a model that sees more
         value_range=tuple(limits) if isinstance(limits, list) else limits,
     )
     if (scene.width, scene.height) != (stored.scene.width, stored.scene.height):

@@ -35,6 +35,7 @@ def card_values(info: ModelInfo) -> dict[str, Any]:
         "largest_object": info.largest_object,
         "min_score": info.min_score,
         "stride": max(info.strides),
+        "bands": info.bands,
         "colour_order": info.colour_order,
         "input_scale": info.input_scale,
         "licence": None if (licence := info.extra.get("licence")) is None else str(licence),

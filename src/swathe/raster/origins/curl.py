@@ -12,14 +12,14 @@ from urllib.parse import SplitResult
 from swathe.errors import SourceError
 from swathe.raster import vsi
 from swathe.raster.environment import OPENING_OPTIONS, settings
-from swathe.raster.origins.protocol import Fingerprint, Origin
+from swathe.raster.origins.protocol import Fingerprint
 
 CONNECT_SECONDS = 5.0  # when a failure is looked into
 STATUS = re.compile(r"(?:HTTP )?(?:response|error) code(?: on \S+)?: (\d{3})")
 AGAIN = "check the address and the network, and run the same command again, what is done is kept"
 
 
-class Remote(Origin):
+class Remote:
     """A server that GDAL reads from; subclasses say how its addresses are written."""
 
     def redacted(self, uri: str) -> str:

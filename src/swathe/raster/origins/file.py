@@ -11,14 +11,14 @@ from pathlib import Path
 
 from swathe.errors import SourceError
 from swathe.raster.formats import SUFFIXES, is_raster_name
-from swathe.raster.origins.protocol import Fingerprint, Origin
+from swathe.raster.origins.protocol import Fingerprint
 
 LOOKED_FOR = f"looked for {', '.join(sorted(SUFFIXES))}"
 NAME_SHOWN = 200  # characters of a name that is too long
 PAGE = re.compile(r"GTIFF_DIR:(\d+):(.+)", re.DOTALL)  # GDAL's name for an image of a TIFF, counted from 1
 
 
-class File(Origin):
+class File:
     """Files of this machine."""
 
     def expand(self, source: str) -> Iterable[str]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from swathe.errors import SourceError
 from swathe.raster import vsi
 from swathe.raster.origins.listing import expand_address
-from swathe.raster.origins.protocol import Fingerprint, Origin
+from swathe.raster.origins.protocol import Fingerprint
 
 if TYPE_CHECKING:
     from hdfs_native import Client
@@ -61,7 +61,7 @@ class _File:
         return data
 
 
-class Hdfs(Origin):
+class Hdfs:
     """A cluster's file system."""
 
     scheme = "hdfs://"

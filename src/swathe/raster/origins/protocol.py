@@ -74,18 +74,3 @@ class Origin(Protocol):
             What is wrong, and what to do.
         """
         ...
-
-    def hosts(self, _uri: str, _start: float, _end: float, /) -> tuple[str, ...]:
-        """Return which machines of a cluster have a part of a file, so that it is read there.
-
-        Asked for each batch of windows, so answers of servers are to be kept.
-
-        Args:
-            _uri: The address.
-            _start: Where the part begins, as a share of the file: rows lie one behind the other, more or less.
-            _end: Where it ends.
-
-        Returns:
-            Names or addresses, best first; none if the file is equally near to all.
-        """
-        return ()

@@ -11,12 +11,13 @@ import msgspec
 from swathe.errors import StoreError, UsageError
 from swathe.store.hbase.catalogue import FACTS, SCENES, SETTINGS, Catalogue
 from swathe.store.hbase.client import Client, interface
-from swathe.store.hbase.store import FAMILY, HBaseStore, Settings, catalogue_table, work_table
+from swathe.store.hbase.coding import FAMILY
+from swathe.store.hbase.store import HBaseStore, Settings, catalogue_table, work_table
 from swathe.store.hbase.workspace import FAMILY as WORK_FAMILY
 
 PORT = 9090
 MOST_SHARDS = 256
-LATEST_VERSION = Settings.version
+VERSION = Settings.version
 
 
 def open_hbase(address: str, *, create: bool = False) -> HBaseStore:
@@ -53,8 +54,8 @@ def open_hbase(address: str, *, create: bool = False) -> HBaseStore:
         catalogue.keep_fact(SETTINGS, msgspec.json.encode(settings))
     else:
         settings = msgspec.json.decode(kept, type=Settings)
-    if settings.version > LATEST_VERSION:
-        raise StoreError(f"{address} was made by a newer version of Swathe; update Swathe")
+    if settings.version != VERSION:
+        raise StoreError(f"{address} was made by another version of Swathe; use that, or detect into another table")
     return HBaseStore(client, name, settings)
 
 

@@ -43,6 +43,7 @@ class Set:
     since: int  # time of their cells, milliseconds
     reach: tuple[float, float]  # half of the largest width and height of a hull, geometry coordinates
     wide: int  # hulls without a place
+    level: int  # cells of its rows are 4**level places
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ PATIENCE = 120.0  # seconds that a call is tried again; regions that move were s
 FIRST_PATIENCE = 3.0  # seconds, before the server has ever answered: an address that is wrong is told soon
 SOCKET_SECONDS = 90  # a write waits inside of the server while its region moves
 PAUSES = (0.1, 0.3, 1.0, 2.0, 3.0)  # seconds between attempts, the last one again and again
-PAGE_ROWS = 10_000  # that one answer of a scan holds
+PAGE_ROWS = 500  # that one answer of a scan holds; rows of detections take up to 90 kB
+PAGE_KEYS = 10_000
 # What is said of mistakes, which no waiting mends.
 FINAL = (
     "Internal error",
@@ -102,20 +103,20 @@ class Client:
         Raises:
             StoreError: If HBase does not answer.
         """
-        filters = b"KeyOnlyFilter()" if keys_only else None
+        filters, most = (b"KeyOnlyFilter()", PAGE_KEYS) if keys_only else (None, PAGE_ROWS)
         while True:
             scan = interface().TScan(
                 startRow=start,
                 stopRow=stop,
                 columns=columns,
-                caching=PAGE_ROWS,
+                caching=most,
                 filterString=filters,
                 cacheBlocks=not keys_only,
             )
-            page = self.call("getScannerResults", table, scan, PAGE_ROWS)
+            page = self.call("getScannerResults", table, scan, most)
             if page:
                 yield page
-            if len(page) < PAGE_ROWS:
+            if len(page) < most:
                 return
             start = page[-1].row + b"\0"
 

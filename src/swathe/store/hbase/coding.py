@@ -1,17 +1,20 @@
 """Detections as rows of HBase, and back.
 
-A key is shard, kind of place, place on the Z-order curve, set and number, big-endian, so that keys sort by place. A set
-is what one call of `write` has made of one scene; its mark is a hash of run, scene and content. A value is fixed in
-size: class, flag, score, box and upright hull, little-endian; an id that is not `run/scene/number` follows it.
+A row holds the detections of one set in one cell of the Z-order curve: HBase does the same work for a row, whether it
+has 100 bytes or 20,000. A set is what one call of `write` has made of one scene; its mark is a hash of run, scene and
+content. Keys are shard, kind of place, first place of the cell, set and part of the cell, big-endian, so that they sort
+by place. Columns are arrays of records of a fixed size, little-endian: `p` where and what, `b` the box; `i` holds ids
+that are not `run/scene/number`, as JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -25,12 +28,18 @@ if TYPE_CHECKING:
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Strings: TypeAlias = list[str]
+Row: TypeAlias = tuple[bytes, Mapping[bytes, bytes]]  # key, values by column
 
 GROUND, IMAGE, WIDE = 0, 1, 2  # kinds of places: longitude and latitude; pixels; hulls too wide for a place
 EXTENTS = {GROUND: curve.LONLAT, IMAGE: curve.PIXELS}
 WIDEST = {GROUND: 0.5, IMAGE: 4096.0}  # of a hull that has a place, in degrees or pixels; few objects are larger
-KEY = np.dtype([("shard", "u1"), ("kind", "u1"), ("place", ">u8"), ("set", ">u8"), ("number", ">u4")])
-VALUE = np.dtype([("class", "<u2"), ("cut", "u1"), ("score", "<f8"), ("box", "<f8", 5), ("hull", "<f8", 4)])
+KEY = np.dtype([("shard", "u1"), ("kind", "u1"), ("place", ">u8"), ("set", ">u8"), ("part", ">u4")])
+PLACED = np.dtype([("class", "<u2"), ("score", "<f8"), ("hull", "<f8", 4)])
+BOXED = np.dtype([("number", "<u4"), ("cut", "u1"), ("box", "<f8", 5)])
+FAMILY = b"d"
+PLACES, BOXES, IDS = b"p", b"b", b"i"  # columns
+LEAST_ROWS = 128  # detections that a cell of a set holds on average at least
+MOST_ROWS = 1024  # detections of a row; a cell with more has several
 SLICE = 65_536  # rows whose footprints are in memory at once
 
 
@@ -39,8 +48,8 @@ class Encoded:
     """The detections of one scene, ready to be put."""
 
     mark: int  # of the set
-    keys: npt.NDArray[np.void]  # (n,) of KEY
-    values: list[bytes]
+    rows: Sequence[Row]  # by key
+    level: int  # cells are 4**level places
     bounds: tuple[float, ...] | None  # of all hulls: xmin, ymin, xmax, ymax; None without detections
     reach: tuple[float, float]  # half of the largest width and height of a hull that has a place
     wide: int  # hulls that have none
@@ -48,16 +57,18 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Rows that were read."""
+    """Detections that were read."""
 
-    keys: npt.NDArray[np.void]  # (n,) of KEY
-    values: npt.NDArray[np.void]  # (n,) of VALUE
-    tails: Sequence[bytes] | None  # ids that are not `run/scene/number`; None if there is none
+    sets: npt.NDArray[np.uint64]  # (n,) marks
+    placed: npt.NDArray[np.void]  # (n,) of PLACED
+    boxed: npt.NDArray[np.void]  # (n,) of BOXED; (0,) if boxes were not asked for
+    ids: Sequence[str | None] | None  # (n,), None for `run/scene/number`; None if there is no other
 
     def take(self, chosen: npt.NDArray[Any]) -> Decoded:
-        """Return some rows, by mask or index."""
-        tails = None if self.tails is None else np.asarray(self.tails, dtype=object)[chosen].tolist()
-        return Decoded(self.keys[chosen], self.values[chosen], tails)
+        """Return some of them, by mask or index."""
+        ids = None if self.ids is None else np.asarray(self.ids, dtype=object)[chosen].tolist()
+        boxed = self.boxed[chosen] if len(self.boxed) else self.boxed
+        return Decoded(self.sets[chosen], self.placed[chosen], boxed, ids)
 
 
 def hulls_of(detections: Detections) -> FloatArray:
@@ -87,57 +98,78 @@ def encode(found: Detections, run: str, scene: str, seed: bytes, shards: int) ->
     found = found.take(found.canonical_order())
     count, kind = len(found), GROUND if found.georeferenced else IMAGE
     hulls = hulls_of(found)
-    values = np.zeros(count, VALUE)
-    values["class"], values["cut"], values["score"] = _class_codes(found), found.cut, found.scores
-    values["box"], values["hull"] = found.boxes, hulls
-    raw = values.tobytes()
-    fixed = [raw[start : start + VALUE.itemsize] for start in range(0, len(raw), VALUE.itemsize)]
-    tails = _tails(found, run, scene)
-    contents = fixed if tails is None else [value + tail for value, tail in zip(fixed, tails, strict=True)]
+    placed, boxed = np.zeros(count, PLACED), np.zeros(count, BOXED)
+    placed["class"], placed["score"], placed["hull"] = _class_codes(found), found.scores, hulls
+    boxed["number"], boxed["cut"], boxed["box"] = np.arange(count), found.cut, found.boxes
+    ids = _ids(found, run, scene)
     digest = blake2b(seed, digest_size=8)
-    digest.update("\0".join(found.class_names).encode())
-    for content in contents:
+    for content in ("\0".join(found.class_names).encode(), placed.tobytes(), boxed.tobytes(), msgspec.json.encode(ids)):
         digest.update(content)
+    mark = int.from_bytes(digest.digest())
     sizes = hulls[:, 2:] - hulls[:, :2]
     wide = (sizes > WIDEST[kind]).any(axis=1)
-    keys = np.zeros(count, KEY)
-    keys["number"] = np.arange(count)
-    keys["shard"] = keys["number"] % shards
-    keys["kind"] = np.where(wide, WIDE, kind)
     centres = 0.5 * (hulls[:, :2] + hulls[:, 2:])
-    keys["place"] = np.where(wide, 0, curve.places(centres, EXTENTS[kind]))
-    mark = int.from_bytes(digest.digest())
-    keys["set"] = mark
+    kinds = np.where(wide, WIDE, kind)
+    level, cells = _cells(np.where(wide, np.uint64(0), curve.places(centres, EXTENTS[kind])), kinds)
+    rows = list[Row]()
+    for number, (part, chosen) in enumerate(_parts(kinds, cells)):
+        key = np.array([(number % shards, kinds[chosen[0]], cells[chosen[0]], mark, part)], KEY)
+        columns = {PLACES: placed[chosen].tobytes(), BOXES: boxed[chosen].tobytes()}
+        if ids is not None:
+            columns[IDS] = msgspec.json.encode([ids[index] for index in chosen.tolist()])
+        rows.append((key.tobytes(), columns))
     bounds = (*hulls[:, :2].min(axis=0).tolist(), *hulls[:, 2:].max(axis=0).tolist()) if count else None
     reach = (0.5 * sizes[~wide]).max(axis=0, initial=0.0).tolist()
-    return Encoded(mark, keys, contents, bounds, (reach[0], reach[1]), int(wide.sum()))
+    return Encoded(mark, sorted(rows), level, bounds, (reach[0], reach[1]), int(wide.sum()))
 
 
-def key_bytes(keys: npt.NDArray[np.void]) -> Iterator[bytes]:
-    """Yield keys as HBase has them."""
-    raw = keys.tobytes()
-    for start in range(0, len(raw), KEY.itemsize):
-        yield raw[start : start + KEY.itemsize]
+def _cells(places: npt.NDArray[np.uint64], kinds: npt.NDArray[np.int64]) -> tuple[int, npt.NDArray[np.uint64]]:
+    """Return the smallest size of cells that hold enough, and the first place (n,) of the cell of each place."""
+    most = max(1, int(np.count_nonzero(kinds != WIDE)) // LEAST_ROWS)
+    for level in range(curve.BITS + 1):
+        cells = curve.first_places(places, level)
+        if len(np.unique(cells[kinds != WIDE])) <= most:
+            break
+    return level, cells
 
 
-def decode(keys: Sequence[bytes], values: Sequence[bytes]) -> Decoded:
+def _parts(kinds: npt.NDArray[np.int64], cells: npt.NDArray[np.uint64]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Yield what one row holds: the part of its cell, and indexes in ascending order."""
+    order = np.lexsort((cells, kinds))
+    ends = (np.diff(cells[order]) != 0) | (np.diff(kinds[order]) != 0)
+    for cell in np.split(order, np.flatnonzero(ends) + 1):
+        for part, start in enumerate(range(0, len(cell), MOST_ROWS)):
+            yield part, cell[start : start + MOST_ROWS]
+
+
+def decode(rows: Sequence[Row]) -> Decoded:
     """Take rows apart.
 
     Args:
-        keys: Their keys (n,).
-        values: Their values (n,).
+        rows: Keys and columns; those of boxes and ids may be left out in all.
 
     Returns:
-        The rows.
+        The detections.
 
     Raises:
-        ValueError: If one is too short.
+        ValueError: If columns do not belong together.
+        KeyError: If there is no column of places.
     """
-    joined = b"".join(values)
-    plain = len(joined) == len(values) * VALUE.itemsize and {*map(len, values)} <= {VALUE.itemsize}
-    fixed = joined if plain else b"".join(value[: VALUE.itemsize] for value in values)
-    tails = None if plain else [value[VALUE.itemsize :] for value in values]
-    return Decoded(np.frombuffer(b"".join(keys), KEY), np.frombuffer(fixed, VALUE), tails)
+    placed = np.frombuffer(b"".join(columns[PLACES] for _, columns in rows), PLACED)
+    boxed = np.frombuffer(b"".join(columns.get(BOXES, b"") for _, columns in rows), BOXED)
+    counts = [len(columns[PLACES]) // PLACED.itemsize for _, columns in rows]
+    marks = np.frombuffer(b"".join(key for key, _ in rows), KEY)["set"].astype(np.uint64)
+    ids: list[str | None] | None = None
+    if any(IDS in columns for _, columns in rows):
+        own = (columns.get(IDS) for _, columns in rows)
+        parts = (
+            [None] * count if part is None else msgspec.json.decode(part)
+            for part, count in zip(own, counts, strict=True)
+        )
+        ids = [one for part in parts for one in part]
+    if len(boxed) not in (0, len(placed)) or (ids is not None and len(ids) != len(placed)):
+        raise ValueError("columns of different lengths")
+    return Decoded(np.repeat(marks, counts), placed, boxed, ids)
 
 
 def table_of(
@@ -158,22 +190,21 @@ def table_of(
     places = {name: number for number, name in enumerate(names)}
     lookup = np.array([places[name] for own in classes for name in own], dtype=np.int32)
     starts = np.cumsum([0, *map(len, classes)])[:-1]
-    codes = lookup[starts[owners] + rows.values["class"]] if len(owners) else np.empty(0, np.int32)
+    codes = lookup[starts[owners] + rows.placed["class"]] if len(owners) else np.empty(0, np.int32)
     run, scene = (_coded([key[part] for key in scenes], owners) for part in (0, 1))
-    numbers = pa.array(rows.keys["number"].astype(np.int64)).cast(pa.string())
+    numbers = pa.array(rows.boxed["number"].astype(np.int64)).cast(pa.string())
     ids = pc.binary_join_element_wise(run.cast(pa.string()), scene.cast(pa.string()), numbers, "/")
-    if rows.tails is not None:
-        own = pa.array([tail.decode() or None for tail in rows.tails], pa.string())
-        ids = pc.coalesce(own, ids)
-    boxes = rows.values["box"]
+    if rows.ids is not None:
+        ids = pc.coalesce(pa.array(rows.ids, pa.string()), ids)
+    boxes = rows.boxed["box"]
     columns = [
         ids,
         run,
         scene,
         pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names, pa.string())),
-        pa.array(rows.values["score"].astype(np.float64)),
+        pa.array(rows.placed["score"].astype(np.float64)),
         *(pa.array(boxes[:, number].astype(np.float64)) for number in range(len(BOX_COLUMNS))),
-        pa.array(rows.values["cut"].astype(np.bool_)),
+        pa.array(rows.boxed["cut"].astype(np.bool_)),
     ]
     return pa.table(columns, schema=SCHEMA), names
 
@@ -193,12 +224,11 @@ def _class_codes(found: Detections) -> npt.NDArray[np.int64]:
     return lookup[column.indices.to_numpy()] if len(column) else np.empty(0, np.int64)
 
 
-def _tails(found: Detections, run: str, scene: str) -> list[bytes] | None:
-    """Return the ids that do not follow from run, scene and number; None if all do."""
+def _ids(found: Detections, run: str, scene: str) -> list[str | None] | None:
+    """Return the ids that do not follow from run, scene and number, None for those that do; None if all do."""
     expected = pc.binary_join_element_wise(run, scene, pa.array(np.arange(len(found))).cast(pa.string()), "/")
     ids = found.table.column("id").combine_chunks()
     if ids.equals(expected):
         return None
-    return [
-        b"" if own == rule else own.encode() for own, rule in zip(ids.to_pylist(), expected.to_pylist(), strict=True)
-    ]
+    both = zip(ids.to_pylist(), expected.to_pylist(), strict=True)
+    return [None if own == rule else own for own, rule in both]

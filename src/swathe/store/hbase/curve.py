@@ -39,14 +39,21 @@ def places(points: FloatArray, extent: tuple[float, float, float, float]) -> Cel
     return _spread(cells[:, 0]) | (_spread(cells[:, 1]) << np.uint64(1))
 
 
+def first_places(places: CellArray, level: int) -> CellArray:
+    """Return the first place (n,) of the cell of 4**level places that holds each place (n,)."""
+    shift = np.uint64(2 * level)
+    return (places >> shift) << shift
+
+
 def ranges(
-    rectangles: FloatArray, extent: tuple[float, float, float, float], most: int = MOST_RANGES
+    rectangles: FloatArray, extent: tuple[float, float, float, float], least: int = 0, most: int = MOST_RANGES
 ) -> list[tuple[int, int]]:
     """Cover rectangles by ranges of places, from the largest quadrants down.
 
     Args:
         rectangles: Rectangles (m, 4) as xmin, ymin, xmax, ymax.
         extent: xmin, ymin, xmax, ymax of the grid.
+        least: Ranges are of whole cells of 4**least places.
         most: About how many ranges.
 
     Returns:
@@ -55,7 +62,7 @@ def ranges(
     corners = columns_and_rows(rectangles.reshape(-1, 2), extent).reshape(-1, 4).astype(np.int64)
     whole: list[tuple[int, int]] = []  # quadrants inside of a rectangle: place of the first cell, level
     cut = [(0, 0, 0, BITS)] if len(corners) else []  # column, row, first place, level
-    while cut and len(whole) + len(cut) < most:
+    while cut and cut[0][3] > least and len(whole) + len(cut) < most:
         column, row, first, level = cut.pop(0)  # the largest: children are put at the end
         half = 1 << (level - 1)
         for quadrant in range(4):
@@ -65,7 +72,7 @@ def ranges(
                 continue
             start = first + (quadrant << 2 * (level - 1))
             inside = (touched[:, :2] <= (x, y)).all(1) & (touched[:, 2:] >= (x + half - 1, y + half - 1)).all(1)
-            if inside.any() or level == 1:
+            if inside.any():
                 whole.append((start, level - 1))
             else:
                 cut.append((x, y, start, level - 1))

@@ -18,7 +18,7 @@ from swathe.errors import StoreError
 from swathe.query import Query
 from swathe.store.hbase import coding, curve
 from swathe.store.hbase.catalogue import Key, Snapshot
-from swathe.store.hbase.client import Client
+from swathe.store.hbase.client import Client, interface
 from swathe.store.rows import bounds_of, class_names, described, may_match
 
 if TYPE_CHECKING:
@@ -82,18 +82,18 @@ class Reader:
             return cells.count(np.concatenate([coding.hulls_of(batch) for batch in self.scan(query)]))
         counts = np.zeros((cells.rows, cells.columns), dtype=np.int64)
         asked = self.snapshot.rows().asked(query)
+        simple = query.classes is None and not query.regions and not query.measured
         for scenes in self._groups(query, asked):
-            rows, owners = self._read(query, scenes, cells)
-            if query.classes is None and query.min_score is None and not query.regions and not query.measured:
-                counts += cells.count(rows.values["hull"])
-            else:
-                counts += cells.count(coding.hulls_of(self._matching(query, scenes, rows, owners)))
+            rows, owners = self._read(query, scenes, cells, boxes=not simple)
+            hulls = rows.placed["hull"]
+            counts += cells.count(hulls if simple else hulls[self._matching(query, scenes, rows, owners)[1]])
         return counts
 
     def matches(self, query: Query, scenes: pa.Table) -> Detections:
         """Read the matches in some scenes, in no particular order and without regard to the limit."""
         rows, owners = self._read(query, scenes)
-        return self._matching(query, scenes, rows, owners)
+        found, passed = self._matching(query, scenes, rows, owners)
+        return found.take(passed)
 
     def _groups(self, query: Query, asked: pa.Table) -> Iterator[pa.Table]:
         """Yield rows of scenes that may hold a match, those that are sorted together."""
@@ -110,13 +110,14 @@ class Reader:
             yield table.slice(start)
 
     def _read(
-        self, query: Query, scenes: pa.Table, cells: Cells | None = None
+        self, query: Query, scenes: pa.Table, cells: Cells | None = None, *, boxes: bool = True
     ) -> tuple[coding.Decoded, npt.NDArray[np.int64]]:
-        """Read the rows of scenes that may match, and the scene of each by its place."""
+        """Read the detections of scenes that may match, and the scene of each by its place."""
         keys = list(zip(scenes.column("run").to_pylist(), scenes.column("scene").to_pylist(), strict=True))
         live = [entry.live for entry in map(self.snapshot.entry, keys) if entry.live is not None]
         marks = np.array([one.mark for one in live], dtype=np.uint64)
         reach = np.array([one.reach for one in live]).reshape(-1, 2)
+        level = max(one.level for one in live)
         infos = list(described(scenes).values())
         kinds = np.array([coding.GROUND if scene.georeferenced else coding.IMAGE for scene in infos], dtype=np.int64)
         ranges = [(coding.WIDE, (0, 0))] if any(one.wide for one in live) else []
@@ -124,57 +125,60 @@ class Reader:
             own = kinds == kind
             if own.any():
                 rectangles = _rectangles(query, bounds_of(scenes)[own], reach[own].max(axis=0), cells)
-                ranges += [(kind, part) for part in curve.ranges(rectangles, extent)]
-        found = coding.decode(*self._fetch(ranges))
+                ranges += [(kind, part) for part in curve.ranges(rectangles, extent, level)]
+        try:
+            found = coding.decode(self._fetch(ranges, boxes=boxes))
+        except (ValueError, KeyError) as error:
+            raise self._damaged(error) from error
         order = np.argsort(marks)
-        sets = found.keys["set"].astype(np.uint64)
-        places = np.minimum(np.searchsorted(marks[order], sets), len(marks) - 1)
+        places = np.minimum(np.searchsorted(marks[order], found.sets), len(marks) - 1)
         owners = order[places]
-        passed = marks[owners] == sets
+        passed = marks[owners] == found.sets
         if query.min_score is not None:
-            passed &= found.values["score"] >= query.min_score
-        passed &= query.hull_mask(found.values["hull"])
+            passed &= found.placed["score"] >= query.min_score
+        passed &= query.hull_mask(found.placed["hull"])
         return found.take(passed), owners[passed]
 
-    def _fetch(self, ranges: Sequence[tuple[int, tuple[int, int]]]) -> tuple[list[bytes], list[bytes]]:
+    def _fetch(self, ranges: Sequence[tuple[int, tuple[int, int]]], *, boxes: bool) -> list[coding.Row]:
         """Read ranges of all shards, several at once."""
         bounds = []
         for shard in range(self.shards):
             for kind, (first, last) in ranges:
                 head = bytes([shard, kind])
                 bounds.append((head + first.to_bytes(8), head + (last + 1).to_bytes(8)))
-        keys, values = list[bytes](), list[bytes]()
-        with ThreadPoolExecutor(READERS) as pool:
-            for own_keys, own_values in pool.map(self._range, bounds):
-                keys += own_keys
-                values += own_values
-        return keys, values
+        columns = None if boxes else [interface().TColumn(family=coding.FAMILY, qualifier=coding.PLACES)]
 
-    def _range(self, bounds: tuple[bytes, bytes]) -> tuple[list[bytes], list[bytes]]:
-        """Read a range of keys."""
-        keys, values = list[bytes](), list[bytes]()
-        for page in self.client.rows(self.table, *bounds):
-            keys += [result.row for result in page]
-            values += [result.columnValues[0].value for result in page]
-        return keys, values
+        def read(bounds: tuple[bytes, bytes]) -> list[coding.Row]:
+            pages = self.client.rows(self.table, *bounds, columns=columns)
+            return [
+                (result.row, {cell.qualifier: cell.value for cell in result.columnValues})
+                for page in pages
+                for result in page
+            ]
+
+        with ThreadPoolExecutor(READERS) as pool:
+            return [row for rows in pool.map(read, bounds) for row in rows]
 
     def _matching(
         self, query: Query, scenes: pa.Table, rows: coding.Decoded, owners: npt.NDArray[np.int64]
-    ) -> Detections:
-        """Make detections of rows, and keep those that match."""
+    ) -> tuple[Detections, npt.NDArray[np.bool_]]:
+        """Make detections of what was read, and tell which match."""
         infos = described(scenes)
         keys: list[Key] = list(infos)
         classes = [json.loads(text) for text in scenes.column("class_names").to_pylist()]
         try:
             table, names = coding.table_of(rows, owners, keys, classes)
-        except (IndexError, UnicodeDecodeError) as error:
-            raise StoreError(f"{self.table.decode()}: a row is damaged ({error}); detect its scene again") from error
+        except IndexError as error:
+            raise self._damaged(error) from error
         found = Detections(table, infos, names, {run: {} for run, _ in keys})
         passed = query.column_mask(found)
         if query.regions:
-            doubtful = np.flatnonzero(passed & ~query.sure_mask(rows.values["hull"]))
+            doubtful = np.flatnonzero(passed & ~query.sure_mask(rows.placed["hull"]))
             passed[doubtful] = query.place_mask(found.take(doubtful))
-        return found.take(passed)
+        return found, passed
+
+    def _damaged(self, error: Exception) -> StoreError:
+        return StoreError(f"{self.table.decode()}: a row is damaged ({error}); detect its scene again")
 
 
 def _rectangles(query: Query, bounds: FloatArray, reach: FloatArray, cells: Cells | None) -> FloatArray:

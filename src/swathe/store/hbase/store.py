@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from swathe.query import Query
     from swathe.query.cells import Cells
 
-FAMILY, QUALIFIER = b"d", b""
-BATCH = 5000  # rows of a call
+BATCH_ROWS = 50  # of a call that writes: up to 4 MB
+BATCH_KEYS = 5000  # of a call that deletes
 
 
 @dataclass(frozen=True)
 class Settings:
     """What is fixed when a store is made."""
 
-    version: int = 1  # of the form of keys and values
+    version: int = 2  # of the form of keys and values
     shards: int = 8  # parts of the table, into which the detections of each scene are spread
     ttl: int | None = None  # seconds that detections live; None for ever
     compression: str = "NONE"  # of HBase's names: NONE, GZ, SNAPPY, LZ4, ZSTD, ...
@@ -102,14 +102,15 @@ class HBaseStore:
         since = int(time.time() * 1000) if entry is None else entry.since
         seed = "\0".join([*key, scene.fingerprint, str(since)]).encode()
         rows = coding.encode(found, *key, seed, self._settings.shards)
-        self._put(rows, since)
+        self._put(rows.rows, since)
         scores, classes = found.scores, found.classes
+        live = Set(rows.mark, since, rows.reach, rows.wide, rows.level)
         facts = {
             "bounds": rows.bounds and list(rows.bounds),
             "classes": list(found.class_names),
             "highest": {name: float(scores[classes == name].max()) for name in found.per_class()},
             "since": since,
-            "set": {"mark": rows.mark, "since": since, "reach": list(rows.reach), "wide": rows.wide},
+            "set": {**asdict(live), "reach": list(rows.reach)},
         }
         file = f"{rows.mark:016x}"
         return Written(replace(scene, state="complete", reason="", per_class=found.per_class(), file=file), facts)
@@ -169,30 +170,30 @@ class HBaseStore:
                 for number, stamp in times.items()
                 if stamp <= oldest and stamp not in begun_at
             ]
-            for start in range(0, len(deletes), BATCH):
-                self._client.call("deleteMultiple", self._table, deletes[start : start + BATCH])
+            for start in range(0, len(deletes), BATCH_KEYS):
+                self._client.call("deleteMultiple", self._table, deletes[start : start + BATCH_KEYS])
             deleted += len(deletes)
         return Compacted(len(marks), len(marks), deleted)
 
     def _reader(self) -> Reader:
         return Reader(self._client, self._table, self._settings.shards, self._catalogue.snapshot())
 
-    def _put(self, rows: coding.Encoded, since: int) -> None:
+    def _put(self, rows: Sequence[coding.Row], since: int) -> None:
         """Put rows with a time that is the same whenever it is done."""
-        hbase, pending = interface(), list[Any]()
-        # By key, so that what goes into one region comes together.
-        order = np.lexsort([rows.keys[name] for name in ("number", "place", "kind", "shard")]).tolist()
-        keys = list(coding.key_bytes(rows.keys))
-        for start in range(0, len(order), BATCH):
-            pending = [
+        hbase = interface()
+        for start in range(0, len(rows), BATCH_ROWS):
+            puts = [
                 hbase.TPut(
-                    row=keys[number],
-                    columnValues=[hbase.TColumnValue(family=FAMILY, qualifier=QUALIFIER, value=rows.values[number])],
+                    row=key,
+                    columnValues=[
+                        hbase.TColumnValue(family=coding.FAMILY, qualifier=name, value=value)
+                        for name, value in columns.items()
+                    ],
                     timestamp=since,
                 )
-                for number in order[start : start + BATCH]
+                for key, columns in rows[start : start + BATCH_ROWS]
             ]
-            self._client.call("putMultiple", self._table, pending)
+            self._client.call("putMultiple", self._table, puts)
 
 
 def catalogue_table(name: str) -> bytes:
