@@ -148,6 +148,9 @@ class Report:
     def figure(self) -> Figure:
         """Draw precision over recall at IoU > 0.5, a line per class.
 
+        Returns:
+            The figure.
+
         Raises:
             MissingExtraError: If matplotlib is not installed.
         """

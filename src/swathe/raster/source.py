@@ -111,7 +111,7 @@ class Source:
             return False
         self.close()
         self._options = {"GDAL_ERROR_ON_LIBJPEG_WARNING": False}
-        self._dataset = gdal.open_dataset(self._scene.uri, **self._options)
+        self._dataset = gdal.open_dataset(self._scene.uri, None, None, **self._options)
         return True
 
     def _valid(self, values: npt.NDArray[Any], mask: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.bool_] | None:
