@@ -48,7 +48,7 @@ class Case:
 
     def words(self, store: Path, *more: str) -> list[str]:
         """Return the command."""
-        grid = ("--tile", str(TILE), "--stride", str(STRIDE), "--workers", "2", "--json")
+        grid = ("--tile", str(TILE), "--stride", str(STRIDE), "--workers", "2", "--exact", "--json")
         return [
             "detect",
             *(str(self.folder / name) for name in self.names),

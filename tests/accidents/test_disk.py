@@ -119,7 +119,8 @@ def test_a_file_on_a_full_disk_is_there_as_a_whole_or_not_at_all(
         assert "read-only" in outcome.err
         read_only(place, on=False)
         assert command(*words, place / name).code == 0
-        assert visible(place) == [name]
+        style = ["found.qml"] if name == "found.gpkg" else []  # goes beside a GeoPackage
+        assert visible(place) == [name, *style]
     report(f"Full and read-only disk for {name}: told, nothing left; then written")
 
 

@@ -69,14 +69,16 @@ def test_figure_is_drawn_once(command: Command, tmp_path: Path) -> None:
 
 def test_training_events_are_lines_of_json(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     need("torch")
-    from swathe.training import loop
+    from swathe.training import check, config, loop
 
     def two_steps(path: Path, watch: loop.Watch) -> loop.TrainingResult:
         for step in (1, 2):
             watch(loop.TrainingEvent(step, 2, 1, 1, {"total": 1.0 / step}))
         return loop.TrainingResult(path, path / "best", path / "last", {"map50_area": 0.5}, 1.5, 0.25)
 
-    monkeypatch.setattr(loop, "train_from_config", two_steps)
+    monkeypatch.setattr(config, "load_config", lambda path: path)
+    monkeypatch.setattr(check, "unlabelled_images", lambda _: 0)
+    monkeypatch.setattr(loop, "train", two_steps)
     lines = command("train", tmp_path, "--json").lines
     assert [line["event"] for line in lines] == ["training", "training", "summary"]
     assert lines[-1]["scores"] == {"map50_area": 0.5}

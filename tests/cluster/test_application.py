@@ -89,7 +89,7 @@ def test_a_driver_that_is_killed_resumes(
     sources.mkdir()
     for number in range(12):
         write_red_cells(sources / f"{number}.tif")
-    words = ["detect", str(sources), "-m", str(tiny_model), "-o", address, *GRID]
+    words = ["detect", str(sources), "-m", str(tiny_model), "-o", address, "--exact", *GRID]
     program = [sys.executable, "-c", "from swathe.cli.main import run; run()"]
     with subprocess.Popen([*program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not _has_scene(address):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,4 +36,16 @@ def folder(scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     (tmp_path / "images").symlink_to(tmp_path / "data" / "banepa")
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     monkeypatch.chdir(tmp_path)
+    end_java()
     return tmp_path
+
+
+def end_java() -> None:
+    """End Spark's Java process, which stays in the folder that it was started in and reads names from there."""
+    spark = sys.modules.get("pyspark")
+    if spark is None or (gateway := spark.SparkContext._gateway) is None:
+        return
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait()
+    spark.SparkContext._gateway = spark.SparkContext._jvm = None

@@ -161,7 +161,7 @@ def test_both_find_the_red_cells(exact: DetectorSpec, scene: RedCells) -> None:
     need("openvino")
     if not any(flag in Path("/proc/cpuinfo").read_text() for flag in backend.FAST_FLAGS):
         pytest.skip("this CPU has no bfloat16")
-    tiles = list(backend._sample(str(scene.path), SETTINGS, 128))
+    tiles = list(backend._sample(str(scene.path), SETTINGS, 128, exact.card))
     assert len(tiles) >= 6
     fast = replace(exact, backend=backend.FAST, tile=128)
     found = agreement.compare(open_detector(replace(exact, tile=128)), open_detector(fast), tiles)

@@ -131,6 +131,18 @@ _handles = itertools.count(1)
 _kept: list[object] = []  # what GDAL calls and does not copy
 
 
+def _fill(file: Ranges, place: int, wanted: int, buffer: int) -> int:
+    """Read into memory of GDAL's, and return how many bytes could be."""
+    wanted = min(wanted, max(0, len(file) - place))
+    try:
+        data = file.read_range(place, wanted) if wanted else b""
+    except Exception as error:  # noqa: BLE001 - of any client library; none may reach GDAL
+        logger.debug("%s", error)
+        return 0
+    ctypes.memmove(buffer, data, len(data))
+    return len(data)
+
+
 def install(prefix: str, open_file: Callable[[str], Ranges]) -> None:
     """Give GDAL a file system.
 
@@ -160,25 +172,15 @@ def install(prefix: str, open_file: Callable[[str], Ranges]) -> None:
         _files[handle] = file, offset + (0, place, len(file))[whence]
         return 0
 
-    def fill(file: Ranges, place: int, wanted: int, buffer: int) -> int:
-        wanted = min(wanted, max(0, len(file) - place))
-        try:
-            data = file.read_range(place, wanted) if wanted else b""
-        except Exception as error:  # noqa: BLE001 - as above
-            logger.debug("%s", error)
-            return 0
-        ctypes.memmove(buffer, data, len(data))
-        return len(data)
-
     def read(handle: int, buffer: int, size: int, count: int) -> int:
         file, place = _files[handle]
-        filled = fill(file, place, size * count, buffer)
+        filled = _fill(file, place, size * count, buffer)
         _files[handle] = file, place + filled
         return filled // size
 
     def read_many(handle: int, count: int, buffers: Any, places: Any, sizes: Any) -> int:
         file, _ = _files[handle]
-        filled = (fill(file, places[n], sizes[n], buffers[n]) == sizes[n] for n in range(count))
+        filled = (_fill(file, places[n], sizes[n], buffers[n]) == sizes[n] for n in range(count))
         return 0 if all(filled) else -1
 
     functions = {

@@ -246,7 +246,6 @@ class _Run:
         scores: dict[str, float] = self.log.last_scores()
         for step in steps:
             values = self._step(step, [next(batches) for _ in range(self.gathered)])
-            is_interrupted = bool(self.peers.total(torch.tensor(float(interrupted()), device=self.peers.device)))
             done, epoch = step + 1, step // self.per_epoch + 1
             self._say(watch, TrainingEvent(done, self.total, epoch, epochs, values))
             self.progress = replace(self.progress, steps=done, seconds=before + time.monotonic() - started)
@@ -254,6 +253,7 @@ class _Run:
                 scores = self._validated(epoch)
                 self._say(watch, TrainingEvent(done, self.total, epoch, epochs, scores))
             is_last = step == steps[-1] or (is_validated and self._is_exhausted())
+            is_interrupted = bool(self.peers.total(torch.tensor(float(interrupted()), device=self.peers.device)))
             is_late = time.monotonic() - saved > self.config.run.checkpoint_seconds
             if self.peers.is_first and (is_last or is_interrupted or is_late):
                 self.log.flush()
