@@ -100,5 +100,7 @@ def _said(command: list[str]) -> str:
 def reason_of(error: BaseException) -> str:
     """Return the line of an error of Spark that says what happened."""
     java = getattr(error, "java_exception", None)
-    text = str(error if java is None else java.getMessage()).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    lines = str(error if java is None else java.getMessage()).strip().splitlines() or [type(error).__name__]
+    if any(line.startswith("Traceback") for line in lines):  # of a Python worker, whose last line says it
+        lines = [line for line in lines if line.strip() and not line[0].isspace()][-1:]
+    return lines[0]
