@@ -44,8 +44,9 @@ def test_two_processes_equal_one(labelled: Path, tmp_path: Path) -> None:
     train(load_config(write(labelled, tmp_path / "one.toml", tmp_path / "one")))
     script = tmp_path / "both.py"
     script.write_text(
-        "import sys\nfrom pathlib import Path\nfrom swathe.training.loop import train_from_config\n"
-        "train_from_config(Path(sys.argv[1]))\n"
+        "import sys\nfrom pathlib import Path\nfrom swathe.training.config import load_config\n"
+        "from swathe.training.loop import train\n"
+        "train(load_config(Path(sys.argv[1])))\n"
     )
     both = write(labelled, tmp_path / "both.toml", tmp_path / "both")
     words = [

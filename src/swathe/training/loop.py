@@ -28,7 +28,7 @@ from swathe.model.lite import LiteBackbone
 from swathe.model.loss import LossParts, YWCSLLoss
 from swathe.model.yolov5 import YWCSL
 from swathe.training.anchors import ENOUGH, fit_anchors, recall_of
-from swathe.training.config import TrainingConfig, load_config, nothing_to_learn
+from swathe.training.config import TrainingConfig, nothing_to_learn
 from swathe.training.data import Batch, make_batch, open_held_out, open_sets, prefetched
 from swathe.training.interrupt import deferred_interrupt
 from swathe.training.log import RunLog
@@ -86,34 +86,13 @@ class Stopwatch(Iterator[Batch]):
         return batch
 
 
-def train_from_config(path: Path, watch: Watch | None = None, *, stop_after: int | None = None) -> TrainingResult:
-    """Train as a configuration file says; a run that was interrupted is resumed.
-
-    Args:
-        path: TOML file, see `swathe.training.config`.
-        watch: Called after each step and each validation.
-        stop_after: Stop, resumable, after this many steps of this call; for tests and time slots.
-
-    Returns:
-        Where the results are.
-
-    Raises:
-        SourceError: If data is missing or damaged.
-        UsageError: If the configuration is wrong.
-        ModelError: If the initial weights do not fit or the loss stops being a number.
-        StoreError: If the run's folder belongs to another configuration or cannot be written.
-        KeyboardInterrupt: On Ctrl-C, when the step that it came in is made and saved; a second one ends at once.
-    """
-    return train(load_config(path), watch, stop_after=stop_after)
-
-
 def train(config: TrainingConfig, watch: Watch | None = None, *, stop_after: int | None = None) -> TrainingResult:
-    """Train as a configuration says; see `train_from_config`.
+    """Train as a configuration says; a run that was interrupted is resumed.
 
     Args:
         config: The checked configuration.
         watch: Called after each step and each validation.
-        stop_after: Stop, resumable, after this many steps of this call.
+        stop_after: Stop, resumable, after this many steps of this call; for tests and time slots.
 
     Returns:
         Where the results are.
