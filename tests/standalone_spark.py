@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.request import urlopen
 
 HOSTS = ("127.0.0.2", "127.0.0.3")
 # Of sessions in tests.
 SETTINGS = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+LONGEST_START = 300
 CLASSES = "org.apache.spark.deploy"
 
 
@@ -29,16 +28,15 @@ def standalone(folder: Path) -> Iterator[str]:
     Yields:
         The address of its master.
     """
-    port, page = _free_port(), _free_port()
-    address = f"spark://127.0.0.1:{port}"
     with ExitStack() as processes:
-        master = ["master.Master", "--host", "127.0.0.1", "--port", port, "--webui-port", page]
-        processes.enter_context(_process(folder, "127.0.0.1", master))
+        master = ["master.Master", "--host", "127.0.0.1", "--port", 0, "--webui-port", 0]
+        address = _said(processes.enter_context(_process(folder, "127.0.0.1", master)), "Starting Spark master at ")
+        logs = []
         for host in HOSTS:
             worker = ["worker.Worker", "--host", host, "--cores", 1, "--memory", "1g", "--work-dir", folder / host]
-            processes.enter_context(_process(folder, host, [*worker, "--webui-port", 0, address]))
-        while _workers(page) < len(HOSTS):
-            time.sleep(0.2)
+            logs.append(processes.enter_context(_process(folder, host, [*worker, "--webui-port", 0, address])))
+        for log in logs:
+            _said(log, "Successfully registered with master ")
         yield address
 
 
@@ -57,19 +55,20 @@ def descendants(process: int) -> dict[int, str]:
 
 
 @contextmanager
-def _process(folder: Path, host: str, words: list[object]) -> Iterator[None]:
-    """Run a part of the cluster with all that it starts."""
+def _process(folder: Path, host: str, words: list[object]) -> Iterator[Path]:
+    """Run a part of the cluster with all that it starts; give its log."""
     import pyspark
 
     home = Path(pyspark.__file__).parent
     command = [home / "bin" / "spark-class", f"{CLASSES}.{words[0]}", *words[1:]]
     settings = {"SPARK_HOME": str(home), "SPARK_LOCAL_IP": host, "SPARK_DAEMON_MEMORY": "192m"}
-    with (folder / f"{words[0]}-{host}.log").open("wb") as log:
+    path = folder / f"{words[0]}-{host}.log"
+    with path.open("wb") as log:
         process = subprocess.Popen(
             [str(word) for word in command], env=os.environ | settings, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        yield
+        yield path
     finally:
         for child in [process.pid, *descendants(process.pid)]:
             _end(child)
@@ -83,18 +82,20 @@ def _end(process: int) -> None:
         return
 
 
-def _workers(page: int) -> int:
-    """Ask the master how many workers have come."""
-    try:
-        with urlopen(f"http://127.0.0.1:{page}/json/") as answer:
-            return int(json.load(answer)["aliveworkers"])
-    except OSError:
-        return 0
+def _said(log: Path, before: str) -> str:
+    """Wait until a part has logged a line, and return the word behind these.
 
+    The ports are Spark's own choice and are read here: one chosen beforehand can be another program's by then.
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    Raises:
+        TimeoutError: It has not logged the line.
+    """
+    end = time.monotonic() + LONGEST_START
+    while time.monotonic() < end:
+        if found := re.search(rf"{re.escape(before)}(\S+)\n", _read(log)):
+            return found.group(1)
+        time.sleep(0.2)
+    raise TimeoutError(f"Not in {log} after {LONGEST_START} s: {before}\n{_read(log)}")
 
 
 def _read(path: Path) -> str:
