@@ -65,14 +65,19 @@ export function address(path: string, parameters: Parameters = {}): string {
   return new URL(`api/${path}`, document.baseURI).href.split("#")[0] + query(parameters);
 }
 
-/** Ask the server; what it refuses is an error with its own words. */
-export async function ask<T>(path: string, parameters: Parameters = {}, signal?: AbortSignal): Promise<T> {
-  const answer = await fetch(address(path, parameters), { signal: signal ?? null });
+/** Fetch an address; what the server refuses is an error with its own words. */
+export async function fetched(url: string, signal?: AbortSignal): Promise<Response> {
+  const answer = await fetch(url, { signal: signal ?? null });
   if (!answer.ok) {
     const problem = (await answer.json().catch(() => null)) as { description?: string } | null;
     throw new Error(problem?.description ?? `the server answered ${answer.status}`);
   }
-  return (await answer.json()) as T;
+  return answer;
+}
+
+/** Ask the server. */
+export async function ask<T>(path: string, parameters: Parameters = {}, signal?: AbortSignal): Promise<T> {
+  return (await (await fetched(address(path, parameters), signal)).json()) as T;
 }
 
 /** Whether an error only says that a request was given up for a newer one. */

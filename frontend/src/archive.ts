@@ -1,6 +1,6 @@
 // Tiles from a PMTiles file: pieces of it, or all of it from hosts that give no pieces.
 
-import { addProtocol } from "maplibre-gl";
+import type { AddProtocolAction } from "maplibre-gl";
 import { PMTiles, Protocol, type RangeResponse, type Source } from "pmtiles";
 
 class HostedFile implements Source {
@@ -26,11 +26,10 @@ class HostedFile implements Source {
   }
 }
 
-/** Open an archive; its tiles are then under `pmtiles://` and its address. */
-export function openArchive(address: string): PMTiles {
+/** Open an archive; its tiles are under `pmtiles://` and its address. */
+export function openArchive(address: string): { archive: PMTiles; load: AddProtocolAction } {
   const archive = new PMTiles(new HostedFile(address));
   const protocol = new Protocol();
   protocol.add(archive);
-  addProtocol("pmtiles", protocol.tile);
-  return archive;
+  return { archive, load: protocol.tile };
 }

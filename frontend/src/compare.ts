@@ -24,6 +24,7 @@ export class Comparison {
   /** Show the other side; its map takes no part in clicks. */
   async open(layout: Layout, parameters: Parameters, left: string, right: string): Promise<void> {
     this.active = true;
+    this.view.kinds.takePart(true);
     for (const id of ["other-map", "swipe", "side-left", "side-right"]) byId(id).hidden = false;
     byId("side-left").textContent = left;
     byId("side-right").textContent = right;
@@ -35,6 +36,7 @@ export class Comparison {
 
   close(): void {
     this.active = false;
+    this.view.kinds.takePart(false);
     for (const id of ["other-map", "swipe", "side-left", "side-right"]) byId(id).hidden = true;
   }
 

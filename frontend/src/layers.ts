@@ -4,6 +4,7 @@ import type { ExpressionSpecification, LayerSpecification, SourceSpecification, 
 
 export const SCORE: ExpressionSpecification = ["to-number", ["get", "score"]];
 export const PICKED = ["boxes-fill", "points"];
+export const DETECTIONS = ["cells", "boxes-fill", "boxes", "points"];
 const CHANGE: ExpressionSpecification = ["match", ["get", "change"], "new", "#4ade80", "#fb7185"];
 const NOTHING: SourceSpecification = { type: "geojson", data: { type: "FeatureCollection", features: [] } };
 
@@ -48,6 +49,7 @@ export function detectionLayers(colours: Record<string, string>): LayerSpecifica
     } },
     { id: "boxes-fill", type: "fill", source, "source-layer": "boxes", paint: {
       "fill-color": colour, "fill-opacity": ["interpolate", ["linear"], SCORE, 0.2, 0.03, 1, 0.18],
+      "fill-antialias": false, // it would draw every edge once more, below the lines
     } },
     { id: "boxes", type: "line", source, "source-layer": "boxes", layout: { "line-join": "miter" }, paint: {
       "line-color": colour, "line-width": ["interpolate", ["linear"], ["zoom"], 14, 0.7, 17, 1.3, 20, 2.2],

@@ -180,6 +180,7 @@ async function choose(point: { x: number; y: number }): Promise<void> {
   try {
     const found = await fetchDetection(picked, box as [number, number, number, number], scene);
     if (!found) return dismiss();
+    if (window.innerWidth < NARROW) fold(true); // else there is no room left for the map
     showDetection(found, known.colours[found.properties.class] ?? "#33ddff", dismiss);
     await view.draw("chosen", scene ? placed(found, scene) : found);
   } catch (error) {
@@ -199,6 +200,8 @@ function dismiss(): void {
 
 function listen(): void {
   const events = new EventSource(new URL("api/events", document.baseURI));
+  events.addEventListener("open", () => panel.showConnection(true));
+  events.addEventListener("error", () => panel.showConnection(false));
   events.addEventListener("runs", (event) => {
     const before = known;
     known = JSON.parse((event as MessageEvent<string>).data) as Runs;
@@ -228,13 +231,14 @@ function theme(): void {
   });
 }
 
+function fold(folded: boolean): void {
+  byId("panel").classList.toggle("folded", folded);
+  byId("fold").setAttribute("aria-expanded", String(!folded));
+  byId("fold").textContent = folded ? "Filters" : "Hide";
+}
+
 function keys(): void {
-  const fold = byId("fold");
-  fold.addEventListener("click", () => {
-    const folded = byId("panel").classList.toggle("folded");
-    fold.setAttribute("aria-expanded", String(!folded));
-    fold.textContent = folded ? "Filters" : "Hide";
-  });
+  byId("fold").addEventListener("click", () => fold(!byId("panel").classList.contains("folded")));
   window.addEventListener("keydown", (event) => {
     const typing = event.target instanceof HTMLInputElement && ["search", "text", "date"].includes(event.target.type);
     if (event.key === "/" && !typing) {
@@ -261,8 +265,11 @@ async function start(): Promise<void> {
   view.map.on("mousemove", (event) => {
     if (!drawing) view.map.getCanvas().style.cursor = view.pick(event.point) ? "pointer" : "";
   });
+  view.map.on("error", ({ error }) => {
+    console.error(error);
+    toast(`Not everything can be shown: ${error.message}`);
+  });
   view.map.on("idle", () => {
-    byId("legend").hidden = !view.hasCells();
     byId("map").dataset.idle = String(Number(byId("map").dataset.idle ?? 0) + 1);
   });
   watch((_, changed) => {

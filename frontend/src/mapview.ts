@@ -3,9 +3,10 @@
 import {
   type GeoJSONSource, type LngLatBoundsLike, type Map as MapLibre, type MapGeoJSONFeature, MercatorCoordinate, type VectorTileSource,
 } from "maplibre-gl";
-import { address, type Box4, type Parameters, type Scene } from "./api";
-import { detectionLayers, SCORE } from "./layers";
-import { newMap, pickFrom } from "./newmap";
+import { address, type Box4, fetched, type Parameters, type Scene } from "./api";
+import { Kinds } from "./kinds";
+import { DETECTIONS, detectionLayers, SCORE } from "./layers";
+import { newMap, pickFrom, showLegend } from "./newmap";
 
 const TILE = 512; // pixels
 const DEEPEST_PICTURE = 21;
@@ -16,11 +17,18 @@ export type Layout = { scene: Scene | null; bounds: Box4 | null; colours: Record
 
 export class MapView {
   readonly map: MapLibre;
+  readonly kinds: Kinds;
   private layout: Layout = { scene: null, bounds: null, colours: {}, baseMap: null };
   private ready: Promise<unknown>;
+  private readonly protocol: string;
 
   constructor(container: HTMLElement, place: string, controls: boolean) {
     this.map = newMap(container, place, controls);
+    this.protocol = `${container.id}://`;
+    this.kinds = new Kinds(this.map, container.id, async ({ url }, { signal }) => {
+      const answer = await fetched(url.slice(this.protocol.length), signal);
+      return { data: new Uint8Array(await answer.arrayBuffer()) };
+    }, (kind) => controls && showLegend(kind === "cells"));
     this.ready = new Promise((done) => this.map.once("load", done));
   }
 
@@ -29,7 +37,7 @@ export class MapView {
     await this.ready;
     this.layout = layout;
     this.map.getContainer().classList.toggle("pixels", layout.scene !== null);
-    for (const id of ["cells", "boxes-fill", "boxes", "points", "picture", "base"])
+    for (const id of [...DETECTIONS, "picture", "base"])
       if (this.map.getLayer(id)) this.map.removeLayer(id);
     for (const id of ["detections", "picture", "base"]) if (this.map.getSource(id)) this.map.removeSource(id);
     const { scene, bounds, baseMap } = layout;
@@ -45,6 +53,7 @@ export class MapView {
     this.map.addSource("detections", { type: "vector", tiles: [this.boxes(parameters)], ...limits,
       maxzoom: scene ? scene.properties.pixel_zoom : DEEPEST_BOXES });
     for (const layer of detectionLayers(layout.colours)) this.map.addLayer(layer, "area");
+    this.kinds.apply();
   }
 
   /** Ask for other detections, and pictures if these depend on it. */
@@ -57,9 +66,9 @@ export class MapView {
   private boxes(parameters: Parameters): string {
     const { scene } = this.layout;
     const { class: classes, min_score, v } = parameters;
-    return scene
+    return this.protocol + (scene
       ? tiles(`scenes/${scene.id}/boxes`, "mvt", { class: classes, min_score, v })
-      : tiles("tiles/detections", "mvt", parameters);
+      : tiles("tiles/detections", "mvt", parameters));
   }
 
   private pictures(parameters: Parameters): string {
@@ -75,8 +84,8 @@ export class MapView {
   }
 
   setVisible(layer: "picture" | "boxes", visible: boolean): void {
-    for (const id of layer === "picture" ? ["picture"] : ["cells", "boxes-fill", "boxes", "points"])
-      if (this.map.getLayer(id)) this.map.setLayoutProperty(id, "visibility", visible ? "visible" : "none");
+    if (layer === "boxes") this.kinds.setVisible(visible);
+    else if (this.map.getLayer("picture")) this.map.setLayoutProperty("picture", "visibility", visible ? "visible" : "none");
   }
 
   async draw(source: string, data: GeoJSON.GeoJSON | null): Promise<void> {
@@ -92,10 +101,6 @@ export class MapView {
   /** Return the box under a place of the screen: the smallest of those that are there. */
   pick(point: { x: number; y: number }): MapGeoJSONFeature | null {
     return pickFrom(this.map, point);
-  }
-
-  hasCells(): boolean {
-    return !!this.map.getLayer("cells") && this.map.queryRenderedFeatures({ layers: ["cells"] }).length > 0;
   }
 
   /** What is seen, as west, south, east, north. */

@@ -22,6 +22,7 @@ export class Panel {
   private readonly found = el("p", { class: "total" });
   private readonly area = el("p", { class: "pill", hidden: true });
   private readonly scene = el("p", { class: "pill", hidden: true });
+  private readonly offline = el("p", { class: "note bad", role: "status", hidden: true }, "The server does not answer; trying again…");
   private readonly score = el("input", { type: "range", id: "score", min: 0, max: 1, step: 0.01 });
   private readonly scoreText = el("output", { for: "score" });
   private readonly from = el("input", { type: "date", "aria-label": "From this day" });
@@ -49,7 +50,7 @@ export class Panel {
     this.otherTo.addEventListener("change", () => change({ otherTo: this.otherTo.value }));
     into.replaceChildren(
       searchField(() => this.chosenRun(), this.actions.go),
-      this.scene, this.area,
+      this.offline, this.scene, this.area,
       section("Classes", this.found, this.classes),
       section("Score", el("div", { class: "row" }, el("label", { for: "score" }, "At least"), this.score, this.scoreText)),
       section("Taken", el("div", { class: "row" }, this.from, el("span", {}, "to"), this.to)),
@@ -113,6 +114,10 @@ export class Panel {
     [this.other.value, this.otherFrom.value, this.otherTo.value] = [state.other, state.otherFrom, state.otherTo];
     pill(this.area, state.area && `In ${state.area}`, "Leave the area", () => change({ area: "" }));
     pill(this.scene, state.scene && `Pixels of ${sceneTitle}`, "Back to the map", this.actions.leaveScene);
+  }
+
+  showConnection(works: boolean): void {
+    this.offline.hidden = works;
   }
 
   showChanges(text: string): void {

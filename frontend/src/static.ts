@@ -5,8 +5,9 @@ import "./style.css";
 import type { ExpressionSpecification } from "maplibre-gl";
 import { openArchive } from "./archive";
 import { byId, el, number, toast } from "./dom";
+import { Kinds } from "./kinds";
 import { detectionLayers, SCORE } from "./layers";
-import { newMap, pickFrom } from "./newmap";
+import { newMap, pickFrom, showLegend } from "./newmap";
 
 type About = { swathe: { classes: Record<string, number>; colours: Record<string, string> } };
 
@@ -18,15 +19,17 @@ let lowest = 0;
 async function start(): Promise<void> {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   document.documentElement.dataset.theme = dark ? "dark" : "light";
-  const archive = openArchive(new URL(name, document.baseURI).href);
+  const { archive, load } = openArchive(new URL(name, document.baseURI).href);
   const [header, about] = await Promise.all([archive.getHeader(), archive.getMetadata() as Promise<About>]);
   const { classes, colours } = about.swathe;
   const map = newMap(byId("map"), "", true);
   Object.assign(window, { swathe: { map } }); // for tests and the curious
   await map.once("load");
+  const kinds = new Kinds(map, "pmtiles", load, (kind) => showLegend(kind === "cells"));
   const url = `pmtiles://${archive.source.getKey()}`;
   map.addSource("detections", { type: "vector", url });
   for (const layer of detectionLayers(colours)) map.addLayer(layer, "area");
+  kinds.apply();
   const filter = () => {
     const shown = Object.keys(classes).filter((one) => !hidden.has(one));
     const wanted: ExpressionSpecification = ["all", [">=", SCORE, lowest], ["in", ["get", "class"], ["literal", shown]]];
@@ -47,7 +50,6 @@ async function start(): Promise<void> {
   });
   map.on("mousemove", ({ point }) => (map.getCanvas().style.cursor = pickFrom(map, point) ? "pointer" : ""));
   map.on("idle", () => {
-    byId("legend").hidden = map.queryRenderedFeatures({ layers: ["cells"] }).length === 0;
     byId("map").dataset.idle = String(Number(byId("map").dataset.idle ?? 0) + 1);
   });
 }

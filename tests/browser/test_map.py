@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -207,6 +208,47 @@ def test_an_address_brings_others_to_the_same_view(browser: Browser, page: Page)
         other.locator(".total", has_text=total).wait_for()
         assert other.locator("#score").input_value() == "0.7"
         assert not other.get_by_label("ship", exact=True).is_checked()
+
+
+CROWD, SPARSE = 6000, 60
+DENSE = "{ center: [87.00303, 27.1211], zoom: 17 }"  # where the two scenes meet
+THIN = "{ center: [87.0052, 27.1211], zoom: 19 }"
+VISIBLE = (
+    "['cells', 'boxes', 'points'].filter((one) => swathe.map.getLayoutProperty(one, 'visibility') !== 'none').join()"
+)
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve a store of two scenes side by side, one full of boxes."""
+    folder, store = tmp_path_factory.mktemp("crowd"), MemoryStore()
+    for number, count in enumerate((CROWD, SPARSE)):
+        path = write_scene(folder / f"{number}.tif", placed=True, shift=300.0 * number)
+        store.add("run", some_boxes(describe(path, str(number)), "run", count, seed=number))
+    keep(store, folder / "store")
+    with serve(folder / "store") as found:
+        yield found
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1440, 900), (390, 844)])
+def test_a_view_shows_cells_or_boxes_and_never_both(browser: Browser, crowded: str, width: int, height: int) -> None:
+    with browse(browser, crowded, width, height) as page:
+        for place, wanted in ((DENSE, "cells"), (THIN, "boxes,points"), (DENSE, "cells")):
+            page.evaluate(f"swathe.map.jumpTo({place})")
+            page.wait_for_function(f"{VISIBLE.strip()} === '{wanted}'")
+            settled(page)
+            drawn = page.evaluate("swathe.map.queryRenderedFeatures({ layers: ['cells', 'boxes', 'points'] }).length")
+            assert 0 < drawn <= 4000
+            assert page.locator("#legend").is_visible() == (wanted == "cells")
+            _apart(page, ["#panel", "#legend", ".maplibregl-ctrl-scale", ".maplibregl-ctrl-group"])
+
+
+def _apart(page: Page, names: list[str]) -> None:
+    """Check that no element covers another one."""
+    boxes = [page.locator(name).bounding_box() for name in names if page.locator(name).is_visible()]
+    for one, other in combinations(boxes, 2):
+        beside = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+        assert beside or one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (320, 640)])  # a phone; 1280 pixels at 400 % zoom

@@ -170,12 +170,15 @@ class DetectionsFile:
                 return query.select(self._detections(self._read(self._all_groups, SCHEMA.names))).table.select(columns)
         groups = self._row_groups(query, near)
         owners, places = self._rows(groups)
-        passing = self._first_mask(query, groups)
-        groups = np.unique(owners[passing]).tolist()
+        passing, table = self._first_mask(query, groups)
         measured = MEASURES if query.measured else ()
         regional = ("bbox", *(SCHEMA.names if query.within else ())) if query.regions else ()
-        table = self._read(groups, list(dict.fromkeys([*columns, *measured, *regional])))
-        table = table.filter(pa.array(passing[np.isin(owners, groups)]))
+        needed = list(dict.fromkeys([*columns, *measured, *regional]))
+        if set(needed) <= set(table.column_names):
+            table = table.filter(pa.array(passing))
+        else:
+            groups = np.unique(owners[passing]).tolist()
+            table = self._read(groups, needed).filter(pa.array(passing[np.isin(owners, groups)]))
         passed = np.ones(len(table), dtype=np.bool_)
         if measured:
             passed &= query.measure_mask(_columns(table, MEASURES))
@@ -198,8 +201,8 @@ class DetectionsFile:
         places = np.concatenate([np.arange(0), *map(np.arange, sizes)])
         return np.repeat(np.asarray(groups, dtype=np.int64), sizes), places
 
-    def _first_mask(self, query: Query, groups: list[int]) -> Mask:
-        """Tell which rows may match by what is quick to read: many row groups need not be read any further."""
+    def _first_mask(self, query: Query, groups: list[int]) -> tuple[Mask, pa.Table]:
+        """Tell which rows may match by what is quick to read, and return it: many row groups need no more reading."""
         masks: dict[tuple[str, ...], Callable[[pa.Table], Mask]] = {}
         if query.regions:
             masks["bbox",] = lambda table: query.hull_mask(_hulls(table))
@@ -210,11 +213,10 @@ class DetectionsFile:
         if not all(self._admitted(query).values()):
             masks["run", "scene"] = partial(self._is_admitted, query)
         passed = np.ones(sum(self._file.metadata.row_group(group).num_rows for group in groups), dtype=np.bool_)
-        if masks:
-            table = self._read(groups, [name for names in masks for name in names])
-            for mask in masks.values():
-                passed &= mask(table)
-        return passed
+        table = self._read(groups, [name for names in masks for name in names]) if masks else pa.table({})
+        for mask in masks.values():
+            passed &= mask(table)
+        return passed, table
 
     def _admitted(self, query: Query) -> dict[tuple[str, str], bool]:
         """Tell of each scene, by run and id, whether it can hold a match."""
@@ -328,7 +330,8 @@ def _is_wrong(schema: pa.Schema, wanted: pa.Field) -> bool:
 def _hulls(table: pa.Table) -> FloatArray:
     """Return the column `bbox` as rectangles (n, 4)."""
     bbox = table.column("bbox").combine_chunks()
-    return np.stack([pc.struct_field(bbox, name).to_numpy(zero_copy_only=False) for name in BOUNDS], axis=1)
+    # Laid out by columns, as they are compared: by rows, a million take longer to rearrange than to read.
+    return np.stack([pc.struct_field(bbox, name).to_numpy(zero_copy_only=False) for name in BOUNDS]).T
 
 
 def _bears(table: pa.Table, names: tuple[str, ...]) -> Mask:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from swathe.viewer.frames import Floats, Frame
 
 LEVELS = 2  # of zoom from a tile up to its block
+FEW = 4000  # detections of a block, of which tiles hold all: one view can draw them
 MOST_READ = 16_000  # detections of a block; of one with more, only counts are kept
-MOST_BYTES = 96 << 20
+MOST_BYTES = 32 << 20  # of blocks: about a hundred screens
 NEARLY = 1e-6  # of a cell
 
 
@@ -74,7 +75,7 @@ class Blocks:
         square, column, row, parts = frame.inside_of(min(LEVELS, frame.zoom))
         block = self._kept.get((version, query, square), partial(self._read, query, square, CELLS * parts))
         if isinstance(block, Placed):
-            return block.part(column, row, parts).to_tile()
+            return block.part(column, row, parts).to_tile(FEW if len(block) <= FEW else MOST_BOXES)
         cells = block.part(column, row, parts)
         if cells.counts.sum() > MOST_BOXES:
             return cells_tile(cells.counts, cells.x, cells.y)

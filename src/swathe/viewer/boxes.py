@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from swathe.detections import Detections
     from swathe.viewer.frames import Floats, Frame
 
-MOST_BOXES = 1000  # in a tile; a screen shows about six, and can be moved with a few thousand boxes
+MOST_BOXES = 1000  # in a tile; a screen shows about six, and the page draws 4,000 boxes at most
 CELLS = 32  # along the side of a tile
 SMALLEST = 3.0  # pixels on screen: shorter boxes are points
 SCORES = 1000  # steps between 0 and 1
@@ -84,17 +84,19 @@ class Placed:
         touching = ((corners.max(axis=1) >= 0) & (corners.min(axis=1) <= 1)).all(axis=1)
         return replace(self, corners=corners).take(touching)
 
-    def to_tile(self) -> bytes:
+    def to_tile(self, most: int = MOST_BOXES) -> bytes:
         """Write a Mapbox Vector Tile, empty if nothing is there.
+
+        Args:
+            most: Boxes that it holds; of more, there are cells only.
 
         Returns:
             Layers `boxes` (polygons) and `points` (boxes too small to see), with run, scene, class and score, the
-            number as id of the feature; or `cells` (polygons) with a count.
+            number as id of the feature; and `cells` (polygons) with a count, for a view in which other tiles hold more.
         """
-        if len(self) > MOST_BOXES and (counts := _count(self.corners.mean(axis=1))).sum() > MOST_BOXES:
-            edges = np.linspace(0.0, 1.0, CELLS + 1)
-            return cells_tile(counts, edges, edges)
-        return self.to_boxes()
+        counts, edges = _count(self.corners.mean(axis=1)), np.linspace(0.0, 1.0, CELLS + 1)
+        cells = cells_tile(counts, edges, edges)
+        return cells if counts.sum() > most else cells + self.to_boxes()
 
     def to_boxes(self, smallest: float = SMALLEST) -> bytes:
         """Write the layers `boxes` and `points` of a tile, however many they are.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LONGEST = 20.0  # seconds that a scan may take
 AREAS_FRESH_FOR = 5.0  # seconds
 FOR_GOOD = "private, max-age=3600, immutable"  # of what an address with the version names
-MOST_BYTES = 96 << 20  # of answers
+MOST_BYTES = 32 << 20  # of answers: about a thousand tiles
 
 
 class TooMuchError(UsageError):
