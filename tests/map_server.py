@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 60_000  # milliseconds: pixels are drawn by the processor, and others use it too
+PATIENCE = 180_000  # milliseconds: pixels are drawn by the processor, and others use it too
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def chromium() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=need_program("chromium"), args=FLAGS)
+        browser = play.chromium.launch(executable_path=need_program("chromium"), args=FLAGS, timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -57,7 +57,6 @@ def chromium() -> Iterator[Browser]:
 def browse(browser: Browser, address: str, width: int = 1280, height: int = 800, **options: Any) -> Iterator[Page]:
     """Open the map; complaints, and requests to any other host, fail the test."""
     page = browser.new_page(viewport={"width": width, "height": height}, **options)
-    page.set_default_timeout(PATIENCE)
     with watched(page, address):
         page.goto(address)
         page.wait_for_selector("#map[data-idle][data-counted]")
@@ -67,6 +66,7 @@ def browse(browser: Browser, address: str, width: int = 1280, height: int = 800,
 @contextmanager
 def watched(page: Page, address: str) -> Iterator[None]:
     """Close a page at the end; complaints, and requests to any other host, fail the test."""
+    page.set_default_timeout(PATIENCE)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -83,7 +83,8 @@ def _check(url: str, address: str, complaints: list[str]) -> None:
 
 def settled(page: Page) -> None:
     """Wait until the map has drawn all that it has asked for."""
-    page.wait_for_timeout(300)  # what was clicked is asked for after a moment
+    # What was clicked is asked for after a moment, which the page itself waits for: its timers keep their order.
+    page.evaluate("new Promise((done) => setTimeout(done, 300))")
     page.evaluate("new Promise((done) => { swathe.map.once('idle', done); swathe.map.triggerRepaint() })")
 
 

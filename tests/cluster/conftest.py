@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_cluster import need_java
-from swathe_cluster import Cluster, running
+from hdfs_cluster import need_java, started
+from swathe_cluster import Cluster
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield Cluster(Path(os.environ["SWATHE_CLUSTER"]).absolute())
         return
     need_java()
-    with running(tmp_path_factory.mktemp("cluster")) as cluster:
+    with started(tmp_path_factory) as cluster:
         yield cluster
 
 
