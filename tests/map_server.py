@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from requirements import need_page, need_program
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -25,6 +26,13 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# The server refuses what takes long; here it has time.
+SERVER = """
+from swathe.cli.main import run
+from swathe.viewer import library, safety
+library.LONGEST = safety.LONGEST = 600.0
+run()
+"""
 PATIENCE = 180_000  # milliseconds: pixels are drawn by the processor, and others use it too
 
 
@@ -32,7 +40,7 @@ PATIENCE = 180_000  # milliseconds: pixels are drawn by the processor, and other
 def serve(store: Path | str) -> Iterator[str]:
     """Serve a store; yields the address of the page."""
     need_page()
-    command = [sys.executable, "-c", "from swathe.cli.main import run; run()", "serve", str(store), "--port", "0"]
+    command = [sys.executable, "-c", SERVER, "serve", str(store), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             if process.stdout is None or not (address := process.stdout.readline().strip()):
@@ -48,9 +56,21 @@ def chromium() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=need_program("chromium"), args=FLAGS, timeout=PATIENCE)
+        browser = launched(play, FLAGS)
         yield browser
         browser.close()
+
+
+def launched(play: Playwright, flags: list[str]) -> Browser:
+    """Start the browser, a second time if it does not come up: all tests of a module may depend on it."""
+    from playwright.sync_api import Error
+
+    words: dict[str, Any] = {"executable_path": need_program("chromium"), "args": flags, "timeout": PATIENCE}
+    try:
+        return play.chromium.launch(**words)
+    except Error as error:
+        warnings.warn(f"the browser is started a second time: {error}", stacklevel=1)
+        return play.chromium.launch(**words)
 
 
 @contextmanager

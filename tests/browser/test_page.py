@@ -14,8 +14,8 @@ import rasterio
 from PIL import Image
 from rasterio.transform import from_origin
 
-from map_server import PATIENCE
-from requirements import need, need_program
+from map_server import PATIENCE, launched
+from requirements import need
 from swathe.detections import Detections, SceneInfo
 from swathe.drawing import View, draw_page
 from swathe.raster.opening import open_scene
@@ -57,7 +57,7 @@ def page(page_file: Path) -> Iterator[Page]:
 
     complaints: list[Any] = []
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=need_program("chromium"), args=FLAGS, timeout=PATIENCE)
+        browser = launched(play, FLAGS)
         page = browser.new_page(viewport={"width": 800, "height": 800})
         page.set_default_timeout(PATIENCE)
         page.on("console", lambda message: complaints.append(message.text))
