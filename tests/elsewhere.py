@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NOBODY = 65534
 INTERRUPTED = 130
-LONGEST_END = 120  # seconds
+LONGEST_DEED, LONGEST_END = 600, 120  # seconds
 
 
 def exit_code_of(deed: Callable[..., object], *arguments: Any) -> int:
@@ -28,7 +28,10 @@ def exit_code_of(deed: Callable[..., object], *arguments: Any) -> int:
     context = multiprocessing.get_context("forkserver")
     process = context.Process(target=deed, args=arguments)
     process.start()
-    process.join()
+    process.join(LONGEST_DEED)
+    if process.is_alive():
+        process.kill()
+        raise TimeoutError(f"{deed} goes on after {LONGEST_DEED} seconds")
     return process.exitcode or 0
 
 

@@ -33,6 +33,7 @@ from swathe.viewer import library, safety
 library.LONGEST = safety.LONGEST = 600.0
 run()
 """
+LONGEST_STOP = 120  # seconds
 PATIENCE = 180_000  # milliseconds: pixels are drawn by the processor, and others use it too
 
 
@@ -48,6 +49,11 @@ def serve(store: Path | str) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
+            try:
+                process.wait(LONGEST_STOP)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
 
 
 @contextmanager
