@@ -27,6 +27,8 @@ DEFAULTS = {
     "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG.as_uri()}",
     # Work begins when the executors that were asked for are there, so that it is cut for all of them.
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+    # A scene that costs three executors and more is set aside; by itself Spark would end at about as many.
+    "spark.executor.maxNumFailures": "100",
 }
 
 
