@@ -35,8 +35,8 @@ from swathe.store import open_store
 SPARK = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 SETTINGS = RunSettings(tile=320, stride=256)
 BACKEND = "openvino-bf16"
-SIDES = (1_000, 5_000)  # of the scenes, pixels
-SIZES = (1_500, 6_000)  # windows, about
+SIDES = (800, 3_600)  # of the scenes, pixels
+SIZES = (500, 1_500)  # windows, about
 COUNTS = (2, 8, 32, 128)  # partitions
 UNTILED = 5  # one scene of so many
 

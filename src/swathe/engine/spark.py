@@ -38,6 +38,13 @@ TASKS_PER_SLOT = 3
 MOST_TASKS = 4096
 MOST_HOSTS = 3  # preferred ones of a task
 POLL_SECONDS = 0.1
+SETTINGS = {
+    "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
+    # A row for each task, all of them known: nothing to compile for, and nothing to adapt. Either takes a second.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
 
 
 class SparkExecutor:
@@ -66,7 +73,8 @@ class SparkExecutor:
         if not hasattr(session, "_jsparkSession"):
             raise UsageError("sessions of Spark Connect cannot be used; run where the driver of Spark is")
         self.session = session.newSession()  # its settings are its own
-        self.session.conf.set("spark.sql.execution.arrow.pyspark.validateSchema.enabled", "true")
+        for name, value in SETTINGS.items():
+            self.session.conf.set(name, value)
         self.partitioner, self.hosts = PARTITIONERS[partitioner], hosts or BlockHosts(session.sparkContext)
         self.placed = self.near = 0  # tasks that had preferred hosts, and those of them that ran on one
 
