@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
 from swathe.errors import Argument, SwatheError, UsageError
 
@@ -28,7 +28,7 @@ class Command(TyperCommand):
         """
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for option, times in Counter(given).items():
-            if times > 1 and option.param_type_name == "option" and not (option.multiple or option.is_flag):
+            if times > 1 and isinstance(option, TyperOption) and not (option.multiple or option.is_flag):
                 name = next(name for name in option.opts if name.startswith("--"))
                 lists = ", values with commas between them" if option.metavar == "LIST" else ""
                 raise UsageError(f"{name}: given {times} times; give it once{lists}")

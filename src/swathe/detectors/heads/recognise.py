@@ -16,7 +16,7 @@ from swathe.inputs import read_input
 UNREADABLE = (OSError, ValueError, SyntaxError, KeyError, TypeError, AttributeError, RecursionError, MemoryError)
 ULTRALYTICS_TASKS = ("obb", "detect")
 # Inputs of the oriented models of LibreYOLO, by family, where they differ from a card's defaults.
-LIBREYOLO = {
+LIBREYOLO: dict[str, dict[str, Any]] = {
     "gtr": {"mean": [0.485, 0.456, 0.406], "deviation": [0.229, 0.224, 0.225]},
     "yolonas": {"colour_order": "BGR"},
 }
