@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,10 +30,11 @@ def as_tensor(images: npt.NDArray[np.uint8]) -> torch.Tensor:
 
 def enliven(network: torch.nn.Module, images: torch.Tensor) -> None:
     """Keep the signal alive through all layers, as training would: with the statistics of real inputs."""
+    network.eval()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None  # the statistics of all that was seen
-    network.train()
+            module.train()
     with torch.no_grad():
         network(images)
     network.eval()
@@ -40,7 +42,7 @@ def enliven(network: torch.nn.Module, images: torch.Tensor) -> None:
 
 def write(path: Path, images: npt.NDArray[np.uint8], candidates: Iterable[Candidates]) -> None:
     """Write NAME.npz: the images and, of each, corners (n, 4, 2), scores (n,) and classes (n,) of all candidates."""
-    arrays = {"images": images}
+    arrays: dict[str, Any] = {"images": images}
     for index, found in enumerate(candidates):
         arrays |= {f"{name}{index}": field for name, field in zip(("corners", "scores", "classes"), found, strict=True)}
     np.savez_compressed(path, **arrays)
