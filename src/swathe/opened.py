@@ -96,8 +96,7 @@ def open_readable(
     scenes: list[Scene] = []
     done: list[StoredScene] = []
     unopened: dict[str, str] = {}
-    found = sources if isinstance(sources, Mapping) else find_described(sources)
-    described, elsewhere = items_in(region, found)
+    described, elsewhere = items_in(region, sources if isinstance(sources, Mapping) else find_described(sources))
     mosaics = any(path.lower().endswith(".vrt") for path in described)  # left out if they show the others
     for own, (path, told) in zip(named(scene_ids(list(described)), described.values()), described.items(), strict=True):
         name = prefix + own
