@@ -69,9 +69,9 @@ def make_model() -> torch.nn.Module:
     config.bbox_head.num_classes = len(CLASSES)
     model = build_detector(config)
     head = model.bbox_head
-    head.retina_cls.weight.data *= 5.0
+    head.retina_cls.weight.data *= 0.5
     head.retina_cls.bias.data.fill_(-1.0)
-    head.retina_reg.weight.data *= 3.0
+    head.retina_reg.weight.data *= 0.2
     return model
 
 
