@@ -223,8 +223,7 @@ def _yarn(layout: Layout) -> Values:
         **{f"yarn.resourcemanager.{kind}": f"{LOCAL}:{layout.ports[name]}" for kind, name in kinds.items()},
         "yarn.resourcemanager.connect.retry-interval.ms": 500,  # 30 s otherwise
         "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": 250,
-        # A machine that stands still for seconds must not lose its nodes; one that is started again is known at once.
-        "yarn.nm.liveness-monitor.expiry-interval-ms": 20000,
+        "yarn.nm.liveness-monitor.expiry-interval-ms": 6000,
         # It covers the localisation of the archives too: with 10 s applications are killed before they begin.
         "yarn.am.liveness-monitor.expiry-interval-ms": 60000,
         "yarn.resourcemanager.am.max-attempts": 2,
