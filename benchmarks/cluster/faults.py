@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "cluster"))
 from swathe_cluster import Cluster
 from swathe_cluster.jars import class_path
 
-SIDE = 2300  # pixels of noise: 16 MB, in four blocks of HDFS
+SIDE = 8192  # pixels of noise: 200 MB, in 48 blocks of HDFS, more than caches keep
 SECONDS = 12.0  # that work goes on after the fault
 ROWS = 2000  # detections of a scene
 
@@ -88,15 +88,16 @@ def noise(folder: Path) -> Path:
     return path
 
 
-def reader(cluster: Cluster, image: Path) -> Callable[[], bool]:
+def reader(cluster: Cluster, place: Path) -> Callable[[], bool]:
     """Return what reads one window after the other, and compares it with the local file's."""
+    image = noise(place)
     open_folder(f"{cluster.addresses['hdfs']}/faults").put("noise.tif", image.read_bytes())
     scenes = open_reader(open_scene(image)), open_reader(open_scene(f"{cluster.addresses['hdfs']}/faults/noise.tif"))
-    level, places = Level.of(SIDE, SIDE, 1.0), iter(range(10**9))
+    level, random = Level.of(SIDE, SIDE, 1.0), np.random.default_rng(1)
 
     def work() -> bool:
-        place = next(places) * 711 % (SIDE - 256)
-        window = Window(place, place * 7 % (SIDE - 256), 256, 256)
+        column, row = random.integers(0, SIDE - 256, 2).tolist()
+        window = Window(column, row, 256, 256)
         one, other = (scene.read(level, window).pixels for scene in scenes)
         return bool(np.array_equal(one, other))
 
@@ -137,7 +138,7 @@ class Faults:
     """What fails; each method is a fault."""
 
     def __init__(self, cluster: Cluster, place: Path) -> None:
-        self.cluster, self.image, self.node = cluster, noise(place), "datanode-1"
+        self.cluster, self.place, self.node = cluster, place, "datanode-1"
 
     def _again(self) -> None:
         """Start a DataNode again, when its end has been noticed."""
@@ -152,11 +153,11 @@ class Faults:
 
     def data_node_killed_reading(self) -> dict[str, object]:
         """A DataNode is lost."""
-        return longest(reader(self.cluster, self.image), partial(self.cluster.kill, self.node), self._again)
+        return longest(reader(self.cluster, self.place), partial(self.cluster.kill, self.node), self._again)
 
     def data_node_hangs_reading(self) -> dict[str, object]:
         """A DataNode gives no answer."""
-        return longest(reader(self.cluster, self.image), self._hang, nothing)
+        return longest(reader(self.cluster, self.place), self._hang, nothing)
 
     def data_node_killed_writing(self) -> dict[str, object]:
         """A DataNode is lost while files are written."""
@@ -184,7 +185,7 @@ class Faults:
 
     def name_node_in_safe_mode(self) -> dict[str, object]:
         """Reading goes on, writing is refused."""
-        work, folder = reader(self.cluster, self.image), open_folder(f"{self.cluster.addresses['hdfs']}/faults")
+        work, folder = reader(self.cluster, self.place), open_folder(f"{self.cluster.addresses['hdfs']}/faults")
         self._safe_mode("enter")
         try:
             said, right = refusal(lambda: folder.put("part", b"1")), all(work() for _ in range(10))
