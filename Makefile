@@ -135,9 +135,8 @@ bench: setup-dev ## run all benchmarks, then write docs/benchmarks.md
 	$(BIN)/python -m benchmarks.report
 
 rivals: setup-train ## compare what is read from models of other makes with what their own tools read (network)
-	cd benchmarks/rivals && ./install.sh ultralytics && ./install.sh oriented-det
-	benchmarks/rivals/.venv-ultralytics/bin/python benchmarks/rivals/ultralytics_candidates.py build/rivals
-	benchmarks/rivals/.venv-oriented-det/bin/python benchmarks/rivals/oriented_det_candidates.py build/rivals
+	for tool in ultralytics yolov5 libreyolo oriented_det; do benchmarks/rivals/install.sh $${tool/_/-} && \
+		YOLOV5_AUTOINSTALL=false benchmarks/rivals/.venv-$${tool/_/-}/bin/python benchmarks/rivals/$${tool}_candidates.py build/rivals || exit; done
 	$(BIN)/python -m benchmarks.rivals.compare build/rivals
 
 gauges: setup-dev ## how large and how tangled the source is, and how often a small run asks its store

@@ -89,12 +89,43 @@ def rivals(result: Mapping[str, Any], axes: Any) -> None:
     axes.margins(x=0.12)
 
 
+def stage(result: Mapping[str, Any], axes: Any) -> None:
+    """Draw how full the fullest partition is by its seconds, one picture for each size of the data."""
+    colours = {"rank": OTHER, "hash": OTHER_PALE, "strips": OURS_PALE, "cost": OURS}
+    for side, case in zip(axes, result["cases"], strict=True):
+        counts = sorted({run["partitions"] for run in case["runs"]})
+        for number, (name, colour) in enumerate(colours.items()):
+            heights = [run["imbalance"] for run in case["runs"] if run["partitioner"] == name]
+            places = [place + 0.2 * (number - 1.5) for place in range(len(counts))]
+            side.bar(places, heights, width=0.18, color=colour, label=name)
+        side.set_xticks(range(len(counts)), [f"{count}" for count in counts])
+        side.set(xlabel="partitions")
+        side.set_title(f"{case['windows']:,} windows", fontsize=10, color=INK)
+    axes[0].set_ylabel("fullest partition / mean, seconds")
+    axes[0].legend(frameon=False, fontsize=9, loc="upper left")
+
+
+def baseline(result: Mapping[str, Any], axes: Any) -> None:
+    """Draw the rates of one process with many threads, and of workers."""
+    names = [f"{one['processes']} x {one['threads']} threads" for one in result["results"]]
+    rates = [one["median"] for one in result["results"]]
+    colours = [OURS if one["processes"] > 1 else OTHER for one in result["results"]]
+    bars = axes.barh(names[::-1], rates[::-1], color=colours[::-1])
+    axes.bar_label(bars, [f"{rate:.2f}" for rate in rates[::-1]], padding=3)
+    axes.set_xlabel("windows a second, PyTorch eager")
+    axes.margins(x=0.12)
+
+
 CHARTS = {
     "rivals-scene": Chart("Seconds for a scene of 84 windows, Swathe beside SAHI", (7.4, 2.6), 1, rivals),
     "scale-memory": Chart(
         "Peak memory stays at one gibibyte while the decoded scene grows a hundredfold", (6.6, 3.4), 1, memory
     ),
     "scale-simulate": Chart("Efficiency of simulated clusters by number of cores", (8.4, 3.4), 2, simulation),
+    "scale-stage": Chart(
+        "Fullest partition over the mean, by partitioner and number of partitions", (8.4, 3.0), 2, stage
+    ),
+    "scale-baseline": Chart("One process with many threads beside workers of one", (6.6, 2.4), 1, baseline),
     "scale-query": Chart("Times of queries over five million detections, beside DuckDB", (9.6, 3.2), 3, queries),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,13 @@ __all__ = ["hdfs"]
 # Time never decides a test: the first call of a compiled function takes seconds. Examples are the same on every run.
 settings.register_profile("swathe", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("swathe")
+
+# A shell starts what it puts into the background with Ctrl-C ignored, nohup ignores the end of a terminal. Commands
+# that are tested would, too; where a function of this process does nothing about a signal, they do not inherit that.
+if threading.current_thread() is threading.main_thread():
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,7 @@
-"""Deeds in processes that may die: forked by a server that runs nothing else, for a test's own process has threads."""
+"""Deeds in processes that may die: forked by a server that runs nothing else, for a test's own process has threads.
+
+And how the end of somebody else's process is waited for.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
 
 NOBODY = 65534
 INTERRUPTED = 130
+LONGEST_DEED, LONGEST_END = 600, 120  # seconds
 
 
 def exit_code_of(deed: Callable[..., object], *arguments: Any) -> int:
@@ -22,8 +28,20 @@ def exit_code_of(deed: Callable[..., object], *arguments: Any) -> int:
     context = multiprocessing.get_context("forkserver")
     process = context.Process(target=deed, args=arguments)
     process.start()
-    process.join()
+    process.join(LONGEST_DEED)
+    if process.is_alive():
+        process.kill()
+        raise TimeoutError(f"{deed} goes on after {LONGEST_DEED} seconds")
     return process.exitcode or 0
+
+
+def until_it_has_ended(pid: int) -> None:
+    """Wait for a process that is not ours; who has ended may stay as a zombie that nobody collects."""
+    end = time.monotonic() + LONGEST_END
+    with suppress(FileNotFoundError, ProcessLookupError):
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z":
+            assert time.monotonic() < end, f"process {pid} goes on"
+            time.sleep(0.02)
 
 
 def train_until_ctrl_c(config: TrainingConfig) -> None:

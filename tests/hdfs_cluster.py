@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from requirements import need, need_program
-from swathe_cluster import running
+from swathe_cluster import Cluster, ClusterError, running
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,24 @@ def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HdfsCluster]:
     """An HDFS for all tests of a process; each test uses a folder of its own."""
     need("hdfs_native")
     need_java()
-    with running(tmp_path_factory.mktemp("hdfs"), "hdfs", data_nodes=1) as cluster:
+    with started(tmp_path_factory, "hdfs", data_nodes=1) as cluster:
         yield HdfsCluster(cluster.addresses["hdfs"], cluster.addresses["webhdfs"], cluster.configuration)
+
+
+@contextmanager
+def started(folders: pytest.TempPathFactory, *parts: str, data_nodes: int | None = None) -> Iterator[Cluster]:
+    """Run a cluster for many tests, in a new folder.
+
+    If it does not come up it is started once more, in another folder: its ports are chosen before they are bound, and
+    then they are other ones.
+    """
+    with ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(running(folders.mktemp("cluster"), *parts, data_nodes=data_nodes))
+        except ClusterError as error:
+            warnings.warn(f"the cluster is started a second time: {error}", stacklevel=1)
+            cluster = stack.enter_context(running(folders.mktemp("cluster"), *parts, data_nodes=data_nodes))
+        yield cluster
 
 
 def need_java() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from requirements import need_page, need_program
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -25,14 +26,22 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 60_000  # milliseconds: pixels are drawn by the processor, and others use it too
+# The server refuses what takes long; here it has time.
+SERVER = """
+from swathe.cli.main import run
+from swathe.viewer import library, safety
+library.LONGEST = safety.LONGEST = 600.0
+run()
+"""
+LONGEST_STOP = 120  # seconds
+PATIENCE = 180_000  # milliseconds: pixels are drawn by the processor, and others use it too
 
 
 @contextmanager
 def serve(store: Path | str) -> Iterator[str]:
     """Serve a store; yields the address of the page."""
     need_page()
-    command = [sys.executable, "-c", "from swathe.cli.main import run; run()", "serve", str(store), "--port", "0"]
+    command = [sys.executable, "-c", SERVER, "serve", str(store), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             if process.stdout is None or not (address := process.stdout.readline().strip()):
@@ -40,6 +49,11 @@ def serve(store: Path | str) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
+            try:
+                process.wait(LONGEST_STOP)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
 
 
 @contextmanager
@@ -48,16 +62,27 @@ def chromium() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=need_program("chromium"), args=FLAGS)
+        browser = launched(play, FLAGS)
         yield browser
         browser.close()
+
+
+def launched(play: Playwright, flags: list[str]) -> Browser:
+    """Start the browser, a second time if it does not come up: all tests of a module may depend on it."""
+    from playwright.sync_api import Error
+
+    words: dict[str, Any] = {"executable_path": need_program("chromium"), "args": flags, "timeout": PATIENCE}
+    try:
+        return play.chromium.launch(**words)
+    except Error as error:
+        warnings.warn(f"the browser is started a second time: {error}", stacklevel=1)
+        return play.chromium.launch(**words)
 
 
 @contextmanager
 def browse(browser: Browser, address: str, width: int = 1280, height: int = 800, **options: Any) -> Iterator[Page]:
     """Open the map; complaints, and requests to any other host, fail the test."""
     page = browser.new_page(viewport={"width": width, "height": height}, **options)
-    page.set_default_timeout(PATIENCE)
     with watched(page, address):
         page.goto(address)
         page.wait_for_selector("#map[data-idle][data-counted]")
@@ -67,6 +92,7 @@ def browse(browser: Browser, address: str, width: int = 1280, height: int = 800,
 @contextmanager
 def watched(page: Page, address: str) -> Iterator[None]:
     """Close a page at the end; complaints, and requests to any other host, fail the test."""
+    page.set_default_timeout(PATIENCE)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -83,7 +109,8 @@ def _check(url: str, address: str, complaints: list[str]) -> None:
 
 def settled(page: Page) -> None:
     """Wait until the map has drawn all that it has asked for."""
-    page.wait_for_timeout(300)  # what was clicked is asked for after a moment
+    # What was clicked is asked for after a moment, which the page itself waits for: its timers keep their order.
+    page.evaluate("new Promise((done) => setTimeout(done, 300))")
     page.evaluate("new Promise((done) => { swathe.map.once('idle', done); swathe.map.triggerRepaint() })")
 
 

@@ -25,6 +25,7 @@ import pytest
 
 from requirements import need
 
+LONGEST_ANSWER = 120  # seconds
 REFUSAL = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"  # in the words of S3
 
 
@@ -68,7 +69,7 @@ class FileServer:
     def behave(self, **changes: Any) -> None:
         """Change its behaviour, see `Behaviour`; what is not named stays."""
         call = Call(self.address, json.dumps(changes).encode(), method="PUT")
-        urlopen(call, timeout=10).close()
+        urlopen(call, timeout=LONGEST_ANSWER).close()
 
     def start_again(self, folder: Path) -> FileServer:
         """Serve another folder, with good behaviour and no requests so far."""
@@ -78,7 +79,7 @@ class FileServer:
     @property
     def requests(self) -> list[Request]:
         """All requests so far."""
-        with urlopen(Call(self.address, method="OPTIONS"), timeout=10) as answer:
+        with urlopen(Call(self.address, method="OPTIONS"), timeout=LONGEST_ANSWER) as answer:
             return [Request(**values) for values in json.load(answer)]
 
     @property

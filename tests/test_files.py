@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from swathe.errors import StoreError, UsageError
-from swathe.files import Folder, open_folder
+from swathe.files import Folder, open_folder, reason_of
 from swathe.testing.suites.workspace import WorkspaceSuite
 
 NAMES = ("a", "b/part-1-0-10", "b/part-1-10-5", "bb/c d/é%20\U0001f600")
@@ -82,3 +82,12 @@ def test_errors_name_the_file(tmp_path):
     (tmp_path / "taken").write_bytes(b"")
     with pytest.raises(StoreError, match="taken"):
         open_folder(tmp_path / "taken").put("a", b"")
+
+
+def test_a_name_node_is_quoted_without_the_places_in_its_code():
+    said = r'RPCError("org.apache.SafeModeException", "Name node is in safe mode.\nUse \"hdfs\" ...\n\tat a.B(B:1)\n")'
+    assert reason_of(RuntimeError(said)) == "Name node is in safe mode."
+    assert reason_of(RuntimeError('RPCError("a.B", "no room")')) == "no room"
+    assert reason_of(RuntimeError("broken")) == "broken"
+    assert reason_of(RuntimeError()) == "RuntimeError"
+    assert reason_of(FileNotFoundError(2, "not there")) == "not there"

@@ -74,6 +74,8 @@ def test_scenes_and_runs_that_were_not_asked_for_are_forgotten():
         {"polygon": [(0, 0), (1, 1), (1, 0), (0, 1)]},
         {"polygon": [(0, 0), (1, np.inf), (1, 0)]},
         {"min_score": np.nan},
+        {"min_score": 1.01},
+        {"min_score": -0.5},
         {"limit": 0},
         {"classes": "ship"},
         {"scenes": "a"},

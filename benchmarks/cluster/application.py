@@ -39,6 +39,7 @@ from swathe_cluster import Cluster
 SCENE = Path(__file__).resolve().parents[2] / "data" / "banepa" / "banepa.tif"
 WIDTH, HEIGHT = 17520, 11712  # pixels
 LOOK = ("--tile", "1024", "--stride", "512", "--scales", "0.5,1,1.5")
+MODEL = ("-m", "buildings", "--backend", "onnx")  # the same arithmetic wherever it runs, so that boxes can be equal
 AREA = "Nepal/Kavre/Banepa"
 BLOCK = 512
 SCENE_PIXEL, MODEL_PIXEL = 0.132, 0.176  # metres on the ground
@@ -77,7 +78,8 @@ class Application:
     def __init__(self, folder: Path, cluster: Cluster, side: float) -> None:
         self.folder, self.cluster, self.side = folder, cluster, side
         self.scene = folder / "application.tif"
-        self.table = f"{cluster.addresses['hbase']}/paper"
+        self.table = f"{cluster.addresses['hbase']}/paper-{folder.name}"
+        self.hdfs = f"hdfs:///paper-{folder.name}"
 
     def make(self) -> None:
         """Write the scene to disk."""
@@ -85,7 +87,7 @@ class Application:
 
     def put(self) -> None:
         """Bring it into HDFS."""
-        swathe("put", self.scene, "hdfs:///paper/scenes/", "--compress", "jpeg", "--quality", "90")
+        swathe("put", self.scene, f"{self.hdfs}/scenes/", "--compress", "jpeg", "--quality", "90")
 
     def on_cluster(self) -> None:
         """HDFS, YARN, HBase."""
@@ -94,8 +96,8 @@ class Application:
         jars = Path(pyspark.__file__).parent / "jars"
         spark = (f"spark.yarn.jars=local:{jars}/*", "spark.executor.memory=512m")
         words = [word for setting in spark for word in ("--spark", setting)]
-        target = ("-o", f"{self.table}?work=hdfs:///paper/work")
-        swathe("detect", "hdfs:///paper/scenes/*.tif", "-m", "buildings", *LOOK, *target, *_yarn(), *words)
+        target = ("-o", f"{self.table}?work={self.hdfs}/work")
+        swathe("detect", f"{self.hdfs}/scenes/*.tif", *MODEL, *LOOK, *target, *_yarn(), *words)
 
     def on_this_machine(self) -> None:
         """The local engine: two processes, files."""
@@ -103,17 +105,17 @@ class Application:
         scene.parent.mkdir(exist_ok=True)
         from swathe.files import open_folder
 
-        scene.write_bytes(open_folder("hdfs:///paper/scenes").get(scene.name) or b"")
-        swathe("detect", scene, "-m", "buildings", *LOOK, "-o", store, "--workers", "2")
+        scene.write_bytes(open_folder(f"{self.hdfs}/scenes").get(scene.name) or b"")
+        swathe("detect", scene, *MODEL, *LOOK, "-o", store, "--workers", "2")
 
     def slices(self) -> None:
         """The paper's way: cut, store, and look at the pieces in one process."""
-        swathe("slice", "hdfs:///paper/scenes/application.tif", "hdfs:///paper/slices", *LOOK)
+        swathe("slice", f"{self.hdfs}/scenes/application.tif", f"{self.hdfs}/slices", *LOOK)
 
     def on_slices(self) -> None:
         """The second half of the paper's way."""
         store = ("-o", self.folder / "slices", "--workers", "0")
-        swathe("detect", "hdfs:///paper/slices/application/", "-m", "buildings", *LOOK, *store)
+        swathe("detect", f"{self.hdfs}/slices/application/", *MODEL, *LOOK, *store)
 
     def compare(self) -> dict[str, object]:
         """Ask for an area by name, and compare the stores box by box."""

@@ -2,14 +2,14 @@
 
     python -m benchmarks.cluster.faults FOLDER [NAME...]
 
-FOLDER is that of a cluster that runs; with names only these faults. Ends in JSON.
+FOLDER is that of a cluster that runs; with names only these faults. Kept in benchmarks/results/cluster-faults.json.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import rasterio
 
-from benchmarks._machine import processor
 from benchmarks.cluster._ground import Ground, detections
+from benchmarks.cluster._results import measure
 from swathe.errors import StoreError
 from swathe.files import open_folder
 from swathe.raster.opening import open_reader, open_scene
@@ -34,9 +34,10 @@ from swathe.store.protocol import StoredScene
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "cluster"))
 
 from swathe_cluster import Cluster
+from swathe_cluster.jars import class_path
 
-SIDE = 2300  # pixels of noise: 16 MB, in four blocks of HDFS
-SECONDS = 20.0  # that work goes on after the fault
+SIDE = 8192  # pixels of noise: 200 MB, in 48 blocks of HDFS, more than caches keep
+SECONDS = 12.0  # that work goes on after the fault
 ROWS = 2000  # detections of a scene
 
 
@@ -63,6 +64,16 @@ def longest(work: Callable[[], bool], fault: Callable[[], None], mend: Callable[
     return {"longest_s": round(max(pauses), 1), "slower_than_2_s": slow, "times": len(pauses), "right": right}
 
 
+def refusal(work: Callable[[], object]) -> dict[str, object]:
+    """Try what cannot work, and return what was said, and after how long."""
+    start, said = time.monotonic(), "nothing"
+    try:
+        work()
+    except StoreError as error:
+        said = str(error)
+    return {"said": said, "seconds": round(time.monotonic() - start, 1)}
+
+
 def nothing() -> None:
     """Mend nothing."""
 
@@ -77,15 +88,16 @@ def noise(folder: Path) -> Path:
     return path
 
 
-def reader(cluster: Cluster, image: Path) -> Callable[[], bool]:
+def reader(cluster: Cluster, place: Path) -> Callable[[], bool]:
     """Return what reads one window after the other, and compares it with the local file's."""
+    image = noise(place)
     open_folder(f"{cluster.addresses['hdfs']}/faults").put("noise.tif", image.read_bytes())
     scenes = open_reader(open_scene(image)), open_reader(open_scene(f"{cluster.addresses['hdfs']}/faults/noise.tif"))
-    level, places = Level.of(SIDE, SIDE, 1.0), iter(range(10**9))
+    level, random = Level.of(SIDE, SIDE, 1.0), np.random.default_rng(1)
 
     def work() -> bool:
-        place = next(places) * 711 % (SIDE - 256)
-        window = Window(place, place * 7 % (SIDE - 256), 256, 256)
+        column, row = random.integers(0, SIDE - 256, 2).tolist()
+        window = Window(column, row, 256, 256)
         one, other = (scene.read(level, window).pixels for scene in scenes)
         return bool(np.array_equal(one, other))
 
@@ -126,14 +138,14 @@ class Faults:
     """What fails; each method is a fault."""
 
     def __init__(self, cluster: Cluster, place: Path) -> None:
-        self.cluster, self.image, self.node = cluster, noise(place), "datanode-1"
+        self.cluster, self.place, self.node = cluster, place, "datanode-1"
 
-    def again(self) -> None:
+    def _again(self) -> None:
         """Start a DataNode again, when its end has been noticed."""
         time.sleep(15.0)
         self.cluster.start(self.node)
 
-    def hang(self) -> None:
+    def _hang(self) -> None:
         """Let a DataNode hang for a while."""
         self.cluster.kill(self.node, signal.SIGSTOP)
         time.sleep(15.0)
@@ -141,15 +153,15 @@ class Faults:
 
     def data_node_killed_reading(self) -> dict[str, object]:
         """A DataNode is lost."""
-        return longest(reader(self.cluster, self.image), partial(self.cluster.kill, self.node), self.again)
+        return longest(reader(self.cluster, self.place), partial(self.cluster.kill, self.node), self._again)
 
     def data_node_hangs_reading(self) -> dict[str, object]:
         """A DataNode gives no answer."""
-        return longest(reader(self.cluster, self.image), self.hang, nothing)
+        return longest(reader(self.cluster, self.place), self._hang, nothing)
 
     def data_node_killed_writing(self) -> dict[str, object]:
         """A DataNode is lost while files are written."""
-        return longest(writer(self.cluster), partial(self.cluster.kill, self.node), self.again)
+        return longest(writer(self.cluster), partial(self.cluster.kill, self.node), self._again)
 
     def data_node_full_writing(self) -> dict[str, object]:
         """A DataNode has no room any more, and then all of them."""
@@ -164,16 +176,47 @@ class Faults:
         nodes = [name for name in self.cluster.daemons if name.startswith("datanode")]
         fill(*nodes)
         folder = open_folder(f"{self.cluster.addresses['hdfs']}/faults")
-        try:
-            folder.put("full", bytes(1 << 20))
-            said = "nothing"
-        except StoreError as error:
-            said = str(error)
+        said = refusal(lambda: folder.put("full", bytes(1 << 20)))
         for name in nodes:
             self.cluster.kill(name)
             self.cluster.start(name)
         folder.put("full", bytes(1 << 20))
         return {**result, "all_full": said, "right_after": len(folder.get("full") or b"") == 1 << 20}
+
+    def name_node_in_safe_mode(self) -> dict[str, object]:
+        """Reading goes on, writing is refused."""
+        work, folder = reader(self.cluster, self.place), open_folder(f"{self.cluster.addresses['hdfs']}/faults")
+        self._safe_mode("enter")
+        try:
+            said, right = refusal(lambda: folder.put("part", b"1")), all(work() for _ in range(10))
+        finally:
+            self._safe_mode("leave")
+        folder.put("part", b"1")
+        return {**said, "right": right, "right_after": folder.get("part") == b"1"}
+
+    def _safe_mode(self, word: str) -> None:
+        paths = os.pathsep.join(map(str, (self.cluster.configuration, *class_path("hadoop"))))
+        tool = ["org.apache.hadoop.hdfs.tools.DFSAdmin", "-safemode", word]
+        subprocess.run(["java", "-cp", paths, *tool], check=True, capture_output=True)
+
+    def thrift_down_at_the_start(self) -> dict[str, object]:
+        """There is nobody to ask for HBase."""
+        return self._down("thrift")
+
+    def hbase_down_at_the_start(self) -> dict[str, object]:
+        """The Thrift server is there, HBase behind it is not."""
+        return self._down("regionserver-1", "master")
+
+    def _down(self, *names: str) -> dict[str, object]:
+        work, check = storing(self.cluster)
+        work()
+        for name in names:
+            self.cluster.kill(name)
+        address = f"{self.cluster.addresses['hbase']}/faults-{time.time_ns()}?shards=2"
+        said = refusal(lambda: open_store(address, create=True))
+        self.cluster.start(*reversed(names))
+        open_store(address, create=True)
+        return {**said, "right_after": work() and check()}
 
     def thrift_killed_writing(self) -> dict[str, object]:
         """HBase's Thrift server is started again."""
@@ -205,14 +248,9 @@ def main() -> None:
     """Measure."""
     cluster, names = Cluster(Path(sys.argv[1]).absolute()), sys.argv[2:]
     os.environ["HADOOP_CONF_DIR"] = str(cluster.configuration)
-    result: dict[str, object] = {"machine": processor(), "load_before": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as place:
         faults = Faults(cluster, Path(place))
-        for name in names or [name for name in vars(Faults) if "killed" in name or "hangs" in name or "full" in name]:
-            print(name, file=sys.stderr)
-            result[name] = getattr(faults, name)()
-    result["load_after"] = os.getloadavg()[0]
-    print(json.dumps(result))
+        measure("cluster-faults.json", faults, names or [name for name in vars(Faults) if name[0] != "_"])
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
     python -m benchmarks.cluster.yarn_faults FOLDER [NAME...]
 
 FOLDER is that of a cluster that runs; with names only these faults. The model is one that knows what is there and takes
-its time, so that the end of an undisturbed run is known. Each run has an application of its own. Ends in JSON.
+its time, so that the end of an undisturbed run is known. Each run has an application of its own. Kept in
+benchmarks/results/cluster-yarn_faults.json.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import signal
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pyspark
 
-from benchmarks._machine import processor
+from benchmarks.cluster._results import measure
 from swathe.engine.events import BatchRetried
 from swathe.engine.local import SerialExecutor
 from swathe.engine.plan import Plan
@@ -180,14 +180,10 @@ def main() -> None:
         plan, address = pickle.loads(Path(names[1]).read_bytes())
         carry_out(plan, open_store(address))
         return
-    result: dict[str, object] = {"machine": processor(), "load_before": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
         faults = Faults(cluster, Path(folder))
-        for name in names or [name for name in vars(Faults) if name[0] != "_" and name != "run"]:
-            print(name, file=sys.stderr)
-            result[name] = getattr(faults, name)()
-    result["load_after"] = os.getloadavg()[0]
-    print(json.dumps(result))
+        names = names or [name for name in vars(Faults) if name[0] != "_" and name != "run"]
+        measure("cluster-yarn_faults.json", faults, names)
 
 
 if __name__ == "__main__":

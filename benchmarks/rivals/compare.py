@@ -1,7 +1,7 @@
 """Compares what Swathe reads from models of another make with what that tool reads itself, before any suppression.
 
-`python -m benchmarks.rivals.compare FOLDER` after ultralytics_candidates.py has written the folder. Score for score and
-corner for corner; the last line is JSON with the largest differences of each model.
+`python -m benchmarks.rivals.compare FOLDER` after the scripts TOOL_candidates.py have written the folder. Score for
+score and corner for corner; the largest differences of each model go to benchmarks/results/rivals-candidates.json.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from swathe.detectors.registry import open_detector, resolve_model
 from swathe.errors import ModelError
 
 CORNER, SCORE = 0.05, 1e-3  # pixels; both compute in float32, and divide the pixels by 255 each in its own way
+RESULT = Path(__file__).resolve().parents[1] / "results" / "rivals-candidates.json"
 COMPARED = 2000  # the best candidates of each image
 SHARE = 0.9  # and of few the best of these: where an export ends its own selection, rounding decides between equals
 
@@ -85,7 +86,7 @@ def main() -> None:
             f"{name:22} {result['layout']:28} {result['candidates']:6} candidates, corners within "
             f"{result['corner']:.2g} px, scores within {result['score']:.2g}"
         )
-    print(json.dumps(results))
+    RESULT.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

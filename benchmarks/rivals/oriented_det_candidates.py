@@ -2,7 +2,7 @@
 
 Runs in the tool's own environment: benchmarks/rivals/.venv-oriented-det/bin/python oriented_det_candidates.py FOLDER
 The folder then holds rotated-rtmdet.onnx, the JSON that the tool's own exporter writes beside it, and
-rotated-rtmdet.npz, as ultralytics_candidates.py describes it.
+rotated-rtmdet.npz, as exports.py describes it.
 """
 
 # mypy: ignore-errors
@@ -19,10 +19,11 @@ import torch
 from export.preprocess import preprocess_from_meta
 from export.scripts.export_onnx import PRE_NMS_OUTPUTS, build_export_meta
 from export.wrappers import RotatedRTMDetPreNmsExportWrapper
+from exports import CLASSES, pictures, write
 from oriented_det.geometry.rbox import RBox
 from oriented_det.models.rotated_rtmdet import RotatedRTMDet
 
-SIDE, IMAGES, CLASSES = 256, 3, ("ship", "plane", "harbour")
+SIDE = 256
 NAME = "rotated-rtmdet"
 INPUT = {"preprocess": {"target_size": [SIDE, SIDE]}}  # and the tool's own mean and deviation
 
@@ -35,7 +36,7 @@ def make_model() -> RotatedRTMDet:
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None  # the statistics of all that was seen
     images = torch.from_numpy(
-        np.stack([preprocess_from_meta(image, INPUT)[0].reshape(3, SIDE, SIDE) for image in pictures()])
+        np.stack([preprocess_from_meta(image, INPUT)[0].reshape(3, SIDE, SIDE) for image in pictures(SIDE)])
     )
     model.train()
     with torch.no_grad():
@@ -47,12 +48,6 @@ def make_model() -> RotatedRTMDet:
         model.head.rtm_angle.weight *= 10.0
     model.eval()
     return model
-
-
-def pictures() -> np.ndarray:
-    """Noise of 8 pixel squares, (n, side, side, 3)."""
-    squares = np.random.default_rng(3).integers(0, 256, (IMAGES, SIDE // 8, SIDE // 8, 3), dtype=np.uint8)
-    return squares.repeat(8, axis=1).repeat(8, axis=2)
 
 
 def corners_of(box: np.ndarray) -> np.ndarray:
@@ -91,18 +86,16 @@ def main(folder: Path) -> None:
         onnx_path=path,
     )
     path.with_suffix(".export_meta.json").write_text(json.dumps(meta), encoding="utf-8")
-    arrays = {"images": pictures()}
-    for index, image in enumerate(arrays["images"]):
+    found, images = [], pictures(SIDE)
+    for image in images:
         prepared = preprocess_from_meta(image, meta)
         tensor = torch.from_numpy(np.asarray(prepared[0] if isinstance(prepared, tuple) else prepared)).float()
         with torch.no_grad():
             boxes, scores, labels, _ = wrapper(tensor.reshape(1, 3, SIDE, SIDE))
         real = (boxes[:, 2:4] > 0).all(1)  # the others fill up
-        arrays[f"corners{index}"] = np.array([corners_of(box) for box in boxes[real].numpy()]).reshape(-1, 4, 2)
-        arrays[f"scores{index}"] = scores[real].numpy()
-        arrays[f"classes{index}"] = labels[real].numpy() - 1  # the tool counts from 1
-        print(NAME, int(real.sum()), f"{arrays[f'scores{index}'].max():.3f}", boxes[real][:2].tolist())
-    np.savez_compressed(folder / f"{NAME}.npz", **arrays)
+        corners = np.array([corners_of(box) for box in boxes[real].numpy()]).reshape(-1, 4, 2)
+        found.append((corners, scores[real].numpy(), labels[real].numpy() - 1))  # the tool counts from 1
+    write(folder / f"{NAME}.npz", images, found)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Exports Ultralytics models with random weights, and writes down what the tool itself finds before any suppression.
 
 Runs in the tool's own environment: benchmarks/rivals/.venv-ultralytics/bin/python ultralytics_candidates.py FOLDER
-For each model NAME the folder then holds NAME.onnx and NAME.npz: images (n, side, side, 3) and, for each image, the
-corners, scores and classes of every candidate as the tool's own functions give them.
+For each model the folder then holds NAME.onnx, and NAME.npz as exports.py describes it.
 """
 
 # mypy: ignore-errors
@@ -16,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from exports import CLASSES, as_tensor, enliven, pictures, write
 from ultralytics import RTDETR, YOLO
 from ultralytics.utils import ops
 
-SIDE, IMAGES, CLASSES = 320, 3, ("ship", "plane", "harbour")
+SIDE = 320
 MODELS = {
     "yolov8n-obb": {},
     "yolo11n-obb": {},
@@ -44,28 +44,11 @@ def make_model(name: str) -> YOLO:
         network.eval()
         return wrapped
     for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None  # the statistics of all that was seen
         if isinstance(module, torch.nn.Conv2d) and module.bias is not None and len(module.bias) <= len(CLASSES):
             module.weight.data *= 4.0
             module.bias.data.fill_(-1.0)
-    # Statistics of real inputs keep the signal alive through all layers, as training would.
-    network.train()
-    with torch.no_grad():
-        network(as_tensor(pictures()))
-    network.eval()
+    enliven(network, as_tensor(pictures(SIDE)))
     return wrapped
-
-
-def pictures() -> np.ndarray:
-    """Noise of 8 pixel squares, (n, side, side, 3)."""
-    squares = np.random.default_rng(3).integers(0, 256, (IMAGES, SIDE // 8, SIDE // 8, 3), dtype=np.uint8)
-    return squares.repeat(8, axis=1).repeat(8, axis=2)
-
-
-def as_tensor(images: np.ndarray) -> torch.Tensor:
-    """Return the input of the networks, (n, 3, side, side) from 0 to 1."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
 
 
 def candidates(output: torch.Tensor, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -88,7 +71,7 @@ def candidates(output: torch.Tensor, name: str) -> tuple[np.ndarray, np.ndarray,
 def main(folder: Path) -> None:
     """Write both files of each model."""
     folder.mkdir(parents=True, exist_ok=True)
-    images = pictures()
+    images = pictures(SIDE)
     for name, options in MODELS.items():
         wrapped = make_model(name)
         exported = wrapped.export(format="onnx", imgsz=SIDE, verbose=False, device="cpu", **options)
@@ -96,14 +79,12 @@ def main(folder: Path) -> None:
         from ultralytics.nn.autobackend import AutoBackend
 
         backend = AutoBackend(str(folder / f"{name}.onnx"), device=torch.device("cpu"))
-        arrays = {"images": images}
-        for index, tensor in enumerate(as_tensor(images)):
+        found = []
+        for tensor in as_tensor(images):
             output = backend(tensor[None])
             output = output[0] if isinstance(output, list | tuple) else output
-            for field, values in zip(("corners", "scores", "classes"), candidates(output[0], name), strict=True):
-                arrays[f"{field}{index}"] = values
-        np.savez_compressed(folder / f"{name}.npz", **arrays)
-        print(name, *(f"{arrays[f'scores{index}'].max():.3f}" for index in range(IMAGES)))
+            found.append(candidates(output[0], name))
+        write(folder / f"{name}.npz", images, found)
 
 
 if __name__ == "__main__":

@@ -221,9 +221,10 @@ class Cluster:
         tasks: dict[int, list[Job]] = defaultdict(list)
         for job, place in zip(jobs, self._partitioner(jobs, count), strict=True):
             tasks[place].append(job)
-        for place in sorted(tasks):
-            before = [None, *tasks[place]]
-            seconds = sum(self._seconds(job, last) for job, last in zip(tasks[place], before, strict=False))
+        whole = [tasks[place] for place in sorted(tasks)]
+        single = [[job] for task in whole[-self._cores :] for job in task]
+        for task in whole[: -self._cores] + single:
+            seconds = sum(self._seconds(job, last) for job, last in zip(task, [None, *task], strict=False))
             self.busy += seconds
             yield seconds + self._times.task
 

@@ -20,7 +20,7 @@ from typing import Any
 from swathe_cluster import health
 from swathe_cluster.containers import end_containers
 from swathe_cluster.daemons import NEEDS, PARTS, Daemon, daemons
-from swathe_cluster.jars import ClusterError
+from swathe_cluster.jars import CACHE, ClusterError
 from swathe_cluster.settings import LOCAL, Layout
 
 __all__ = ["Cluster", "ClusterError", "running"]
@@ -206,7 +206,7 @@ def launch(
     with (folder / "keeper.log").open("ab") as log:
         keeper = subprocess.Popen(
             [*command, str(data_nodes or "")],
-            env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+            env={**os.environ, "PYTHONPATH": str(PACKAGE), "XDG_CACHE_HOME": str(CACHE.parents[1])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

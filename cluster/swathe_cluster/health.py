@@ -6,11 +6,14 @@ import json
 import socket
 import struct
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any
 from urllib.request import urlopen
 
 LOCAL = "127.0.0.1"
 SECONDS = 3.0  # to wait for an answer
+# A server that starts answers nothing, half of it, or something else; what it lacks by then is no object, or a null.
+NO_ANSWER = (OSError, HTTPException, ValueError, LookupError, TypeError)
 REPLY = 2  # type of a Thrift message that is no exception
 TEXT, STRUCTURE = 11, 12  # types of Thrift's fields
 
@@ -19,9 +22,9 @@ def hdfs(ports: Mapping[str, int]) -> int:
     """Return how many DataNodes are alive; 0 if the NameNode is not operational, or in safe mode."""
     try:
         bean = _json(ports["namenode-http"], "/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState")["beans"][0]
-    except (OSError, ValueError, LookupError):
+        return int(bean["NumLiveDataNodes"]) if bean["FSState"] == "Operational" else 0
+    except NO_ANSWER:
         return 0
-    return int(bean["NumLiveDataNodes"]) if bean["FSState"] == "Operational" else 0
 
 
 def yarn(ports: Mapping[str, int]) -> int:
@@ -30,9 +33,9 @@ def yarn(ports: Mapping[str, int]) -> int:
         if _json(ports["rm-http"], "/ws/v1/cluster/info")["clusterInfo"]["state"] != "STARTED":
             return 0
         nodes = (_json(ports["rm-http"], "/ws/v1/cluster/nodes")["nodes"] or {}).get("node", [])
-    except (OSError, ValueError, LookupError):
+        return sum(node["state"] == "RUNNING" for node in nodes)
+    except NO_ANSWER:
         return 0
-    return sum(node["state"] == "RUNNING" for node in nodes)
 
 
 def hbase(ports: Mapping[str, int]) -> int:

@@ -137,8 +137,9 @@ class Keeper:
             if gone is not None:
                 raise ClusterError(f"{gone} has ended while the cluster started:\n{self.log_of(gone)}")
             if time.monotonic() > end:
-                late = ", ".join(part for part in parts if part not in healthy)
-                raise ClusterError(f"{late}: not healthy after {SECONDS_TO_START} s; see {self.folder / 'logs'}")
+                late = [part for part in parts if part not in healthy]
+                logs = "\n".join(self.log_of(name) for name in self.processes if self.daemons[name].part in late)
+                raise ClusterError(f"{', '.join(late)}: not healthy after {SECONDS_TO_START} s\n{logs}")
             waiting = {daemon.part for daemon in self.pending}
             for part in parts:
                 if part not in healthy and part not in waiting and self.healthy(part):

@@ -207,7 +207,7 @@ function listen(): void {
     known = JSON.parse((event as MessageEvent<string>).data) as Runs;
     remember(known.runs);
     panel.showRuns(known);
-    if (!before.version) return;
+    if (!before.version || before.version === known.version) return; // boxes and pictures are those that are there
     if (before.runs[0]?.id !== known.runs[0]?.id || JSON.stringify(before.colours) !== JSON.stringify(known.colours)) void present(false);
     else {
       void view.refresh(wanted(), true);

@@ -302,14 +302,15 @@ def detect(  # noqa: PLR0913 a caller names what differs from the defaults
     if engine is not None and not callable(getattr(engine, "open", None)):
         raise UsageError(argument="engine", value=engine, accepted="an executor, such as SparkExecutor(session)")
     from swathe.engine.backend import choose_backend
+    from swathe.raster.sources import find_described
 
     with tempfile.TemporaryDirectory(prefix="swathe-") as folder:
         sources, (spec, card) = _as_files(source, Path(folder), keep=output is not None), chosen.detector(model)
-        settings = chosen.settings(card, spec)
+        settings, found = chosen.settings(card, spec), find_described(sources)
         if engine is None and backend == "auto" and not exact:  # machines of a cluster may differ from this one
-            spec = choose_backend(spec, settings, output, sources).detector
+            spec = choose_backend(spec, settings, output, found).detector
         known = looked_at(output, settings, spec)
-        opened = open_readable(sources, settings.bands, value_range, acquired, resolution, scene_prefix, known, region)
+        opened = open_readable(found, settings.bands, value_range, acquired, resolution, scene_prefix, known, region)
         return _carried_out(opened, settings, spec, output, Path(folder), name, engine)
 
 

@@ -28,6 +28,8 @@ _ATTEMPTS = 3  # of a write into a folder that another process removes because i
 _PAUSES = (0.5, 2.0, 5.0, 10.0)
 _CHUNK = 8 << 20  # bytes that are handed to a client at once
 _READ_AHEAD = 1 << 20  # bytes that one request to a server fetches
+# What hdfs-native says of an error of a NameNode, which it gives with all places in the code.
+_OF_NAME_NODE = re.compile(r'RPCError\("[^"]*", "(.+?)(?:\\n|"\)$)', re.DOTALL)
 
 
 class Workspace(Protocol):
@@ -389,10 +391,23 @@ def _named(
             raise
         if done == "written" and isinstance(error, OSError) and SCHEME.match(address) is None:
             raise StoreError(not_written(Path(f"{address}/{name}"), error)) from error
-        reason = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)
         raise StoreError(
-            f"{address}/{name} cannot be {done} ({reason}); check address, rights, free space and connection"
+            f"{address}/{name} cannot be {done} ({reason_of(error)}); check address, rights, free space and connection"
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return the line of an error of the system or of a client that says what happened.
+
+    Args:
+        error: What was caught.
+
+    Returns:
+        One line, without the places in the code of a server.
+    """
+    line: str = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)
+    said = _OF_NAME_NODE.match(line)
+    return said[1] if said else line
 
 
 def _library(name: str, extra: str, address: str) -> Any:

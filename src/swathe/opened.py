@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from swathe.query import Query
     from swathe.raster.opening import ValueRange
     from swathe.raster.scene import Scene
+    from swathe.raster.stac import Told
     from swathe.store.protocol import StoredScene
 
 
@@ -54,7 +55,7 @@ def looked_at(output: str | Path | None, settings: RunSettings, detector: Detect
 
 
 def open_readable(
-    sources: Sequence[str | Path],
+    sources: Sequence[str | Path] | Mapping[str, Told | None],
     bands: Sequence[int] | None = None,
     value_range: ValueRange | None = None,
     acquired: str | datetime | None = None,
@@ -66,7 +67,7 @@ def open_readable(
     """Find and open scenes; one bad file among good ones does not stop them. Pixels are not looked at yet.
 
     Args:
-        sources: Files, folders, patterns, addresses, documents of STAC.
+        sources: Files, folders, patterns, addresses, documents of STAC; or what `find_described` made of them.
         bands: Bands to use as red, green, blue, from 1; chosen for each scene if not given.
         value_range: Values to show as 0 and 255, or "percentile" to measure them, see `open_scene`.
         acquired: When the scenes were taken, ISO 8601 or a datetime, in UTC; None to leave what their files say.
@@ -95,7 +96,7 @@ def open_readable(
     scenes: list[Scene] = []
     done: list[StoredScene] = []
     unopened: dict[str, str] = {}
-    described, elsewhere = items_in(region, find_described(sources))
+    described, elsewhere = items_in(region, sources if isinstance(sources, Mapping) else find_described(sources))
     mosaics = any(path.lower().endswith(".vrt") for path in described)  # left out if they show the others
     for own, (path, told) in zip(named(scene_ids(list(described)), described.values()), described.items(), strict=True):
         name = prefix + own

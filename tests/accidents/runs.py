@@ -27,6 +27,7 @@ from swathe.opened import open_readable
 from swathe.store import open_store, read
 
 TILE, STRIDE = 128, 96
+LONGEST_RUN = 300  # seconds
 SIZES = ((900, 700), (500, 600), (256, 256))  # pixels of the scenes: many windows, and few
 
 
@@ -83,7 +84,7 @@ class Case:
     def run(self, store: Path, *more: str) -> list[dict[str, Any]]:
         """Run the command to its end and return its events, the summary last."""
         with self.start(store, *more) as process:
-            out, err = process.communicate(timeout=300)
+            out, err = process.communicate(timeout=LONGEST_RUN)
         assert process.returncode == 0, err
         return [json.loads(line) for line in out.splitlines()]
 

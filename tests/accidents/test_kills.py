@@ -38,9 +38,10 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_bytes(case: Case, tmp_pat
     duration = time.monotonic() - started
     whole, plan, chance = tree(tmp_path / "whole"), case.plan(), random.Random(SEED)
     rows = {scene.scene.id: scene.detections for scene in open_store(tmp_path / "whole").scenes()}
-    in_time = spared = reads = 0
-    for number in range(KILLS):
-        store, moment = tmp_path / f"store-{number}", Moment.draw(chance, duration, len(events))
+    tried = in_time = spared = reads = 0
+    while in_time < KILLS and tried < 10 * KILLS:  # for a kill that comes too late there is another one
+        store, moment = tmp_path / f"store-{tried}", Moment.draw(chance, duration, len(events))
+        tried += 1
         shutil.copytree(tmp_path / "begun", store)
         with watched(store, rows) as watcher:
             in_time += kill_at(case.start(store), moment)
@@ -56,8 +57,8 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_bytes(case: Case, tmp_pat
         spared, reads = spared + (plan.scenes[-1].windows < resumed < plan.windows), reads + watcher.reads
         shutil.rmtree(store)
     report(
-        f"SIGKILL: {KILLS} times, {in_time} of them in a running process, {spared} with some of the windows done; "
-        f"same bytes {KILLS} times; {reads} readings of the stores meanwhile without an error"
+        f"SIGKILL: {tried} times, {in_time} of them in a running process, {spared} with some of the windows done; "
+        f"same bytes {tried} times; {reads} readings of the stores meanwhile without an error"
     )
     assert reads > 0
-    assert in_time > KILLS // 2
+    assert in_time == KILLS

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from accidents.conftest import Report
-from accidents.runs import STRIDE, TILE, Case, children, tree
+from accidents.runs import LONGEST_RUN, STRIDE, TILE, Case, children, tree
 from command import Command
-from elsewhere import exit_code_of, write_as_nobody
+from elsewhere import exit_code_of, until_it_has_ended, write_as_nobody
 from swathe.store import open_store
 
 TIMES = max(1, int(os.environ.get("SWATHE_KILLS", "2")) // 2)
@@ -51,7 +51,7 @@ def test_two_runs_at_once(case: Case, whole: dict[str, str], tmp_path: Path, rep
         same = case.run(store)
         other = case.run(store, "--merge-iou", "0.5")
         os.killpg(first.pid, signal.SIGCONT)
-        _, err = first.communicate(timeout=120)
+        _, err = first.communicate(timeout=LONGEST_RUN)
         assert first.returncode == 0, err
     opened = open_store(store)
     assert {run.id for run in opened.runs()} == {same[-1]["run"], other[-1]["run"]}
@@ -68,7 +68,7 @@ def test_processes_that_add_different_scenes_at_once(
         store = tmp_path / f"store-{number}"
         running = [one.start(store) for one in cases]
         for process in running:
-            _, err = process.communicate(timeout=120)
+            _, err = process.communicate(timeout=LONGEST_RUN)
             assert process.returncode == 0, err
         assert tree(store) == whole
         assert len(open_store(store).runs()) == 1
@@ -81,7 +81,7 @@ def test_a_worker_killed_from_outside(case: Case, whole: dict[str, str], tmp_pat
         for pid in children(process.pid)[:1]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=LONGEST_RUN)
     assert process.returncode == 0, err
     assert tree(tmp_path / "store") == whole
     report(f"One worker killed by SIGKILL: replaced ({out.count('batch_retried')} batch tried again); same bytes")
@@ -96,22 +96,13 @@ def test_a_run_that_is_told_to_end(
         until_at_work(process)
         workers = children(process.pid)
         process.send_signal(signal.Signals[name])
-        process.communicate(timeout=120)
+        process.communicate(timeout=LONGEST_RUN)
     assert process.returncode == -signal.Signals[name]
     for worker in workers:
-        ended(worker)
+        until_it_has_ended(worker)
     assert case.run(tmp_path / "store")[-1]["resumed_windows"] > 0
     assert tree(tmp_path / "store") == whole
     report(f"{name}: the run and its workers end, the rerun goes on; same bytes")
-
-
-def ended(pid: int, seconds: float = 60.0) -> None:
-    """Wait for a process that is not ours; who has ended may stay as a zombie that nobody collects."""
-    until = time.monotonic() + seconds
-    with suppress(FileNotFoundError):
-        while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z":
-            assert time.monotonic() < until, f"process {pid} goes on"
-            time.sleep(0.02)
 
 
 def test_nothing_hangs_on_the_clock(

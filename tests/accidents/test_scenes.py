@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from accidents.runs import TILE, tree
 from command import Command
 from red_cells import RedCells, write_red_cells
 from swathe.errors import PartialError
+from swathe.files import LocalFolder
 from swathe.store import open_store
 
 SCENES = int(os.environ.get("SWATHE_SCENES", "12"))
@@ -90,26 +89,28 @@ def test_a_scene_that_is_the_only_one_and_bad_is_known_as_failed(
 
 @pytest.mark.parametrize("way", ["in place", "by renaming"])
 def test_a_scene_replaced_while_it_is_read_is_not_mixed(
-    command: Command, tiny_model: Path, tmp_path: Path, way: str, report: Report
+    command: Command, tiny_model: Path, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch, report: Report
 ) -> None:
     scene = write_red_cells(tmp_path / "scene.tif", width=1200, height=900)
     other = write_red_cells(tmp_path / "other.tif")
     store = tmp_path / "store"
     words = ["detect", scene.path, "-m", tiny_model, "--tile", TILE, "--workers", 0, "-o"]
 
-    def replace() -> None:
-        while not list(store.glob(".work/*/*/part-*")):
-            time.sleep(0.001)
+    def put_and_replace(folder: LocalFolder, name: str, data: bytes | memoryview) -> None:
+        """With the first part; what comes after it is being read ahead then."""
+        put(folder, name, data)
+        if "/part-" not in name or len(list(store.glob(".work/*/*/part-*"))) > 1:
+            return
         if way == "in place":
             shutil.copy(other.path, scene.path)
         else:
             shutil.copy(other.path, tmp_path / "scene.new")
             (tmp_path / "scene.new").rename(scene.path)
 
-    thread = threading.Thread(target=replace)
-    thread.start()
-    outcome = command(*words, store)
-    thread.join()
+    put = LocalFolder.put
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFolder, "put", put_and_replace)
+        outcome = command(*words, store)
     assert (outcome.code, outcome.is_one_error) == (3, True), outcome.err
     assert "has changed since the run was planned" in outcome.err
     assert len(swathe.Detections.open(store)) == 0

@@ -31,6 +31,11 @@ def test_machine_code_survives_the_process(tmp_path: Path) -> None:
     assert [run(USE, PYTHONPATH=str(tmp_path)) for _ in range(2)] == ["0", "1"]
 
 
+def test_without_a_place_for_machine_code_it_is_compiled_anew() -> None:
+    code = "import swathe.boxes.kernels, swathe.model.decode; print('imported')"
+    assert run(code, NUMBA_CACHE_LOCATOR_CLASSES="none") == "imported"
+
+
 def test_plain_geometry_does_not_load_numba() -> None:
     code = (
         "import sys, swathe.boxes, swathe.boxes.convert; swathe.boxes.hulls([[1, 0.5, 2, 1, 0]]);"

@@ -32,6 +32,11 @@ def test_each_command_has_help(command: Command, name: str) -> None:
     assert f"swathe {name}" in outcome.out
 
 
+def test_what_may_be_repeated_is_no_wrong_usage(command: Command) -> None:
+    words = ("--area", "a", "--area", "b", "--json", "--json")
+    assert "there is no store" in command("query", "nowhere", *words).err
+
+
 def test_version(command: Command) -> None:
     import swathe
 
@@ -45,6 +50,8 @@ def test_version(command: Command) -> None:
         (["models", "--colour"], "--colour"),
         (["plan"], "SOURCES"),
         (["plan", "x.tif", "--tile", "many"], "--tile"),
+        (["plan", "x.tif", "--tile", "9", "--tile=10"], "--tile: given 2 times; give it once"),
+        (["query", "x", "--scene", "a", "--scene", "b"], "--scenes: given 2 times; give it once, values with commas"),
         (["plan", "x.tif", "--scales", "1,half"], "--scales 1,half"),
         (["plan", "x.tif", "--bands", "1,2.5"], "--bands 1,2.5"),
         (["query", "x", "--classes", "ship,,"], "--classes"),

@@ -378,6 +378,8 @@ def test_sorted_columns_are_printed(command: Command, store: Path, everything: D
     assert [float(size) for size, _ in printed] == pytest.approx(ordered.measures()[: len(printed), 0].tolist())
     words = command("query", store, "--sort", "-score", "--limit", 3, "--json").lines[:-1]
     assert [line["score"] for line in words] == sorted(everything.scores.tolist())[:-4:-1]
+    longest = command("query", store, "--sort", "-length", "--limit", 3, "--columns", "length_m").out.splitlines()[1:-1]
+    assert list(map(float, longest)) == pytest.approx(everything.sort_by("-length").measures()[:3, 0].tolist())
 
 
 def test_overlapping_sheets_count_once(command: Command, tiny_model: Path, scene: RedCells, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hdfs_cluster import need_java
-from swathe_cluster import Cluster, running
+from hdfs_cluster import need_java, started
+from swathe_cluster import Cluster
 
 
 @pytest.fixture(scope="session")
@@ -20,15 +20,22 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield Cluster(Path(os.environ["SWATHE_CLUSTER"]).absolute())
         return
     need_java()
-    with running(tmp_path_factory.mktemp("cluster")) as cluster:
+    with started(tmp_path_factory) as cluster:
         yield cluster
 
 
 @pytest.fixture(autouse=True)
-def mended(request: pytest.FixtureRequest) -> None:
-    """Start again what has ended by itself: region servers do where the machine stands still for long."""
+def mended(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start again what has ended by itself: region servers do where the machine stands still for long.
+
+    And wait for HBase as long as a busy machine may take to mend it.
+    """
     if "cluster" not in request.fixturenames:
         return
+    from swathe.store.hbase import client
+
+    monkeypatch.setattr(client, "PATIENCE", 600.0)
+    monkeypatch.setattr(client, "FIRST_PATIENCE", 60.0)
     cluster: Cluster = request.getfixturevalue("cluster")
     for name in cluster.missing("hdfs", "yarn", "hbase"):
         log = (cluster.folder / "logs" / f"{name}.log").read_text(errors="replace")

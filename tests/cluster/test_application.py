@@ -149,6 +149,7 @@ def test_a_name_node_in_safe_mode_takes_nothing(
         refused = command("put", scene.path, folder)
     assert (refused.code, refused.is_one_error) == (5, True)
     assert "safe mode" in refused.err
+    assert "java" not in refused.err
     assert command("put", scene.path, folder).code == 0
 
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -159,10 +158,13 @@ def run(example: Example, executor: Executor, *faults: Fault, lose: Any = None) 
     delay = 0.2 if lose else 0.0
     write_script(example.truth, example.folder / "script.json", clip="own", log=example.log, faults=faults, delay=delay)
 
+    ended = threading.Event()
+
     def wait_and_lose() -> None:
-        while not example.log.exists():
-            time.sleep(0.1)
-        lose()
+        while not (example.log.exists() or ended.wait(0.1)):
+            pass
+        if not ended.is_set():
+            lose()
 
     thread = threading.Thread(target=wait_and_lose if lose else lambda: None)
     thread.start()
@@ -172,8 +174,11 @@ def run(example: Example, executor: Executor, *faults: Fault, lose: Any = None) 
         if isinstance(event, BatchRetried):
             retries.append(event.reason)
 
-    run_plan(example.plan, example.store, executor=executor, reader=BLANK_READER, progress=note)
-    thread.join()
+    try:
+        run_plan(example.plan, example.store, executor=executor, reader=BLANK_READER, progress=note)
+    finally:
+        ended.set()
+        thread.join()
     assert files_of(example.store) == files_of(other)
     assert example.store.workspace(example.plan.run).names() == frozenset()
     return retries
@@ -235,7 +240,7 @@ def test_the_driver_may_run_in_the_cluster_too(
     words += [str(Path(swathe.__file__).parent / "__main__.py"), "detect", f"{folder}/*.tif", "-m", str(tiny_model)]
     words += ["-o", address, "--engine", "spark", *GRID]
     done = subprocess.run(
-        words, env={**os.environ, **variables(cluster)}, capture_output=True, text=True, timeout=180, check=False
+        words, env={**os.environ, **variables(cluster)}, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert command("detect", scene.path, "-m", tiny_model, "-o", tmp_path / "local", *GRID, "--workers", "0").code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 from pathlib import Path
@@ -115,16 +116,16 @@ CASES: dict[str, tuple[dict[str, npt.NDArray[Any]], dict[str, str], str, list[li
         CARD,
         TURNED,
     ),
-    "mmrotate": (
-        {
-            "dets": rows([30, 20, 20, 8, TURN, 0.9], [40, 50, 6, 10, 0, 0.8], [9, 9, 5, 5, 0, 0.7]),
-            "labels": np.array([[0, 1, -1]]),  # -1 fills up
-        },
-        {},
-        CARD,
-        TURNED,
-    ),
 }
+CASES["rotated-boxes"] = (
+    {
+        "scores": rows([0.9, 0.1], [0.3, 0.8], [0.2, 0.1]),
+        "boxes": rows([30, 20, 8, 20, TURN + QUARTER], [40, 50, 6, 10, 0], [1, 1, 5, 5, 0]),
+    },
+    {"task": "obb", "names": '{"0": "ship", "1": "plane"}'},  # as LibreYOLO says it, without stride
+    "",
+    TURNED,
+)
 CASES["oriented-det"] = (
     {
         "pre_nms_boxes": np.array(
@@ -188,6 +189,39 @@ def test_a_tile_with_no_room_left_is_told(tmp_path: Path, count: int, full: bool
     assert card.most == 3
     (found,) = open_detector(spec).detect([Tile(PICTURE, "scene", 1.0, 0, 0, SIDE, SIDE)])
     assert found.full is full
+
+
+def test_libreyolo_says_what_its_inputs_are(tmp_path: Path) -> None:
+    outputs, metadata, _, _ = CASES["rotated-boxes"]
+    path = write_graph(tmp_path / "nas.onnx", outputs, {**metadata, "model_family": "yolonas"})
+    assert resolve_model(path)[1].colour_order == "BGR"
+    path = write_graph(tmp_path / "gtr.onnx", outputs, {**metadata, "model_family": "gtr"})
+    assert resolve_model(path)[1].mean == (0.485, 0.456, 0.406)
+
+
+def test_an_export_of_mmdeploy_is_run_without_its_last_operator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnx
+
+    outputs = CASES["rotated-boxes"][0]
+    whole = write_graph(tmp_path / "whole.onnx", {"b": outputs["boxes"], "s": outputs["scores"].transpose(0, 2, 1)})
+    model = onnx.load(whole)
+    model.graph.node.append(onnx.helper.make_node("NMSRotated", ["b", "s"], ["dets"], domain="mmdeploy"))
+    model.opset_import.append(onnx.helper.make_opsetid("mmdeploy", 1))
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_tensor_value_info("dets", onnx.TensorProto.INT64, [None, 3]))
+    onnx.save(model, whole)
+    (tmp_path / "whole.toml").write_text(CARD)
+    with pytest.raises(ModelError, match="mmdeploy"):
+        resolve_model(whole)
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "recipes"))
+    importlib.import_module("cut_mmrotate").cut(whole, tmp_path / "cut.onnx")
+    (tmp_path / "cut.toml").write_text(CARD)
+    spec, card = resolve_model(tmp_path / "cut.onnx")
+    assert card.layout == "rotated-boxes"
+    (found,) = open_detector(spec).detect([Tile(PICTURE, "scene", 1.0, 0, 0, SIDE, SIDE)])
+    np.testing.assert_allclose(found.boxes, np.array(TURNED)[:, :5], atol=1e-4)
 
 
 def test_deepness_says_the_resolution(tmp_path: Path) -> None:

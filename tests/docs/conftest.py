@@ -47,5 +47,5 @@ def end_java() -> None:
         return
     gateway.shutdown()
     gateway.proc.stdin.close()
-    gateway.proc.wait()
+    gateway.proc.wait(120)
     spark.SparkContext._gateway = spark.SparkContext._jvm = None

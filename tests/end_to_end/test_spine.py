@@ -67,7 +67,7 @@ def test_interrupted_run_is_resumed(tiny_model: Path, tmp_path: Path) -> None:
             if json.loads(line)["event"] == "batch_finished":
                 process.send_signal(signal.SIGINT)
                 break
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "run the same command again to resume" in err
     assert "Traceback" not in err

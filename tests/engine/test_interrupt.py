@@ -52,7 +52,7 @@ def test_a_run_that_was_ended_is_resumed(
         assert process.stdout is not None
         assert any(line.startswith("BatchFinished") for line in process.stdout)
         process.send_signal(end)
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
     looked_at = len(read_log(log))
     if end == signal.SIGINT:
         assert process.returncode == 130

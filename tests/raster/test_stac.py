@@ -14,11 +14,14 @@ import rasterio
 import shapely
 from PIL import Image
 
+import swathe
 from red_cells import write_red_cells
 from servers import file_server
+from swathe.engine import backend
 from swathe.errors import SourceError
 from swathe.opened import open_readable
 from swathe.query import Query
+from swathe.raster import sources
 from swathe.raster.sources import find_sources
 from swathe.raster.stac import is_stac, read_stac
 
@@ -50,6 +53,21 @@ def images(tmp_path: Path) -> list[Path]:
 def test_names_tell_documents_of_stac() -> None:
     assert all(map(is_stac, ("a.json", "a.GeoJSON", "a.json#visual", "https://host/a.json?key=1", "s3://b/c.json#x")))
     assert not any(map(is_stac, ("a.tif", "slices.json", "a/slices.json", "a#b.tif", "https://host/a.tif?f=a.json")))
+
+
+def test_a_run_reads_a_catalog_once(
+    images: list[Path], tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(backend, "is_fast_here", lambda: True)
+    monkeypatch.setattr(backend, "_key", lambda detector: detector.sha256)
+    monkeypatch.setattr(backend, "_look", lambda *given: read.extend(given[-1]))
+    monkeypatch.setattr(sources, "read_stac", lambda source: read.append(source) or read_stac(source))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "items.geojson"
+    path.write_text(json.dumps(pystac.ItemCollection([make_item(images[0], "one")]).to_dict()))
+    swathe.detect(path, model=tiny_model, workers=0)
+    assert read == [str(path), str(images[0])], "the document, and the image on which backends are compared"
 
 
 def test_item_collection_and_catalog_list_the_same(images: list[Path], tmp_path: Path) -> None:

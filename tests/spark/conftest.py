@@ -16,12 +16,12 @@ ON_CLUSTER = {
     "spark.executor.memoryOverhead": "2g",
     "spark.cores.max": "2",  # begins when both are there
     "spark.locality.wait": "60s",  # time decides nothing here
-    # Only tasks that hang are begun a second time elsewhere.
+    # Only tasks that hang are begun a second time elsewhere, not those whose Python takes long to start.
     "spark.speculation": "true",
     "spark.speculation.interval": "200ms",
     "spark.speculation.quantile": "0.3",
     "spark.speculation.multiplier": "3",
-    "spark.speculation.minTaskRuntime": "8s",
+    "spark.speculation.minTaskRuntime": "30s",
 }
 
 

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from elsewhere import until_it_has_ended
 from red_cells import write_red_cells
-from standalone_spark import SETTINGS, descendants
+from standalone_spark import LONGEST_START, SETTINGS, descendants
 from swathe.engine.local import SerialExecutor
 from swathe.engine.run import run_plan
 from swathe.engine.spark import SparkExecutor
@@ -41,14 +42,18 @@ def test_a_driver_that_is_killed_loses_what_was_in_work(local: Any, tmp_path: Pa
     program = DRIVER.replace("SETTINGS", repr(SETTINGS))
     driver = subprocess.Popen([sys.executable, "-c", program, str(example.folder)])
     workspace = example.store.workspace(example.plan.run)
-    while len(workspace.names()) < 3:
-        assert driver.poll() is None, "it ended before it was killed"
-        time.sleep(0.05)
-    below = descendants(driver.pid)
-    driver.kill()
-    driver.wait()
-    while any(Path(f"/proc/{pid}").exists() for pid in below):  # nothing of it stays
-        time.sleep(0.05)
+    try:
+        end = time.monotonic() + LONGEST_START
+        while len(workspace.names()) < 3:
+            assert driver.poll() is None, "it ended before it was killed"
+            assert time.monotonic() < end, "it does not get to work"
+            time.sleep(0.05)
+        below = descendants(driver.pid)
+    finally:
+        driver.kill()
+        driver.wait()
+    for pid in below:  # nothing of it stays
+        until_it_has_ended(pid)
     there = workspace.names()
     left = sum(
         batch.count for scene in example.plan.scenes for batch in scene.batches() if scene.part(batch) not in there

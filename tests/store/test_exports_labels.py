@@ -111,9 +111,9 @@ def test_cvat_has_a_polygon_per_object(found: Detections, tmp_path: Path) -> Non
 def test_label_studio_turns_rectangles_around_their_first_corner(found: Detections, tmp_path: Path) -> None:
     tasks = json.loads(export(found, tmp_path / "a.label-studio.json").read_text(encoding="utf-8"))
     assert [task["data"]["image"] for task in tasks] == [
-        "/data/local-files/?d=a/beach.png",
-        "/data/local-files/?d=b/beach.png",
-        "/data/local-files/?d=b/c/empty.png",
+        "/data/local-files/?d=data/a/beach.png",
+        "/data/local-files/?d=data/b/beach.png",
+        "/data/local-files/?d=data/b/c/empty.png",
     ]
     for task, scene in zip(tasks, (BEACH, TWIN, EMPTY), strict=True):
         names, polygons = expected(found, scene)

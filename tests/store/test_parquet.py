@@ -129,7 +129,7 @@ def test_a_small_box_touches_few_row_groups(tmp_path, monkeypatch):
     assert len(matches) > 0
     assert 0 < len(set(read)) <= 3
     read.clear()
-    assert len(file.scan(Query(min_score=2.0))) == 0
+    assert len(file.scan(Query(min_score=1.0))) == 0
     assert len(file.scan(Query(classes=["nowhere"]))) == 0
     assert len(file.scan(Query(box=(0, 0, 1, 1)))) == 0
     assert read == []

@@ -1,16 +1,38 @@
-"""The face of errors: options and what was typed, where the library has arguments and values."""
+"""What all commands do: no option is given twice, and errors speak of options and what was typed."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
-from swathe.errors import Argument, SwatheError
+from swathe.errors import Argument, SwatheError, UsageError
 
 
 class Command(TyperCommand):
     """A command whose errors speak of its options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed.
+
+        Args:
+            ctx: Typer's context, which is to hold it.
+            args: What was typed.
+
+        Returns:
+            What is left.
+
+        Raises:
+            UsageError: If an option that takes one value was given several; else only the last would count.
+        """
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for option, times in Counter(given).items():
+            if times > 1 and isinstance(option, TyperOption) and not (option.multiple or option.is_flag):
+                name = next(name for name in option.opts if name.startswith("--"))
+                lists = ", values with commas between them" if option.metavar == "LIST" else ""
+                raise UsageError(f"{name}: given {times} times; give it once{lists}")
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.

@@ -163,6 +163,7 @@ def detect(
     from swathe.engine.local import worker_count
     from swathe.engine.plan import make_plan
     from swathe.opened import looked_at, open_readable
+    from swathe.raster.sources import find_described
 
     _check_store_name(output)
     targets = _targets(export or (), geojson, overwrite=overwrite)
@@ -175,12 +176,12 @@ def detect(
     )  # fmt: skip
     spec, card = chosen.detector(model)
     settings = chosen.settings(card, spec)
-    reason = ""
+    found, reason = find_described(sources), ""
     if engine == "local" and backend == "auto" and not exact:  # machines of a cluster may differ from this one
-        spec, reason = choose_backend(spec, settings, None if overwrite else output, sources)
+        spec, reason = choose_backend(spec, settings, None if overwrite else output, found)
     known = {} if overwrite else looked_at(output, settings, spec)
     scenes, unopened, done = open_readable(
-        sources, settings.bands, limits, acquired, resolution, scene_prefix, known, region
+        found, settings.bands, limits, acquired, resolution, scene_prefix, known, region
     )
     _check_one_kind([*scenes, *(stored.scene for stored in done)], targets)
     plan = make_plan(scenes, settings, spec, done)

@@ -66,6 +66,9 @@ Sort = Annotated[
 ColumnNames = Annotated[
     str | None, typer.Option("--columns", metavar="LIST", help="Only these columns, such as class,score,length_m.")
 ]
+Limit = Annotated[
+    int | None, typer.Option(help="At most so many: the first in the order of --sort, or those of the highest scores.")
+]
 MergeScenes = Annotated[
     bool,
     typer.Option("--merge-scenes", help="Count what several scenes of a run show once, as overlapping sheets do."),
@@ -89,7 +92,7 @@ def query(
     min_score: MinScore = None,
     scenes: Scenes = None,
     runs: Runs = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many, those of the highest scores.")] = None,
+    limit: Limit = None,
     merge_scenes: MergeScenes = False,
     sort: Sort = None,
     columns: ColumnNames = None,
@@ -126,14 +129,16 @@ def query(
         runs=runs,
         limit=limit,
     )
-    held = open_held(store)
+    late = merge_scenes or keys is not None  # then all are looked at before there is a limit
+    found = answer(open_held(store), replace(condition, limit=None) if late else condition)
     if merge_scenes:
         from swathe.engine.across import merge_scenes as merge
 
-        found = Query(limit=limit).select(merge(answer(held, replace(condition, limit=None))))
-    else:
-        found = answer(held, condition)
-    found = found if keys is None else found.sort_by(*keys)
+        found = merge(found)
+    if keys is not None:
+        found = found.sort_by(*keys)[:limit]
+    elif late:
+        found = Query(limit=limit).select(found)
     if output is None:
         _print(found, chosen, in_order=keys is not None, count=count, json=json)
     elif streamed:

@@ -136,7 +136,8 @@ def _session(path: str, threads: int, *, optimise: bool = True, device: str = "c
         session = onnxruntime.InferenceSession(path, options, providers=wanted)
     except _runtime_errors() as error:
         raise ModelError(
-            f"{path}: ONNX Runtime cannot load the graph ({_first_line(error)}); get another copy or export it again"
+            f"{path}: ONNX Runtime cannot load the graph ({_first_line(error)}); get another copy, or export it again "
+            "without operators that it lacks"
         ) from error
     if PROVIDERS[device] not in session.get_providers():  # it goes on with the CPU, and hardly says so
         raise UsageError(argument="device", value=device, accepted=NO_CUDA)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -29,7 +29,6 @@ from swathe.errors import ModelError, SourceError, StoreError
 from swathe.raster.grid import Grid
 from swathe.raster.opening import open_reader, open_scene
 from swathe.raster.pyramid import levels
-from swathe.raster.sources import find_sources
 from swathe.store import open_store
 
 EXACT, FAST = "onnx", "openvino-bf16"
@@ -47,7 +46,7 @@ class ChosenBackend(NamedTuple):
 
 
 def choose_backend(
-    detector: DetectorSpec, settings: RunSettings, store: str | Path | None, sources: Sequence[str]
+    detector: DetectorSpec, settings: RunSettings, store: str | Path | None, sources: Iterable[str]
 ) -> ChosenBackend:
     """Choose between the runtime whose results are the same to the last bit, and a faster one.
 
@@ -55,15 +54,12 @@ def choose_backend(
         detector: On the former.
         settings: Of the run.
         store: Where it goes; None if nowhere.
-        sources: What it looks at; windows of the first one that can be read are looked at with both. Without any, the
-            faster one is taken if that was decided before.
+        sources: Rasters that it looks at; windows of the first one that can be read are looked at with both. Without
+            any, the faster one is taken if that was decided before.
 
     Returns:
         The detector to take. The faster one is only taken where the CPU and the libraries have it, and where it found
         the same objects.
-
-    Raises:
-        SourceError: If there is no such source.
     """
     if detector.backend != EXACT or detector.device != "cpu" or not is_fast_here():
         return ChosenBackend(detector, "")
@@ -144,10 +140,10 @@ def _write(record: Path, known: dict[str, str]) -> None:
         return
 
 
-def _look(exact: DetectorSpec, fast: DetectorSpec, settings: RunSettings, sources: Sequence[str]) -> Agreement | None:
+def _look(exact: DetectorSpec, fast: DetectorSpec, settings: RunSettings, sources: Iterable[str]) -> Agreement | None:
     """Let both look at windows of the first source that can be read; None if none can."""
     side = exact.tile if exact.card is not None and exact.card.input_size else SAMPLE_SIDE
-    for source in find_sources(sources):
+    for source in sources:
         try:
             tiles = list(_sample(source, settings, side, exact.card))
         except SourceError:

@@ -68,6 +68,23 @@ def last_loss(context: Any) -> str:
     return reasons[max(reasons)].strip().splitlines()[0] if reasons else ""
 
 
+def near(context: Any, group: str) -> int:
+    """Count the tasks of the stage that ended last which ran on a host that they preferred.
+
+    Args:
+        context: Spark's context.
+        group: The group of jobs that it belongs to.
+
+    Returns:
+        Tasks.
+    """
+    spark, tracker = context._jsc.sc(), context.statusTracker()  # noqa: SLF001
+    spark.listenerBus().waitUntilEmpty()  # what happened last is counted then
+    stage = max(stage for job in tracker.getJobIdsForGroup(group) for stage in tracker.getJobInfo(job).stageIds)
+    level = spark.statusStore().localitySummary(stage, 0).get("NODE_LOCAL")
+    return int(level.get()) if level.isDefined() else 0
+
+
 def room_for(worker_bytes: int, settings: Mapping[str, str]) -> dict[str, str]:
     """Return the setting that gives the containers of executors room for their workers.
 

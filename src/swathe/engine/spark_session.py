@@ -24,9 +24,12 @@ LOG = Path(__file__).with_name("log4j2.properties")
 DEFAULTS = {
     "spark.app.name": "Swathe",
     "spark.ui.showConsoleProgress": "false",
-    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG.as_uri()}",
+    # The driver hands out tasks and does little else: to compile it thoroughly takes the time of workers beside it.
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG.as_uri()} -XX:TieredStopAtLevel=1",
     # Work begins when the executors that were asked for are there, so that it is cut for all of them.
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+    # A scene that costs three executors and more is set aside; by itself Spark would end at about as many.
+    "spark.executor.maxNumFailures": "100",
 }
 
 

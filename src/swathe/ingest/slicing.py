@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from swathe.engine.prefetch import read_ahead
 from swathe.raster.formats import MANIFEST
 from swathe.raster.grid import Grid
 from swathe.raster.manifest import Manifest, Slice
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from swathe.files import Folder
+    from swathe.raster.pyramid import Level
+    from swathe.raster.window import Window
 
 TILE, STRIDE = 1024, 824  # of the paper, pixels
+WAITING = 4  # slices that may wait until those before them are written
 
 
 def slice_scene(
@@ -53,16 +57,20 @@ def slice_scene(
     grids = [
         (level, Grid(level.width, level.height, tile, stride)) for level in levels(scene.width, scene.height, scales)
     ]
-    total, slices = sum(len(grid) for _, grid in grids), list[Slice]()
+    windows = [(level, number, window) for level, grid in grids for number, window in enumerate(grid)]
+    slices = list[Slice]()
     with RasterReader(scene) as reader:
-        for level, grid in grids:
-            for number, window in enumerate(grid):
-                read = reader.read(level, window)
-                file = f"{level.scale:g}/{number:06d}.png"
-                folder.put(file, png(read.pixels))
-                slices.append(Slice(file, level.scale, window, read.valid))
-                if progress is not None:
-                    progress(len(slices), total)
+
+        def cut(place: tuple[Level, int, Window]) -> tuple[bytes, float]:
+            read = reader.read(place[0], place[2])
+            return png(read.pixels), read.valid
+
+        for (level, number, window), (data, valid) in read_ahead(cut, windows, WAITING):
+            file = f"{level.scale:g}/{number:06d}.png"
+            folder.put(file, data)
+            slices.append(Slice(file, level.scale, window, valid))
+            if progress is not None:
+                progress(len(slices), len(windows))
         reader.check_unchanged()
     manifest = Manifest(scene, tile, stride, tuple(scales), tuple(slices))
     folder.put(MANIFEST, manifest.to_json())

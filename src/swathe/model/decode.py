@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from swathe.boxes.compiled import compiled
 from swathe.errors import ModelError
 from swathe.model.info import Angles, ModelInfo
 
@@ -136,12 +136,12 @@ def _logit(probability: float) -> float:
     return math.log(probability) - math.log1p(-probability)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _sigmoid(logit: float) -> float:
     return 1.0 / (1.0 + math.exp(-logit))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _peak(logits: npt.NDArray[np.float64]) -> int:
     """Index of the largest value, the first one of equals."""
     best = 0
@@ -151,7 +151,7 @@ def _peak(logits: npt.NDArray[np.float64]) -> int:
     return best
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _angle(logits: npt.NDArray[np.float64]) -> float:
     """Angle in radians, not wrapped: bin k of 180 is centred on k - 89.5 degrees."""
     bins = logits.shape[0]
@@ -174,7 +174,7 @@ def _angle(logits: npt.NDArray[np.float64]) -> float:
     return angle
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _wrap(angle: float) -> float:
     """Bring an angle within one turn of the range to [-pi/2, pi/2)."""
     while angle >= math.pi / 2:
@@ -184,7 +184,7 @@ def _wrap(angle: float) -> float:
     return angle
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _survivors(
     level: npt.NDArray[np.float32], least: float, min_score: float, classes: int
 ) -> tuple[bool, Cells, Scores, Classes]:
@@ -226,7 +226,7 @@ def _survivors(
     return finite, cells[:kept].copy(), scores[:kept].copy(), best[:kept].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _gather(level: npt.NDArray[np.float32], cells: Cells, first: int) -> npt.NDArray[np.float32]:
     """Gather channels `first` and on of (anchors, channels, height, width) at flat (anchor, row, column) cells."""
     width, area = level.shape[3], level.shape[2] * level.shape[3]
@@ -239,7 +239,7 @@ def _gather(level: npt.NDArray[np.float32], cells: Cells, first: int) -> npt.NDA
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _boxes(
     level: npt.NDArray[np.float32],
     cells: Cells,

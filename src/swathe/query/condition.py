@@ -65,7 +65,7 @@ class Query:
             "width": lambda given: values.size_range(given, "width"),
             "azimuth": values.azimuth_range,
             "classes": lambda given: values.name_list(given, "classes"),
-            "min_score": lambda given: arguments.number("min_score", given, "a finite number"),
+            "min_score": lambda given: arguments.number("min_score", given, "a number from 0 to 1", 0.0, 1.0),
             "scenes": lambda given: values.name_list(given, "scenes"),
             "runs": lambda given: values.name_list(given, "runs"),
             "limit": lambda given: arguments.whole_number("limit", given, "a whole number from 1, or None for all", 1),

@@ -47,8 +47,8 @@ GROWN_BYTES, GROWN_SECONDS = 3 << 30, 10.0
 class Fault:
     """Something that goes wrong when the detector is given a certain window."""
 
-    # "error" raises ModelError, "kill" ends the process at once, "hang" blocks, "memory" asks for more than there is,
-    # "grow" takes more for a while than containers have
+    # "error" raises ModelError, "kill" ends the process at once, "orphan" the one that has started it, "hang" blocks,
+    # "memory" asks for more than there is, "grow" takes more for a while than containers have
     kind: str
     scene: str  # scene id
     call: int  # not before this many windows of the scene were looked at, over all processes
@@ -293,9 +293,9 @@ class FailingDetector:
     @staticmethod
     def _fail(fault: Fault) -> None:
         """End the process or raise, as the fault says."""
-        if fault.kind == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if fault.kind == "hang":
+        if fault.kind in ("kill", "orphan"):
+            os.kill(os.getpid() if fault.kind == "kill" else os.getppid(), signal.SIGKILL)
+        if fault.kind in ("hang", "orphan"):
             signal.pause()
         if fault.kind == "memory":
             np.empty(1 << 60, dtype=np.uint8)

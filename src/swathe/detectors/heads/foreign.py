@@ -20,7 +20,8 @@ class ForeignHead:
         """
         self._card = card
         self._side = side
-        self.outputs = OUTPUTS.get(card.layout, tuple(graph.outputs))
+        _, *names = OUTPUTS.get(card.layout, (0, *graph.outputs))
+        self.outputs = tuple(names)
         self.batched = card.layout != "oriented-det"
         if card.layout == "detr-obb":  # logits before boxes
             self.outputs = tuple(sorted(graph.outputs, key=lambda name: ("box" in name, graph.outputs[name][-1] == 5)))

@@ -85,11 +85,11 @@ def detr_obb(outputs: Outputs, card: ModelCard, side: int, min_score: float) -> 
     return _candidates(boxes[kept] * np.array([side, side, side, side, np.pi]), scores, classes)
 
 
-def mmrotate(outputs: Outputs, card: ModelCard, _: int, min_score: float) -> Candidates:
-    """(boxes, 6): cx, cy, w, h in pixels, angle in radians, score; and (boxes,) classes; after the tool's own NMS."""
-    rows = _rows(outputs[0], 6, card)
-    kept = np.flatnonzero((rows[:, 5] >= min_score) & (outputs[1] >= 0))
-    return _candidates(rows[kept, :5], rows[kept, 5], _indices(outputs[1][kept].astype(np.float64), card))
+def rotated_boxes(outputs: Outputs, card: ModelCard, _: int, min_score: float) -> Candidates:
+    """(places, 5): cx, cy, w, h in pixels, angle in radians; and (places, classes) scores."""
+    boxes, scores = _rows(outputs[0], 5, card), _rows(outputs[1], len(card.classes), card)
+    kept, best, classes = _best(scores, min_score)
+    return _candidates(boxes[kept], best, classes)
 
 
 def oriented_det(outputs: Outputs, card: ModelCard, _: int, min_score: float) -> Candidates:
@@ -99,10 +99,10 @@ def oriented_det(outputs: Outputs, card: ModelCard, _: int, min_score: float) ->
     return _candidates(boxes[kept], scores[kept], _indices(outputs[2][kept].astype(np.float64) - 1.0, card))
 
 
-# The outputs that layouts of several take, where their names say which is which.
-OUTPUTS = {
-    "mmrotate": ("dets", "labels"),
-    "oriented-det": ("pre_nms_boxes", "pre_nms_scores", "pre_nms_labels"),
+# Where the names of several outputs say which is which: columns of the first, and the names in their order.
+OUTPUTS: dict[str, tuple[int, *tuple[str, ...]]] = {
+    "rotated-boxes": (5, "boxes", "scores"),
+    "oriented-det": (5, "pre_nms_boxes", "pre_nms_scores", "pre_nms_labels"),
 }
 LAYOUTS: dict[str, Decode] = {
     "ultralytics-obb": ultralytics_obb,
@@ -113,7 +113,7 @@ LAYOUTS: dict[str, Decode] = {
     "yolov5-detect": yolov5_detect,
     "yolov5-obb": yolov5_obb,
     "detr-obb": detr_obb,
-    "mmrotate": mmrotate,
+    "rotated-boxes": rotated_boxes,
     "oriented-det": oriented_det,
 }
 

@@ -15,12 +15,17 @@ from swathe.inputs import read_input
 
 UNREADABLE = (OSError, ValueError, SyntaxError, KeyError, TypeError, AttributeError, RecursionError, MemoryError)
 ULTRALYTICS_TASKS = ("obb", "detect")
+# Inputs of the oriented models of LibreYOLO, by family, where they differ from a card's defaults.
+LIBREYOLO: dict[str, dict[str, Any]] = {
+    "gtr": {"mean": [0.485, 0.456, 0.406], "deviation": [0.229, 0.224, 0.225]},
+    "yolonas": {"colour_order": "BGR"},
+}
 # Layouts whose number of boxes is fixed by the export, after a selection of its own.
-SELECTED = ("ultralytics-obb-end2end", "ultralytics-detect-end2end", "ultralytics-rtdetr", "mmrotate")
+SELECTED = ("ultralytics-obb-end2end", "ultralytics-detect-end2end", "ultralytics-rtdetr")
 
 
 def metadata_values(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Read what the metadata says, as Ultralytics, yolov5 and Deepness write it, or the JSON file of oriented-det.
+    """Read what the metadata says, of whatever tool, or the JSON file of oriented-det.
 
     Args:
         path: The file, for messages.
@@ -35,9 +40,13 @@ def metadata_values(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     try:
         if "names" in metadata:
-            values |= {"classes": _in_order(ast.literal_eval(metadata["names"])), "stride": int(metadata["stride"])}
+            values["classes"] = _in_order(ast.literal_eval(metadata["names"]))
+        if "stride" in metadata:
+            values["stride"] = int(metadata["stride"])
         if "license" in metadata:
             values["licence"] = metadata["license"]
+        if metadata.get("task") == "obb":
+            values |= LIBREYOLO.get(metadata.get("model_family", ""), {})
         if "task" in metadata and metadata["task"] not in ULTRALYTICS_TASKS:
             raise ModelError(f"{path}: the model was made to {metadata['task']}; Swathe takes models that find boxes")
         return values | _deepness(metadata) | _oriented_det(path)
@@ -112,8 +121,8 @@ def shape_values(graph: Graph, classes: int) -> dict[str, Any]:
 def _layout(graph: Graph, classes: int) -> str | None:
     """Tell the layout from names and shapes of the outputs."""
     outputs = dict(graph.outputs)
-    for layout, names in OUTPUTS.items():
-        if set(names) <= set(outputs):
+    for layout, (columns, *names) in OUTPUTS.items():
+        if set(names) <= set(outputs) and outputs[names[0]][-1:] in ((columns,), (None,)):
             return layout
     shapes = list(outputs.values())
     if len(shapes) == 2 and sorted(shape[-1] or 0 for shape in shapes if shape) == sorted((classes, 5)):

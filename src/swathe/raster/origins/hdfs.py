@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from swathe.errors import SourceError
+from swathe.files import reason_of
 from swathe.raster import vsi
 from swathe.raster.origins.listing import expand_address
 from swathe.raster.origins.protocol import Fingerprint
@@ -142,10 +143,10 @@ class Hdfs:
         if isinstance(error, FileNotFoundError):
             return f"{uri}: does not exist; check the address"
         if isinstance(error, PermissionError):
-            return f"{uri}: may not be read ({error}); ask its owner, or set HADOOP_USER_NAME to who may"
+            return f"{uri}: may not be read ({reason_of(error)}); ask its owner, or set HADOOP_USER_NAME to who may"
         return (
-            f"{uri}: the cluster does not answer ({error}); check host and port, or HADOOP_CONF_DIR, and run the same "
-            "command again, what is done is kept"
+            f"{uri}: the cluster does not answer ({reason_of(error)}); check host and port, or HADOOP_CONF_DIR, and "
+            "run the same command again, what is done is kept"
         )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from swathe.atomic import published_file
 from swathe.store.exports.images import by_image
@@ -21,7 +23,8 @@ def write_label_studio(detections: Detections, path: Path, *, overwrite: bool = 
     """Write tasks that Label Studio imports, for `<RectangleLabels name="label" toName="image">`.
 
     Args:
-        detections: What to write. Images on disk are named relative to the folder that holds all of them.
+        detections: What to write. Images on disk are named by their place below the folder that holds all of them, with
+            that folder's name before: Label Studio shows no files that lie in its document root itself.
         path: Where to.
         overwrite: Whether an existing file may be replaced.
 
@@ -42,7 +45,8 @@ def write_label_studio(detections: Detections, path: Path, *, overwrite: bool = 
 
 def _task(scene: SceneInfo, name: str, found: Detections) -> dict[str, Any]:
     """Describe an image and what was found in it."""
-    image = scene.uri if "://" in scene.uri else f"{LOCAL_FILES}{name}"
+    place = PurePosixPath(scene.uri or name).parts[-len(PurePosixPath(name).parts) - 1 :]
+    image = scene.uri if "://" in scene.uri else LOCAL_FILES + quote("/".join(place).lstrip("/"))
     results = [
         _result(row, scene, corners[0]) for row, corners in zip(found, found.to_polygons().tolist(), strict=True)
     ]

@@ -40,7 +40,7 @@ def _queries(draw: st.DrawFn, detections: Detections, corners: npt.NDArray[np.fl
         "width": st.sampled_from([(None, 9.5), (10, 100)]),
         "azimuth": st.tuples(st.integers(0, 180), st.integers(0, 180)),
         "classes": _some_of([*detections.class_names, "nowhere"]),
-        "min_score": st.integers(0, 21).map(lambda twentieths: twentieths / 20),
+        "min_score": st.integers(0, 20).map(lambda twentieths: twentieths / 20),
         "scenes": _some_of([*sorted({scene for _, scene in detections.scenes}), "nowhere"]),
         "runs": _some_of([*detections.runs, "nowhere"]),
         "limit": st.integers(1, 30),
