@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,10 +55,9 @@ def run(example: Example, executor: Executor, *faults: Fault, lost: str = "") ->
         clip="own",
         log=example.log,
         faults=faults,
-        delay=0.3 if lost else 0.0,  # seconds: who shall be killed is found before all is done
+        delay=0.1 if lost else 0.0,
     )
-    ended = threading.Event()
-    killer = threading.Thread(target=kill, args=(lost, example, ended))
+    killer = threading.Thread(target=kill, args=(lost, example))
     if lost:
         killer.start()
     retries: list[BatchRetried] = []
@@ -66,10 +66,7 @@ def run(example: Example, executor: Executor, *faults: Fault, lost: str = "") ->
         if isinstance(event, BatchRetried):
             retries.append(event)
 
-    try:
-        run_plan(example.plan, example.store, executor=executor, reader=BLANK_READER, progress=note)
-    finally:
-        ended.set()
+    run_plan(example.plan, example.store, executor=executor, reader=BLANK_READER, progress=note)
     assert files_of(example.store) == files_of(other)
     assert example.store.workspace(example.plan.run).names() == frozenset()
     return retries
@@ -100,11 +97,16 @@ def test_a_task_that_hangs_is_overtaken_on_another_host(executor: SparkExecutor,
     assert looked_at_twice(example) <= 12
 
 
-def test_a_scene_over_which_workers_die_is_set_aside(executor: SparkExecutor, example: Example) -> None:
-    plan = example.plan_of(example.truth, [Fault("kill", "south", 0, 999)])
+@pytest.mark.parametrize(
+    ("kind", "lost"), [("kill", "workers died 3 times on"), ("orphan", "tasks of Spark were lost 3 times on")]
+)
+def test_a_scene_over_which_workers_die_is_set_aside(
+    kind: str, lost: str, executor: SparkExecutor, example: Example
+) -> None:
+    plan = example.plan_of(example.truth, [Fault(kind, "south", 20, 999)])
     summary = run_plan(plan, example.store, executor=executor, reader=BLANK_READER)
     assert list(summary.failed) == ["south"]
-    assert "workers died 3 times on scene south" in summary.failed["south"]
+    assert f"{lost} scene south" in summary.failed["south"]
     assert summary.scenes == ("north", "tiny")
     with pytest.raises(PartialError, match="1 scene failed, the other 2 are stored"):
         summary.raise_for_failures()
@@ -137,11 +139,10 @@ class Unknown:
         self.scene, self.cost, self.describe = job.scene, job.cost, job.describe
 
 
-def kill(words: str, example: Example, ended: threading.Event) -> None:
+def kill(words: str, example: Example) -> None:
     """Kill a process of the cluster that works, when a quarter of the windows was looked at."""
     while len(read_log(example.log)) < example.plan.windows // 4:
-        if ended.wait(0.05):
-            return
+        time.sleep(0.05)
     mine = [pid for pid, line in descendants(os.getpid()).items() if words in line]
     busy = [pid for pid in mine if any("swathe.engine.process" in line for line in descendants(pid).values())]
     os.kill(busy[-1], signal.SIGKILL)
