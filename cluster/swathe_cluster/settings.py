@@ -223,7 +223,7 @@ def _yarn(layout: Layout) -> Values:
         **{f"yarn.resourcemanager.{kind}": f"{LOCAL}:{layout.ports[name]}" for kind, name in kinds.items()},
         "yarn.resourcemanager.connect.retry-interval.ms": 500,  # 30 s otherwise
         "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": 250,
-        "yarn.nm.liveness-monitor.expiry-interval-ms": 6000,
+        "yarn.nm.liveness-monitor.expiry-interval-ms": 20000,  # a busy machine can stand still for seconds
         # It covers the localisation of the archives too: with 10 s applications are killed before they begin.
         "yarn.am.liveness-monitor.expiry-interval-ms": 60000,
         "yarn.resourcemanager.am.max-attempts": 2,
