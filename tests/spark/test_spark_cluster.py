@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,9 +54,10 @@ def run(example: Example, executor: Executor, *faults: Fault, lost: str = "") ->
         clip="own",
         log=example.log,
         faults=faults,
-        delay=0.1 if lost else 0.0,
+        delay=0.3 if lost else 0.0,  # seconds: who shall be killed is found before all is done
     )
-    killer = threading.Thread(target=kill, args=(lost, example))
+    ended = threading.Event()
+    killer = threading.Thread(target=kill, args=(lost, example, ended))
     if lost:
         killer.start()
     retries: list[BatchRetried] = []
@@ -66,7 +66,10 @@ def run(example: Example, executor: Executor, *faults: Fault, lost: str = "") ->
         if isinstance(event, BatchRetried):
             retries.append(event)
 
-    run_plan(example.plan, example.store, executor=executor, reader=BLANK_READER, progress=note)
+    try:
+        run_plan(example.plan, example.store, executor=executor, reader=BLANK_READER, progress=note)
+    finally:
+        ended.set()
     assert files_of(example.store) == files_of(other)
     assert example.store.workspace(example.plan.run).names() == frozenset()
     return retries
@@ -139,10 +142,11 @@ class Unknown:
         self.scene, self.cost, self.describe = job.scene, job.cost, job.describe
 
 
-def kill(words: str, example: Example) -> None:
+def kill(words: str, example: Example, ended: threading.Event) -> None:
     """Kill a process of the cluster that works, when a quarter of the windows was looked at."""
     while len(read_log(example.log)) < example.plan.windows // 4:
-        time.sleep(0.05)
+        if ended.wait(0.05):
+            return
     mine = [pid for pid, line in descendants(os.getpid()).items() if words in line]
     busy = [pid for pid in mine if any("swathe.engine.process" in line for line in descendants(pid).values())]
     os.kill(busy[-1], signal.SIGKILL)
