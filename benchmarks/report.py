@@ -148,9 +148,9 @@ takes a fixed time, so its share falls with the work.
 The last columns are for Fig. 10 of the paper: what each worker does in a run, over what the one worker of a single
 process does, and of the same engine; "–" where one worker was not measured.
 
-The table is of before the driver compiled less, whose gain was not measured on a quiet machine. The model takes the same
-time in both. By calculation from these seconds, not by measurement, 5 % would be reached at about 1,000 windows in a
-session that is there, and 2,500 with its start.
+The table is of before the driver compiled less, whose gain was not measured on a quiet machine. The model takes the
+same time in both. By calculation from these seconds, not by measurement, 5 % would be reached at about 1,000 windows
+in a session that is there, and 2,500 with its start.
 """
 
 BASELINE = """\
