@@ -148,17 +148,18 @@ takes a fixed time, so its share falls with the work.
 The last columns are for Fig. 10 of the paper: what each worker does in a run, over what the one worker of a single
 process does, and of the same engine; "–" where one worker was not measured.
 
-The table is of before the driver compiled less, which took some seven of the sixteen seconds away (seen once, beside
-other programs). The model takes the same time in both; 5 % are reached at about 1,000 windows in a session that is
-there, and 2,500 with its start, both sooner with a slower model or runtime.
+The table is of before the driver compiled less, whose gain was not measured on a quiet machine. The model takes the
+same time in both. By calculation from these seconds, not by measurement, 5 % would be reached at about 1,000 windows
+in a session that is there, and 2,500 with its start.
 """
 
 BASELINE = """\
 The paper's Fig. 10 has 9.5 times the speed of one machine on five, and 12.3 on eight: more than linear. No machine
-works faster for being in a cluster; its baseline is slow. A single PyTorch process with as many threads as cores, or
-more, waits after every operation for its slowest thread; workers have one thread each and wait for nobody. Here both,
-on two cores: the bare network of size s, float32, eager. The last column is what eight such machines with a worker for
-each core would be called against this baseline, without any loss and any miracle: eight, if the baseline were fair.
+works faster for being in a cluster; its baseline is slow. The threads of a single PyTorch process meet after every
+operation: with more of them than cores they wait for each other, while workers of one thread each wait for nobody. Here
+both, on two cores: the bare network of size s, float32, eager, one round. The last column is what eight such machines
+with a worker for each core would be called against this baseline, without any loss and any miracle: eight, if the
+baseline were fair. With as many threads as cores it is fair here; how many the paper had, it does not say.
 """
 
 STAGE = """\

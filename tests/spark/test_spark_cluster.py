@@ -100,11 +100,16 @@ def test_a_task_that_hangs_is_overtaken_on_another_host(executor: SparkExecutor,
     assert looked_at_twice(example) <= 12
 
 
-def test_a_scene_over_which_workers_die_is_set_aside(executor: SparkExecutor, example: Example) -> None:
-    plan = example.plan_of(example.truth, [Fault("kill", "south", 0, 999)])
+@pytest.mark.parametrize(
+    ("kind", "lost"), [("kill", "workers died 3 times on"), ("orphan", "tasks of Spark were lost 3 times on")]
+)
+def test_a_scene_over_which_workers_die_is_set_aside(
+    kind: str, lost: str, executor: SparkExecutor, example: Example
+) -> None:
+    plan = example.plan_of(example.truth, [Fault(kind, "south", 20, 999)])
     summary = run_plan(plan, example.store, executor=executor, reader=BLANK_READER)
     assert list(summary.failed) == ["south"]
-    assert "workers died 3 times on scene south" in summary.failed["south"]
+    assert f"{lost} scene south" in summary.failed["south"]
     assert summary.scenes == ("north", "tiny")
     with pytest.raises(PartialError, match="1 scene failed, the other 2 are stored"):
         summary.raise_for_failures()

@@ -45,13 +45,9 @@ class BlockHosts:
             Names or addresses as Spark calls its hosts, the one with most of the bytes first; none if the scene does
             not lie in HDFS.
         """
-        return tuple(host for host, count in self.held(job).most_common() if count)
-
-    def held(self, job: Job) -> Counter[str]:
-        """Return how many of the bytes that a job reads are on each host."""
         source = job.scene.source
         if not source.uri.lower().startswith(SCHEMES) or not (isinstance(job, BatchJob) or job.scene.batch_count == 1):
-            return Counter()
+            return ()
         blocks = self._blocks(source.uri)
         spans = [(0, blocks[-1].end)] if blocks else []
         if isinstance(job, BatchJob) and len(blocks) > 1:
@@ -60,7 +56,7 @@ class BlockHosts:
         for block in blocks:
             bytes_of_block = sum(max(0, min(end, block.end) - max(first, block.first)) for first, end in spans)
             held.update(dict.fromkeys(block.hosts, bytes_of_block))
-        return held
+        return tuple(host for host, count in held.most_common() if count)
 
     def _asked(self, uri: str) -> tuple[Block, ...]:
         """Ask the NameNode for the blocks of a file; none if it does not answer: the work is done all the same."""
