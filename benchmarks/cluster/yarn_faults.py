@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "cluster"))
 from swathe_cluster import Cluster
 
 WORKER_BYTES = 600 << 20
-DELAY = 0.4  # seconds that each window takes
+DELAY = 1.2  # seconds that each window takes, so that a node is given up while there is work
 AFTER = 4  # windows, before something is lost
 SETTINGS = {
     "spark.yarn.jars": f"local:{Path(pyspark.__file__).parent / 'jars'}/*",
@@ -124,7 +124,7 @@ class Faults:
     def _again(self, name: str, *, containers: bool) -> Callable[[], None]:
         def lose() -> None:
             self.cluster.kill(name, containers=containers)
-            time.sleep(8.0)
+            time.sleep(24.0)  # the ResourceManager gives a node up after 20 s
             self.cluster.start(name)
 
         return lose
