@@ -50,7 +50,7 @@ def test_version(command: Command) -> None:
         (["models", "--colour"], "--colour"),
         (["plan"], "SOURCES"),
         (["plan", "x.tif", "--tile", "many"], "--tile"),
-        (["plan", "x.tif", "--tile", "9", "--tile=10"], "--tile: given 2 times; give it once"),
+        (["query", "x", "--near", "1,2,3", "--near=4,5,6"], "--near: given 2 times; give it once"),
         (["query", "x", "--scene", "a", "--scene", "b"], "--scenes: given 2 times; give it once, values with commas"),
         (["plan", "x.tif", "--scales", "1,half"], "--scales 1,half"),
         (["plan", "x.tif", "--bands", "1,2.5"], "--bands 1,2.5"),

@@ -31,7 +31,7 @@ def test_a_bad_value_names_its_option(
         (("--length", ".."), "--length ..: both ends are open"),
         (("--length", "9..5"), "--length 9..5: must be"),
         (("--box", 5, 2, 3, 1), "--box 5 2 3 1: must be"),
-        (("--min-score", "nan"), "--min-score nan: must be a finite number"),
+        (("--min-score", "nan"), "--min-score nan: must be a number from 0 to 1"),
         (("--classes", "ship, ,"), "--classes 'ship, ,': must be names"),
         (("--acquired", "May.."), "--acquired May..: must be a time"),
     ],

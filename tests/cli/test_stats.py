@@ -27,7 +27,7 @@ def test_text_and_json_agree_with_the_query(command: Command, store: Path) -> No
 def test_filters_are_those_of_query(command: Command, store: Path) -> None:
     (summary,) = command("stats", store, "--json", "--classes", "ship").lines
     assert {name for name, count in summary["per_class"].items() if count} == {"ship"}
-    assert command("stats", store, "--min-score", "1.1").code == 0
+    assert command("stats", store, "--min-score", "1").code == 0
 
 
 def test_polygons_are_those_of_query(command: Command, store: Path, tmp_path: Path) -> None:

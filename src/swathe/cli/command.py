@@ -1,4 +1,4 @@
-"""What all commands do: no option is given twice, and errors speak of options and what was typed."""
+"""What all commands do: places and lists are not given twice, and errors speak of options and what was typed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 from typer.core import TyperCommand, TyperOption
 
 from swathe.errors import Argument, SwatheError, UsageError
+
+# Of options that one could mean two values of. Of others the last one counts, so that a line can be gone on with.
+SEVERAL = {"LIST", "FILE", "NAME", "XMIN YMIN XMAX YMAX", "LON,LAT,METRES", "FROM..TO", "MIN..MAX"}
 
 
 class Command(TyperCommand):
@@ -24,11 +27,11 @@ class Command(TyperCommand):
             What is left.
 
         Raises:
-            UsageError: If an option that takes one value was given several; else only the last would count.
+            UsageError: If a place or a list was given several times; else only the last would count.
         """
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for option, times in Counter(given).items():
-            if times > 1 and isinstance(option, TyperOption) and not (option.multiple or option.is_flag):
+            if times > 1 and isinstance(option, TyperOption) and option.metavar in SEVERAL and not option.multiple:
                 name = next(name for name in option.opts if name.startswith("--"))
                 lists = ", values with commas between them" if option.metavar == "LIST" else ""
                 raise UsageError(f"{name}: given {times} times; give it once{lists}")
