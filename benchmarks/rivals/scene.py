@@ -71,6 +71,7 @@ def write_model(path: Path) -> Path:
     names = tuple(f"class-{number}" for number in range(CLASSES))
     info = ModelInfo("random-s", "s", names, 1024, largest_object=LARGEST_OBJECT)
     tensors = {name: tensor.numpy() for name, tensor in YWCSL(info).eval().state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_safetensors(path.with_suffix(".safetensors"), tensors, info)
     return export_onnx(path.with_suffix(".safetensors"), path).path
 
