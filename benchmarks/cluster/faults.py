@@ -110,7 +110,7 @@ def writer(cluster: Cluster) -> Callable[[], bool]:
 
     def work() -> bool:
         folder.put("part", data)
-        return True
+        return folder.get("part") == data
 
     return work
 
